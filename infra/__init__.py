@@ -1,0 +1,1 @@
+"""AWS: the Pulumi program, the port table and the agent configurations."""

@@ -1,0 +1,1 @@
+"""Agent configurations, the same templates for cloud machines and the laptop."""

@@ -1,0 +1,1 @@
+"""The front door: NGINX configuration rendered from the catalogue."""

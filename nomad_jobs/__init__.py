@@ -1,0 +1,1 @@
+"""What runs: the service catalogue, the platform record, and the jobs rendered from both."""

@@ -1,0 +1,1 @@
+"""Small programs of our own that the catalogue runs without Docker."""

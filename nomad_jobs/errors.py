@@ -1,0 +1,93 @@
+"""The one error root: where, what is wrong, what to do, and the exit code that says so."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of the `berth` command: Pulumi's table, and two of ours (10, 11)."""
+
+    DONE = 0
+    OTHER = 1
+    CONFIG = 2
+    AUTH = 3
+    DEPLOY = 4
+    POLICY = 5
+    NO_STACK = 6
+    CHANGES = 7
+    CANCELLED = 8
+    DEADLINE = 9
+    REVERTED = 10
+    PARTIAL = 11
+
+
+class BerthError(Exception):
+    """Something the user can mend: `where` it is, `what` is wrong, and the `fix`, each in the user's words."""
+
+    code = Exit.OTHER
+
+    def __init__(self, where: str, what: str, fix: str = "") -> None:
+        """Keep the three parts; `str()` joins them on one line."""
+        self.where, self.what, self.fix = where, what, fix
+        super().__init__(f"{where}: {what}" + (f" — {fix}" if fix else ""))
+
+
+class ConfigError(BerthError):
+    """Bad configuration or input; nothing was changed."""
+
+    code = Exit.CONFIG
+
+
+class AuthError(BerthError):
+    """A token is missing, wrong or expired."""
+
+    code = Exit.AUTH
+
+
+class DeployError(BerthError):
+    """The platform refused or failed a deployment."""
+
+    code = Exit.DEPLOY
+
+
+class NoSuchStackError(BerthError):
+    """The stack has no Platform record."""
+
+    code = Exit.NO_STACK
+
+
+class CancelledError(BerthError):
+    """The user said no, or pressed Ctrl-C."""
+
+    code = Exit.CANCELLED
+
+
+class DeadlineError(BerthError):
+    """A wait ran out; `what` names what was waited for and what was last seen."""
+
+    code = Exit.DEADLINE
+
+
+class RevertedError(BerthError):
+    """Deployed, found unhealthy, and put back by Nomad: the old version serves."""
+
+    code = Exit.REVERTED
+
+
+class ManyErrors(BerthError):  # noqa: N818 - it is a collection of errors, and reads as one
+    """Several errors found in one pass, shown one per line; the exit code is the first one's."""
+
+    def __init__(self, errors: Iterable[BerthError]) -> None:
+        """Keep `errors`; at least one."""
+        self.errors = tuple(errors)
+        self.code = self.errors[0].code
+        Exception.__init__(self, "\n".join(str(error) for error in self.errors))
+
+
+def raise_all(errors: Iterable[BerthError]) -> None:
+    """Raise what was found: nothing, the one error, or all of them at once."""
+    found = tuple(errors)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise ManyErrors(found)

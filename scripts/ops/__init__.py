@@ -1,0 +1,1 @@
+"""The library behind the verbs: the only code with effects."""

@@ -1,0 +1,1 @@
+"""The platform on one machine: agents, keys and data under `.berth/local`."""

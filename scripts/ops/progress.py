@@ -1,0 +1,84 @@
+"""Progress of long work on stderr: what is waited for and how long; plain lines when not a terminal."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+
+class Step:
+    """One running piece of work; `says` replaces the text of what it waits for."""
+
+    def __init__(self, progress: "Progress", name: str) -> None:
+        """Belong to `progress` under `name`."""
+        self._progress, self.name = progress, name
+        self.text = ""
+        self.task: TaskID | None = None
+
+    def says(self, text: str) -> None:
+        """Show what is being waited for now."""
+        if text != self.text:
+            self.text = text
+            self._progress.changed(self)
+
+
+class Progress:
+    """Steps side by side, from any thread: `with progress.step("vault", "unsealing"): …`."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """Write to `console`, by default stderr; live lines only on a terminal."""
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._lock = threading.Lock()
+        self._bars = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.fields[step]:<22}"),
+            TextColumn("[dim]{task.description}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._running = 0
+
+    @contextmanager
+    def step(self, name: str, waiting_for: str = "") -> Iterator[Step]:
+        """Show `name` until the block ends, then leave one line with its duration."""
+        step, start, mark = Step(self, name), time.monotonic(), "[red]✗[/red]"
+        self._begin(step)
+        step.says(waiting_for)
+        try:
+            yield step
+            mark = "[green]✓[/green]"
+        finally:
+            self._end(step, mark, time.monotonic() - start)
+
+    def note(self, text: str) -> None:
+        """Leave one line of talk."""
+        self.console.print(text)
+
+    def changed(self, step: Step) -> None:
+        """Redraw `step`; without a terminal, print the new text as a line of its own."""
+        if step.task is not None:
+            self._bars.update(step.task, description=step.text)
+        elif step.text:
+            self.console.print(f"  … {step.name:<22} {step.text}", markup=False)
+
+    def _begin(self, step: Step) -> None:
+        with self._lock:
+            if self.console.is_terminal:
+                if self._running == 0:
+                    self._bars.start()
+                step.task = self._bars.add_task("", step=step.name)
+            self._running += 1
+
+    def _end(self, step: Step, mark: str, seconds: float) -> None:
+        with self._lock:
+            self._running -= 1
+            if step.task is not None:
+                self._bars.remove_task(step.task)
+                if self._running == 0:
+                    self._bars.stop()
+            self.console.print(f"{mark} {step.name:<22} [dim]{step.text:<44}[/dim] {seconds:6.1f} s")

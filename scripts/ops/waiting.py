@@ -1,0 +1,25 @@
+"""Waits that end: each has a deadline and says what it waited for."""
+
+import time
+from collections.abc import Callable
+
+from nomad_jobs.errors import DeadlineError
+
+_PAUSE_S = 0.1
+
+
+def wait_until(ready: Callable[[], str | None], *, where: str, what: str, deadline_s: float, fix: str = "") -> None:
+    """Ask `ready` until it answers None.
+
+    `ready` returns what is still missing, in words. Used only where nothing can be subscribed to, such as a
+    process that has not opened its port yet; against a running cluster use its blocking queries.
+
+    Raises:
+        DeadlineError: `deadline_s` seconds went by; the message carries the last answer.
+
+    """
+    end = time.monotonic() + deadline_s
+    while (missing := ready()) is not None:
+        if time.monotonic() >= end:
+            raise DeadlineError(where, f"{what} did not happen within {deadline_s:.0f} s: {missing}", fix)
+        time.sleep(_PAUSE_S)

@@ -1,0 +1,1 @@
+"""Who may read which secret: Vault policies rendered from the catalogue."""
