@@ -1,0 +1,5 @@
+"""`python -m scripts` is the `berth` command."""
+
+from scripts.cli import main
+
+main()

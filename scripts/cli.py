@@ -1,0 +1,73 @@
+"""The `berth` command: finds the verb's module, runs it, and turns errors into one red line and an exit code."""
+
+import importlib
+import sys
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from nomad_jobs.errors import BerthError, Exit, ManyErrors
+
+VERBS = ("up", "down", "doctor", "status", "render", "deploy", "tools", "images")
+
+
+class Verbs(TyperGroup):
+    """Loads a verb's module when it is asked for, so that `berth --help` and each verb start fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the verbs in the order a newcomer meets them."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import `scripts.<verb>`: a module has one `run`, or an `app` with sub-commands."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"scripts.{cmd_name}")
+        app = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(rich_markup_mode=None)
+            app.command(cmd_name)(module.run)
+        return typer.main.get_command(app)
+
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def berth(debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False) -> None:  # noqa: FBT002 - a flag
+    """Run a company's GPU serving nodes and app services on its own AWS account, or on this laptop."""
+    del debug  # read in main(), where the error is caught
+
+
+def main() -> None:
+    """Run the verb; every way out is an exit code of `Exit`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        return typer.main.get_command(app).main(argv, prog_name="berth", standalone_mode=False) or Exit.DONE
+    except BerthError as error:
+        if "--debug" in argv:
+            console.print_exception()
+        return _explain(error, console)
+    except click.UsageError as error:
+        error.show()
+        return Exit.CONFIG
+    except (click.Abort, KeyboardInterrupt):
+        console.print("[red]cancelled[/red]: what had begun was left as it stands; run the same command again")
+        return Exit.CANCELLED
+
+
+def _explain(error: BerthError, console: Console) -> int:
+    for one in error.errors if isinstance(error, ManyErrors) else (error,):
+        console.print("[red]error[/red]", end=" ")
+        console.print(str(one), markup=False)
+    return error.code
