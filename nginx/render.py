@@ -1,0 +1,39 @@
+"""One route as NGINX configuration: pure; upstreams are filled in on the node, from Consul."""
+
+from pathlib import Path
+
+from nomad_jobs.model import Service
+from nomad_jobs.platform import Platform
+from nomad_jobs.text import environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def route_host(service: Service, platform: Platform) -> str:
+    """Host name of a routed service on this platform, such as `chat.localhost`."""
+    if service.route is None:
+        raise ValueError(f"{service.name} has no route")
+    return f"{service.route.host}.{platform.domain}"
+
+
+def render_route(service: Service, platform: Platform) -> str:
+    """Render the server block of a routed service; its upstream bears the service's own name."""
+    plain, tls = _listen(platform, "http"), _listen(platform, "https")
+    template = environment(_TEMPLATES).get_template("route.conf.j2")
+    return template.render(
+        name=service.name,
+        route=service.route,
+        host=route_host(service, platform),
+        listens=(f"{tls} ssl",) if platform.tls_routes else (plain, f"{tls} ssl"),
+        redirect=plain if platform.tls_routes else "",
+    )
+
+
+def _listen(platform: Platform, label: str) -> str:
+    """Where NGINX listens: in its container, or on the laptop's loopback and nowhere else."""
+    if platform.is_cloud:
+        from nomad_jobs.services.ingress import INGRESS  # noqa: PLC0415 - the ingress's files are this package's
+
+        return str(INGRESS.port(label).container)
+    port = platform.http_port if label == "http" else platform.https_port
+    return f"{platform.entry}:{port}"

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Starts the front door with the configuration that Nomad rendered.
+set -eu
+cd "${NOMAD_TASK_DIR}"
+sh ./apply.sh
+exec nginx -p "${NOMAD_TASK_DIR}" -e stderr -c live/nginx.conf

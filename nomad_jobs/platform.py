@@ -1,0 +1,103 @@
+"""The Platform record: where the catalogue runs. A Pulumi output in the cloud, written by `berth up` on a laptop."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from nomad_jobs.errors import ConfigError
+
+VERSION = 1
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
+Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+$")]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Driver(StrEnum):
+    """How Nomad runs a task."""
+
+    DOCKER = "docker"
+    """The service's container: the cloud."""
+    RAW_EXEC = "raw_exec"
+    """The service's process, as the user who started Nomad: the laptop, which has no images."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NodePool(_Record):
+    """Machines of one kind, and what of the catalogue they take."""
+
+    name: Name
+    """Nomad's node pool."""
+    nodes: Annotated[int, Field(ge=0)]
+    gpus_per_node: Annotated[int, Field(ge=0)] = 0
+    gpu_model: str = ""
+    """What the device plugin reports, such as `H200`; empty without GPUs."""
+
+
+class Platform(_Record):
+    """Everything about a stack that rendering, planning and deploying need to know; nothing in it is secret."""
+
+    version: Literal[1] = 1
+    stack: Name
+    region: Name = "global"
+    datacenter: Name
+    namespace: Name = "default"
+    driver: Driver
+    gpu_device: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(/[a-z0-9]+){0,2}$")]
+    """Nomad's device name: `nvidia/gpu`, or the emulated `nomad/file`."""
+    nomad_url: Url
+    consul_url: Url
+    vault_url: Url
+    ca_file: str | None = None
+    """Certificate authority of the three, a path on the machine that runs `berth`; None: plain loopback."""
+    domain: Host
+    """A route's host name is `<host>.<domain>`."""
+    http_port: PortNumber
+    https_port: PortNumber
+    entry: Host
+    """The address at which NGINX is asked whether a deployment serves."""
+    tls_routes: bool = True
+    """Whether `http_port` only redirects to `https_port`."""
+    max_kill_timeout_s: Annotated[int, Field(ge=1)]
+    """Nomad clients cap every job's `kill_timeout` here."""
+    pools: dict[Literal["app", "gpu", "ingress"], NodePool]
+    """Which node pool takes which kind of service."""
+    buckets: dict[Name, str] = {}
+
+    @model_validator(mode="after")
+    def _plain_http_stays_on_this_machine(self) -> Self:
+        for name, url in (("nomad", self.nomad_url), ("consul", self.consul_url), ("vault", self.vault_url)):
+            if url.startswith("http://") and not url.startswith(("http://127.", "http://localhost", "http://[::1]")):
+                raise ValueError(f"{name}_url: plain http is for loopback only, not {url}")
+        return self
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether services run from images, which must then be pinned."""
+        return self.driver is Driver.DOCKER
+
+    def to_json(self) -> str:
+        """Write the record: the same bytes for the same platform."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> Self:
+        """Read a record.
+
+        Raises:
+            ConfigError: `text` is no record, or one of another version; it names every wrong field at once.
+
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, one['loc'])) or 'record'}: {one['msg'].lower()}" for one in error.errors()
+            )
+            fix = f"this berth reads version {VERSION}; run `berth up` or `pulumi up` again to write the record anew"
+            raise ConfigError(where, wrong, fix) from None

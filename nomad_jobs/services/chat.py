@@ -1,0 +1,29 @@
+"""A web page that streams from the model."""
+
+from nomad_jobs.model import Check, Container, File, Peers, Port, Process, Route, Sample, Service
+from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT
+from nomad_jobs.services.registry import LOGIN, apps_image
+
+_APP = (
+    *("python3", "-m", "nomad_jobs.apps.chat", "--model", LLAMA_4_SCOUT.name),
+    *("--api-key-file", "${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "${NOMAD_TASK_DIR}/peers.json"),
+)
+
+CHAT = Service(
+    name="chat",
+    summary="A web page that streams from the model",
+    container=Container(
+        image=apps_image("chat"),
+        login=LOGIN,
+        argv=(*_APP, "--host", "0.0.0.0", "--port", "8000"),  # noqa: S104 - inside its container
+        instances=2,
+    ),
+    process=Process(argv=(*_APP, "--host", "${NOMAD_IP_http}", "--port", "${NOMAD_PORT_http}")),
+    ports=(Port(container=8000),),
+    checks=(Check(path="/health"),),
+    route=Route(host="chat", longest_request_s=300, sample=Sample(expect="<title>")),
+    files=(
+        File(path="secrets/model-key.json", parts=('{"key": ', CHAT_KEY["value"], "}\n")),
+        File(path="local/peers.json", parts=(Peers(LLAMA_4_SCOUT.name), "\n")),
+    ),
+)

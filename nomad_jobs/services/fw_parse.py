@@ -1,0 +1,46 @@
+"""Firewall log lines to JSON, on three named ports."""
+
+from nomad_jobs.model import Check, Container, Port, Process, Route, Sample, Service
+from nomad_jobs.services.registry import LOGIN, apps_image
+
+_APP = ("python3", "-m", "nomad_jobs.apps.fw_parse")
+
+FW_PARSE = Service(
+    name="fw-parse",
+    summary="Firewall log lines to JSON",
+    container=Container(
+        image=apps_image("fw-parse"),
+        login=LOGIN,
+        argv=(
+            *(*_APP, "--host", "0.0.0.0", "--http-port", "1337"),  # noqa: S104 - inside its container
+            *("--https-port", "1339", "--admin-port", "3000"),
+        ),
+        cpu_mhz=500,
+        memory_mb=256,
+    ),
+    process=Process(
+        argv=(
+            *(*_APP, "--host", "${NOMAD_IP_http}", "--http-port", "${NOMAD_PORT_http}"),
+            *("--https-port", "${NOMAD_PORT_https}", "--admin-port", "${NOMAD_PORT_admin}"),
+        ),
+    ),
+    ports=(
+        Port(label="http", container=1337),
+        Port(label="https", container=1339),
+        Port(label="admin", container=3000),
+    ),
+    checks=(
+        Check(port="http"),
+        Check(port="https", protocol="https"),
+        Check(port="admin"),
+    ),
+    route=Route(
+        host="fw-parse",
+        max_body_mb=8,
+        sample=Sample(
+            path="/parse",
+            json={"log": "2 123456789010 eni-1235b8ca 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK"},
+            expect="172.31.9.69",
+        ),
+    ),
+)

@@ -1,0 +1,60 @@
+"""Template engine and escapes: whatever a value holds, it comes out as data."""
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_HEREDOC_SAFE = re.compile(r"[\n\t -~\u00a1-\ufffd]*\n")
+"""Printable lines: anything else is clearer, and safer, in a quoted string."""
+_MARK = "EOT"
+
+
+def hcl(value: object) -> str:
+    r"""Write `value` as HCL: strings with quotes, newlines, `${` and `%{` escaped, lists and numbers as such."""
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(hcl(one) for one in value) + "]"
+    quoted = json.dumps(str(value), ensure_ascii=False)
+    # JSON writes control characters as HCL does (\uXXXX), except these two, which HCL would read as a line end.
+    quoted = quoted.replace("\u2028", "\\u2028").replace("\x7f", "\\u007f")
+    return quoted.replace("${", "$${").replace("%{", "%%{")
+
+
+def hcl_text(value: str) -> str:
+    """Write a text of several lines as a heredoc, which a person can read; as a quoted string where that cannot be."""
+    if not _HEREDOC_SAFE.fullmatch(value) or any(line.strip() == _MARK for line in value.splitlines()):
+        return hcl(value)
+    escaped = value.replace("${", "$${").replace("%{", "%%{")
+    return f"<<{_MARK}\n{escaped}{_MARK}"
+
+
+def consul_template(value: str) -> str:
+    """Write `value` so that Consul-Template gives it back unchanged: braces become string actions."""
+    return re.sub(r"\{{2,}|\{$", lambda braces: '{{ "' + braces.group() + '" }}', value)
+
+
+@cache
+def environment(folder: Path) -> Environment:
+    """Jinja with `[[ x ]]`, `[% if %]` and `[# #]`: `{{ }}` stays Consul-Template's. A missing name is an error."""
+    env = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        variable_start_string="[[",
+        variable_end_string="]]",
+        block_start_string="[%",
+        block_end_string="%]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - HCL and NGINX text, not HTML; the filters below escape
+    )
+    filters: dict[str, Callable[..., str]] = {"hcl": hcl, "hcl_text": hcl_text}
+    env.filters.update(filters)
+    return env

@@ -1,0 +1,58 @@
+"""Consul: py-consul with the token we mean, httpx for blocking queries and ACLs it lacks."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import consul
+
+from scripts.ops.api import Answer, Api, session
+from scripts.ops.nomad import FIX
+
+_EXCEPTIONS = (consul.ConsulException,)
+
+
+class Consul:
+    """One Consul datacenter, acting with one token."""
+
+    def __init__(self, url: str, token: str, ca_file: str | None = None) -> None:
+        """Talk to `url`. Nothing is sent yet."""
+        headers = {"X-Consul-Token": token} if token else {}
+        self.api = Api("Consul", url, headers=headers, ca_file=ca_file, fix=FIX)
+        parts = urlsplit(url)
+        self._client = consul.Consul(
+            host=parts.hostname, port=parts.port, scheme=parts.scheme, verify=ca_file or True
+        )
+        # py-consul lets CONSUL_HTTP_TOKEN win over the token it is given, so ours is set afterwards.
+        self._client.token = token
+        self._client.http.session = session(ca_file)
+
+    def keys(self, prefix: str) -> dict[str, str]:
+        """Every entry below `prefix` and its text."""
+        _, rows = self._client.kv.get(prefix, recurse=True)
+        return {row["Key"]: (row["Value"] or b"").decode() for row in rows or ()}
+
+    def put_key(self, key: str, text: str) -> None:
+        """Write an entry."""
+        self._client.kv.put(key, text)
+
+    def delete_key(self, key: str) -> None:
+        """Remove one entry."""
+        self._client.kv.delete(key)
+
+    def healthy(self, service: str, index: int = 0, wait_s: float = 1) -> Answer:
+        """Wait for news of a service's passing instances."""
+        return self.api.blocking(f"/v1/health/service/{service}", index, wait_s, passing="true")
+
+    def checks(self, service: str) -> list[dict[str, Any]]:
+        """Every check of a service's instances, with its last output."""
+        return self.api.get(f"/v1/health/checks/{service}") or []
+
+    def acl_policy(self, name: str) -> dict[str, Any] | None:
+        """Read a policy by name; None if there is none."""
+        found: dict[str, Any] | None = self.api.get(f"/v1/acl/policy/name/{name}")
+        return found
+
+    def acl_role(self, name: str) -> dict[str, Any] | None:
+        """Read a role by name; None if there is none."""
+        found: dict[str, Any] | None = self.api.get(f"/v1/acl/role/name/{name}")
+        return found

@@ -1,0 +1,122 @@
+"""Nomad: python-nomad behind one door that quotes ids, verifies TLS and keeps the environment out; httpx for the rest."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import nomad
+import requests
+from nomad.api.exceptions import BaseNomadException, URLNotAuthorizedNomadException
+
+from nomad_jobs.errors import AuthError, BerthError, DeployError
+from scripts.ops.api import TIMEOUT_S, Answer, Api, session
+
+FIX = "is the platform up? `berth doctor` looks"
+
+
+class Nomad:
+    """One Nomad cluster, acting with one token in one namespace."""
+
+    def __init__(self, url: str, token: str, ca_file: str | None = None, namespace: str = "default") -> None:
+        """Talk to `url`. Nothing is sent yet."""
+        self.namespace = namespace
+        self.api = Api("Nomad", url, headers={"X-Nomad-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
+        # python-nomad takes what is left empty from the environment, and does not verify TLS unless told to.
+        self._client = nomad.Nomad(
+            address=url,
+            token=token or None,
+            namespace=namespace,
+            timeout=int(TIMEOUT_S),
+            verify=ca_file or True,
+            session=session(ca_file),
+        )
+
+    def parse(self, hcl: str) -> dict[str, Any]:
+        """Nomad's own reading of a job file.
+
+        Raises:
+            DeployError: it is no valid job; the message is Nomad's, with the line.
+
+        """
+        with self._translated("parse job"):
+            parsed: dict[str, Any] = self._client.jobs.parse(hcl, canonicalize=True)
+            return parsed
+
+    def validate(self, job: dict[str, Any]) -> None:
+        """Ask Nomad whether it would take the job.
+
+        Raises:
+            DeployError: it would not; the message names every field.
+
+        """
+        with self._translated(f"validate {job['ID']}"):
+            answer = self._client.validate.validate_job({"Job": job}).json()
+        if answer.get("ValidationErrors"):
+            raise DeployError(f"job {job['ID']}", "; ".join(answer["ValidationErrors"]))
+
+    def job(self, job_id: str) -> dict[str, Any] | None:
+        """Read a job; None when Nomad has none of this id."""
+        found: dict[str, Any] | None = self.api.get(f"/v1/job/{_id(job_id)}", namespace=self.namespace)
+        return found
+
+    def register(self, job: dict[str, Any], *, modify_index: int) -> str:
+        """Register `job` if it still is at `modify_index` (0: not there yet); give the evaluation's id.
+
+        Raises:
+            DeployError: somebody else changed the job in between.
+
+        """
+        body = {"Job": job, "EnforceIndex": True, "JobModifyIndex": modify_index}
+        with self._translated(f"register {job['ID']}"):
+            answer: dict[str, Any] = self._client.job.register_job(_id(job["ID"]), body)
+            return str(answer["EvalID"])
+
+    def evaluation(self, eval_id: str, index: int, wait_s: float) -> Answer:
+        """Wait for news of an evaluation."""
+        return self.api.blocking(f"/v1/evaluation/{_id(eval_id)}", index, wait_s)
+
+    def deployment(self, job_id: str, index: int, wait_s: float) -> Answer:
+        """Wait for news of a job's newest deployment; its body is None before there is one."""
+        return self.api.blocking(f"/v1/job/{_id(job_id)}/deployment", index, wait_s, namespace=self.namespace)
+
+    def allocations(self, job_id: str, index: int = 0, wait_s: float = 1) -> Answer:
+        """Wait for news of a job's allocations, newest first."""
+        return self.api.blocking(f"/v1/job/{_id(job_id)}/allocations", index, wait_s, namespace=self.namespace)
+
+    def log_tail(self, alloc_id: str, task: str, stream: str = "stderr", size: int = 2000) -> str:
+        """Give the last `size` bytes that a task wrote."""
+        return self.api.text(
+            f"/v1/client/fs/logs/{_id(alloc_id)}",
+            task=task,
+            type=stream,
+            plain="true",
+            origin="end",
+            offset=size,
+        )
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """All nodes, with their devices."""
+        return self.api.get("/v1/nodes", resources="true") or []
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except URLNotAuthorizedNomadException as error:
+            raise AuthError(self.api.where, f"{what}: {error}", "the token is missing, expired or not allowed") from None
+        except BaseNomadException as error:
+            raise DeployError(self.api.where, f"{what}: {_words(error)}") from None
+        except requests.RequestException as error:
+            raise BerthError(self.api.where, f"{what}: does not answer ({error})", FIX) from None
+
+
+def _id(raw: str) -> str:
+    """Quote an id for a path: python-nomad joins them raw, so `a/../../acl` would reach another endpoint."""
+    return quote(raw, safe="")
+
+
+def _words(error: BaseNomadException) -> str:
+    response = getattr(error, "nomad_resp", None)
+    text = getattr(response, "text", "") or str(error)
+    return " ".join(str(text).split())

@@ -1,0 +1,96 @@
+"""Vault: hvac behind one door that says what sealed, standby and refused mean; httpx where hvac is short."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hvac
+import requests
+from hvac import exceptions as hvac_errors
+
+from nomad_jobs.errors import AuthError, BerthError, DeployError
+from scripts.ops.api import TIMEOUT_S, Api, session
+from scripts.ops.nomad import FIX
+from vault_policies.render import AUTH_MOUNT, KV_MOUNT
+
+
+class Vault:
+    """One Vault, acting with one token."""
+
+    def __init__(self, url: str, token: str, ca_file: str | None = None) -> None:
+        """Talk to `url`. Nothing is sent yet."""
+        self.api = Api("Vault", url, headers={"X-Vault-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
+        self._client = hvac.Client(
+            url=url, token=token, verify=ca_file or True, timeout=int(TIMEOUT_S), session=session(ca_file)
+        )
+
+    def policy(self, name: str) -> str | None:
+        """Read a policy; None if there is none."""
+        with self._translated(f"policy {name}"):
+            try:
+                answer = self._client.sys.read_acl_policy(name)
+            except hvac_errors.InvalidPath:
+                return None
+            return str(answer["data"]["policy"])
+
+    def put_policy(self, name: str, text: str) -> None:
+        """Write a policy."""
+        with self._translated(f"policy {name}"):
+            self._client.sys.create_or_update_acl_policy(name, text)
+
+    def role(self, name: str) -> dict[str, Any] | None:
+        """Read a role of the workloads' auth method; None if there is none."""
+        answer = self.api.get(f"/v1/auth/{AUTH_MOUNT}/role/{name}")
+        return None if answer is None else answer["data"]
+
+    def put_role(self, name: str, role: dict[str, Any]) -> None:
+        """Write a role of the workloads' auth method."""
+        self.api.post(f"/v1/auth/{AUTH_MOUNT}/role/{name}", json=role)
+
+    def secret_version(self, path: str) -> int:
+        """Newest version of the secret at `path` below the KV mount; 0 when there is none to read."""
+        answer = self.api.get(f"/v1/{KV_MOUNT}/metadata/{path}")
+        if answer is None:
+            return 0
+        newest = int(answer["data"]["current_version"])
+        version = answer["data"]["versions"].get(str(newest), {})
+        return 0 if version.get("deletion_time") or version.get("destroyed") else newest
+
+    def secret(self, path: str) -> dict[str, str]:
+        """Read the newest version of a secret."""
+        with self._translated(f"secret {path}"):
+            answer = self._client.secrets.kv.v2.read_secret_version(
+                path, mount_point=KV_MOUNT, raise_on_deleted_version=True
+            )
+            return dict(answer["data"]["data"])
+
+    def put_secret(self, path: str, values: dict[str, str], *, after_version: int) -> int:
+        """Write a new version if `after_version` still is the newest (0: there is none); give its number.
+
+        Raises:
+            DeployError: somebody else wrote in between; nothing was overwritten.
+
+        """
+        with self._translated(f"secret {path}"):
+            answer = self._client.secrets.kv.v2.create_or_update_secret(
+                path, values, cas=after_version, mount_point=KV_MOUNT
+            )
+            return int(answer["data"]["version"])
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (hvac_errors.Forbidden, hvac_errors.Unauthorized) as error:
+            fix = "the token is missing, expired or not allowed to do this"
+            raise AuthError(self.api.where, f"{what}: {_words(error)}", fix) from None
+        except hvac_errors.VaultDown:
+            raise BerthError(self.api.where, f"{what}: Vault is sealed", "`berth up` unseals it") from None
+        except hvac_errors.VaultError as error:
+            raise DeployError(self.api.where, f"{what}: {_words(error)}") from None
+        except requests.RequestException as error:
+            raise BerthError(self.api.where, f"{what}: does not answer ({error})", FIX) from None
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())

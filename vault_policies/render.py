@@ -1,0 +1,47 @@
+"""A service's Vault policy and role: exactly its own paths, for exactly its own job."""
+
+from pathlib import Path
+from typing import Any
+
+from nomad_jobs.model import Service, secret_path
+from nomad_jobs.platform import Platform
+from nomad_jobs.text import environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+AUTH_MOUNT = "jwt-nomad"
+"""Where Vault accepts the identities that Nomad signs."""
+KV_MOUNT = "secret"
+"""The KV v2 engine that holds every secret of the catalogue."""
+AUDIENCE = "vault.io"
+
+
+def render_policy(service: Service, platform: Platform) -> str:
+    """Render the policy: read on each of the service's secrets, one full path a line, no wildcard."""
+    paths = [f"{KV_MOUNT}/data/{platform.namespace}/{secret_path(one, service)}" for one in service.secrets]
+    return environment(_TEMPLATES).get_template("service.hcl.j2").render(s=service, paths=paths)
+
+
+def role(service: Service, platform: Platform) -> dict[str, Any]:
+    """Give the body of `auth/jwt-nomad/role/<name>`.
+
+    The claims bind namespace and job; `unique_id` tells the same job id in two namespaces apart, which Nomad's own
+    set-up does not. `token_explicit_max_ttl` stays 0, or long-running tasks would lose their token and die.
+    """
+    return {
+        "role_type": "jwt",
+        "bound_audiences": [AUDIENCE],
+        "bound_claims": {"nomad_namespace": platform.namespace, "nomad_job_id": service.name},
+        "user_claim": "/extra_claims/unique_id",
+        "user_claim_json_pointer": True,
+        "claim_mappings": {
+            "nomad_namespace": "nomad_namespace",
+            "nomad_job_id": "nomad_job_id",
+            "nomad_task": "nomad_task",
+        },
+        "token_type": "service",
+        "token_policies": [service.vault_name],
+        "token_no_default_policy": True,
+        "token_period": 1800,
+        "token_explicit_max_ttl": 0,
+    }
