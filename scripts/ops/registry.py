@@ -1,0 +1,200 @@
+"""Asks a registry which digest a tag has now (OCI distribution specification 1.1, Docker's token flow)."""
+
+import contextlib
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nomad_jobs.errors import AuthError, BerthError, ConfigError, DeadlineError
+from nomad_jobs.images import DOCKER_HUB, ImageRef, is_loopback
+from scripts.ops.docker_login import Login
+
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_REQUEST_S = 10
+_PAUSES_S = (0.2, 1.0)
+"""Before the second and the third try; there is no fourth."""
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_MANIFEST_MAX = 4 * 2**20
+"""The size up to which the specification asks registries to keep manifests."""
+_PARAMETER = re.compile(r'([a-z]+)=(?:"([^"]*)"|([^\s",]+))', re.IGNORECASE)
+_CHALLENGE = re.compile(rf"\b(basic|bearer)\b\s*((?:{_PARAMETER.pattern}[\s,]*)*)", re.IGNORECASE)
+
+Logins = Callable[[str], Login | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: httpx.Headers
+    body: bytes = field(repr=False)
+
+
+class _Token(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+    token: str = ""
+    access_token: str = ""
+
+
+class Lookup:
+    """One tag's lookup: `with Lookup("nginx:1.28", ends_at=…, logins=login_for) as it: it.digest()`."""
+
+    def __init__(self, reference: str, *, ends_at: float, logins: Logins) -> None:
+        """Be done by `ends_at` on the monotonic clock; ask `logins` only when the registry wants one."""
+        self._ref, self._where = ImageRef.parse(reference), f"image {reference}"
+        self._ends_at, self._logins = ends_at, logins
+        self._authorization = ""
+        self._client = self._connected()
+
+    def __enter__(self) -> Self:
+        """Keep connections until the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close them."""
+        self._client.close()
+
+    def digest(self, known: str = "") -> str:
+        """Give the tag's digest, `sha256:…`, verified against the bytes that the registry serves.
+
+        When the registry announces `known` again, that is the answer: Docker Hub counts each GET as a pull.
+
+        Raises:
+            AuthError: the registry wants a login, or refused the one it got.
+            ConfigError: it has no such tag.
+            DeadlineError: time ran out.
+            BerthError: it cannot be reached, or what it served cannot be trusted.
+
+        """
+        try:
+            if known and self._manifest("HEAD").headers.get("docker-content-digest") == known:
+                return known
+            return self._verified(self._accepted(self._manifest("GET")))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            what = f"{self._ref.host} cannot be asked: {str(error) or type(error).__name__}"
+            raise BerthError(self._where, what, "check the network; the pin stays as it was") from error
+
+    def _connected(self) -> httpx.Client:
+        hooks = {"request": [self._refuse_plain_http]}
+        try:  # a proxy has no business between this machine and itself
+            return httpx.Client(follow_redirects=True, event_hooks=hooks, trust_env=not self._ref.is_local)
+        except OSError as error:
+            raise ConfigError("SSL_CERT_FILE", f"cannot be read: {error}", "mend or unset it") from error
+
+    def _manifest(self, method: str) -> _Answer:
+        answer = self._send(method, self._ref.manifest_url, self._authorization)
+        if answer.status == httpx.codes.UNAUTHORIZED and not self._authorization:
+            self._authorization = self._authorize(challenges(answer.headers.get_list("www-authenticate")))
+            answer = self._send(method, self._ref.manifest_url, self._authorization)
+        return answer
+
+    def _accepted(self, answer: _Answer) -> _Answer:
+        ref = self._ref
+        if answer.status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            raise self._refused(f"refuses to show it ({answer.status}): private, or no such name")
+        if answer.status == httpx.codes.NOT_FOUND:
+            what = f"{ref.host} has no tag '{ref.tag}' in {ref.repository}"
+            raise ConfigError(self._where, what, "mend the image in the service's file")
+        if answer.status != httpx.codes.OK:
+            raise BerthError(self._where, f"{ref.host} answered {answer.status}", "try again later")
+        return answer
+
+    def _verified(self, answer: _Answer) -> str:
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip()
+        if kind not in MANIFEST_TYPES:
+            raise self._distrusted(f"served {kind or 'no type'}, which is no image manifest")
+        digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+        announced = answer.headers.get("docker-content-digest", digest)
+        if announced != digest:
+            raise self._distrusted(f"announced {announced}, but served {digest}")
+        return digest
+
+    def _authorize(self, wanted: dict[str, dict[str, str]]) -> str:
+        login = self._logins(self._ref.registry)
+        if "realm" in wanted.get("bearer", {}):
+            return f"Bearer {self._token(wanted['bearer'], login)}"
+        if "basic" in wanted and login:
+            return login.basic
+        raise self._refused("wants a login, and there is none")
+
+    def _token(self, bearer: dict[str, str], login: Login | None) -> str:
+        """Fetch a token (distribution.github.io/distribution/spec/auth/token); anonymous without a login."""
+        asked = {"service": bearer.get("service", ""), "scope": bearer.get("scope", "")}
+        asked["scope"] = asked["scope"] or f"repository:{self._ref.repository}:pull"
+        realm = httpx.URL(bearer["realm"]).copy_merge_params({k: v for k, v in asked.items() if v})
+        answer = self._send("GET", str(realm), login.basic if login else "")
+        try:
+            given = _Token.model_validate_json(answer.body)
+        except ValidationError:  # the cause is left out: it may quote the token
+            given = _Token()
+        token = given.token or given.access_token
+        if answer.status != httpx.codes.OK or not token.isascii() or not token.isprintable() or not token:
+            raise self._refused(f"gave no token ({realm.host} answered {answer.status})")
+        return token
+
+    def _send(self, method: str, url: str, authorization: str) -> _Answer:
+        """Send, and again after what may pass: no connection, too many requests, an error of the server's."""
+        for pause_s in _PAUSES_S:
+            with contextlib.suppress(httpx.TransportError):
+                answer = self._once(method, url, authorization)
+                if answer.status not in _PASSING:
+                    return answer
+            time.sleep(min(pause_s, self._left_s()))
+        return self._once(method, url, authorization)
+
+    def _once(self, method: str, url: str, authorization: str) -> _Answer:
+        headers = {"accept": ", ".join(MANIFEST_TYPES), "accept-encoding": "identity"}
+        if authorization:
+            headers["authorization"] = authorization
+        timeout_s = min(_REQUEST_S, self._left_s())
+        body = bytearray()
+        with self._client.stream(method, url, headers=headers, timeout=timeout_s) as response:
+            for chunk in response.iter_bytes():
+                body += chunk
+                self._left_s()  # a drip of bytes is no way round the deadline
+                if len(body) > _MANIFEST_MAX:
+                    raise self._distrusted(f"served more than {_MANIFEST_MAX} bytes")
+        return _Answer(response.status_code, response.headers, bytes(body))
+
+    def _left_s(self) -> float:
+        left_s = self._ends_at - time.monotonic()
+        if left_s <= 0:
+            what = f"{self._ref.host} had not told its digest when time ran out"
+            raise DeadlineError(self._where, what, "give it more with --deadline-s; the pin stays as it was")
+        return left_s
+
+    def _refuse_plain_http(self, request: httpx.Request) -> None:
+        """Judge every request, redirects and token realms included: no registry may talk us out of TLS."""
+        if request.url.scheme == "https" or (self._ref.is_local and is_loopback(request.url.host)):
+            return
+        raise self._distrusted(f"sends us on to {request.url.host} without TLS")
+
+    def _refused(self, what: str) -> AuthError:
+        command = "docker login" + ("" if self._ref.registry == DOCKER_HUB else f" {self._ref.registry}")
+        return AuthError(self._where, f"{self._ref.host} {what}", f"check the name, or run `{command}`")
+
+    def _distrusted(self, what: str) -> BerthError:
+        fix = "ask who runs it; the pin stays as it was"
+        return BerthError(self._where, f"{self._ref.host} {what}", fix)
+
+
+def challenges(headers: list[str]) -> dict[str, dict[str, str]]:
+    """Read WWW-Authenticate headers (RFC 9110, 11.6.1): scheme -> parameters, both in lower case."""
+    return {
+        found[1].lower(): {key.lower(): quoted or bare for key, quoted, bare in _PARAMETER.findall(found[2])}
+        for header in headers
+        for found in _CHALLENGE.finditer(header)
+    }
