@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from nomad_jobs.errors import BerthError, ConfigError, raise_all
+from nomad_jobs.errors import ConfigError, raise_all
 
 ROUTING_LAG_S = 3
 """Longest time from leaving Consul to NGINX having reloaded: template wait (max 2 s), render, test, reload."""
@@ -146,6 +146,11 @@ class Check:
     interval_s: int = 5
     timeout_s: int = 2
 
+    @property
+    def title(self) -> str:
+        """Its name in Consul, such as `http GET /health`."""
+        return f"{self.port} {self.protocol}" + ("" if self.protocol == "tcp" else f" {self.path}")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScriptCheck:
@@ -212,6 +217,8 @@ class _Shape:
     memory_mb: int = 128
     shm_mb: int = 64
     """Shared memory: tensor-parallel workers talk through it."""
+    starts_within_s: int = 60
+    """From placed to healthy: weights take minutes to load."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,8 +264,6 @@ class Service:
     route: Route | None = None
     env: tuple[Env, ...] = ()
     files: tuple[File, ...] = ()
-    starts_within_s: int = 60
-    """From placed to healthy: weights take minutes to load."""
     healthy_for_s: int = 1
     """How long checks must pass before the next instance is replaced."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.model import Env, File, Part, Peers, Port, SecretRef, Service, Source, secret_path
 from nomad_jobs.platform import Platform
-from nomad_jobs.text import consul_template, environment
+from nomad_jobs.text import consul_template, environment, hcl
 
 ROOT = Path(__file__).parent.parent
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -37,9 +37,7 @@ class _RenderedPort:
     static: int | None
 
 
-def render_job(
-    service: Service, platform: Platform, *, images: Pins, versions: SecretVersions | None = None
-) -> str:
+def render_job(service: Service, platform: Platform, *, images: Pins, versions: SecretVersions | None = None) -> str:
     """Render `service` as a Nomad job file (HCL).
 
     Its meta holds `berth_release`, a hash of everything else in the job, and the version of each secret: whatever
@@ -70,6 +68,10 @@ def routes_prefix(platform: Platform) -> str:
 
 def _context(service: Service, platform: Platform, images: Pins, versions: SecretVersions) -> dict[str, Any]:
     run = service.container if platform.is_cloud else service.process
+    plain_env = (
+        Env(name="BERTH_STACK", value=platform.stack),
+        *(env for env in service.env if isinstance(env.value, str)),
+    )
     stamps = {
         f"berth_secret_{secret_path(secret, service)}": str(versions.get(secret_path(secret, service), 0))
         for secret in service.secrets
@@ -79,15 +81,16 @@ def _context(service: Service, platform: Platform, images: Pins, versions: Secre
         "p": platform,
         "run": run,
         "pool": platform.pools[service.pool.value],
-        "image": pinned(service.container.image, images) if platform.is_cloud else "",
+        "image": pinned(service.container.image, images, service.name) if platform.is_cloud else "",
         "ports": tuple(_port(port, platform) for port in service.ports),
         # A canary beside a full set of GPUs could never be placed, so those instances are replaced one by one.
         "canaries": 0 if run.gpus else 1,
+        # Nomad wants it longer than both: a stopping instance may take its whole kill_timeout before it is replaced.
+        "progress_deadline_s": max(run.starts_within_s, service.kill_timeout_s) + 30,
         "meta": {"berth_stack": platform.stack, **stamps},
-        "plain_env": (
-            Env(name="BERTH_STACK", value=platform.stack),
-            *(env for env in service.env if isinstance(env.value, str)),
-        ),
+        "meta_width": max(map(len, map(hcl, ("berth_release", *stamps)))),
+        "plain_env": plain_env,
+        "env_width": max(len(hcl(env.name)) for env in plain_env),
         "files": tuple(_files(service, platform, versions)),
     }
 

@@ -4,7 +4,13 @@ from nomad_jobs.model import Check, Container, File, Port, Process, Route, Sampl
 from nomad_jobs.services.registry import LOGIN, apps_image
 
 _KEY = Secret(name="api-key")
-_APP = ("python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "${NOMAD_SECRETS_DIR}/api-key.json")
+_APP = (
+    "python3",
+    "-m",
+    "nomad_jobs.apps.bot_detector",
+    "--api-key-file",
+    "${NOMAD_SECRETS_DIR}/api-key.json",
+)
 
 BOT_DETECTOR = Service(
     name="bot-detector",

@@ -3,6 +3,8 @@
 from nomad_jobs.model import Check, Container, Port, Process, Route, Sample, Service
 from nomad_jobs.services.registry import LOGIN, apps_image
 
+_REJECTED = "2 123456789010 eni-1235b8ca 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK"
+"""The example of a rejected connection in AWS's documentation of VPC flow logs."""
 _APP = ("python3", "-m", "nomad_jobs.apps.fw_parse")
 
 FW_PARSE = Service(
@@ -39,7 +41,7 @@ FW_PARSE = Service(
         max_body_mb=8,
         sample=Sample(
             path="/parse",
-            json={"log": "2 123456789010 eni-1235b8ca 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK"},
+            json={"log": _REJECTED},
             expect="172.31.9.69",
         ),
     ),

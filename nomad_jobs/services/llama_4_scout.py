@@ -41,6 +41,7 @@ LLAMA_4_SCOUT = Service(
         cpu_mhz=64_000,
         memory_mb=512_000,
         shm_mb=16_384,
+        starts_within_s=1800,
     ),
     process=Process(
         argv=(
@@ -86,5 +87,4 @@ LLAMA_4_SCOUT = Service(
         ),
         File(path="local/probe.py", parts=(Source("nomad_jobs/apps/probe.py"),)),
     ),
-    starts_within_s=1800,
 )

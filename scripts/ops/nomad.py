@@ -1,4 +1,4 @@
-"""Nomad: python-nomad behind one door that quotes ids, verifies TLS and keeps the environment out; httpx for the rest."""
+"""Nomad: python-nomad behind one door that quotes ids, verifies TLS and ignores the environment; httpx for the rest."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,7 +104,9 @@ class Nomad:
         try:
             yield
         except URLNotAuthorizedNomadException as error:
-            raise AuthError(self.api.where, f"{what}: {error}", "the token is missing, expired or not allowed") from None
+            raise AuthError(
+                self.api.where, f"{what}: {error}", "the token is missing, expired or not allowed"
+            ) from None
         except BaseNomadException as error:
             raise DeployError(self.api.where, f"{what}: {_words(error)}") from None
         except requests.RequestException as error:

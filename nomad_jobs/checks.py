@@ -1,0 +1,90 @@
+"""What services must agree on with each other and with the platform: pure, everything found in one pass."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from nomad_jobs.errors import BerthError, ConfigError, raise_all
+from nomad_jobs.images import Pins, pinned
+from nomad_jobs.model import ENGINE_SHUTDOWN_S, Service
+from nomad_jobs.platform import Platform
+
+
+def check(services: Sequence[Service], platform: Platform, images: Pins) -> None:
+    """Refuse a catalogue that cannot run on `platform`.
+
+    Raises:
+        ConfigError: (or ManyErrors) one line for each fault.
+
+    """
+    raise_all((*_pairs(services), *_fits(services, platform), *_unpinned(services, platform, images)))
+
+
+def deploy_order(services: Sequence[Service]) -> tuple[tuple[Service, ...], ...]:
+    """Group services in waves: each needs only services of earlier waves; within one, order as in the catalogue.
+
+    Raises:
+        ConfigError: services need each other in a circle.
+
+    """
+    waves: list[tuple[Service, ...]] = []
+    left, ready = list(services), set[str]()
+    while left:
+        wave = tuple(service for service in left if ready.issuperset(service.uses))
+        if not wave:
+            names = ", ".join(service.name for service in left)
+            raise ConfigError("catalogue", f"{names} need each other in a circle", "one must not use the next")
+        waves.append(wave)
+        ready |= {service.name for service in wave}
+        left = [service for service in left if service not in wave]
+    return tuple(waves)
+
+
+def _pairs(services: Sequence[Service]) -> Iterator[BerthError]:
+    yield from _duplicates("service name", [service.name for service in services])
+    yield from _duplicates("route host", [service.route.host for service in services if service.route])
+    names = sorted({service.name for service in services})
+    for shorter, longer in pairwise(names):
+        if longer.startswith(shorter):
+            # Nomad once matched workload identities by job-id prefix (CVE-2025-4922); names stay clear of that.
+            what = f"is the beginning of '{longer}': Nomad has matched identities by such prefixes"
+            yield ConfigError(f"service '{shorter}'", what, "rename one of the two")
+    for service in services:
+        for used in service.uses:
+            if used not in names:
+                yield ConfigError(f"service '{service.name}'", f"uses '{used}', which is not in the catalogue")
+
+
+def _duplicates(what: str, values: list[str]) -> Iterator[BerthError]:
+    for value, count in Counter(values).items():
+        if count > 1:
+            yield ConfigError("catalogue", f"{count} services have the {what} '{value}'", "each must have its own")
+
+
+def _fits(services: Sequence[Service], platform: Platform) -> Iterator[BerthError]:
+    for service in services:
+        where = f"service '{service.name}'"
+        pool = platform.pools.get(service.pool.value)
+        if pool is None:
+            has = ", ".join(sorted(platform.pools))
+            yield ConfigError(where, f"runs on the {service.pool} pool, but stack {platform.stack} has only {has}")
+            continue
+        run = service.container if platform.is_cloud else service.process
+        if run.gpus and run.gpus.count > pool.gpus_per_node:
+            what = f"asks for {run.gpus.count} GPUs, but a node of pool '{pool.name}' has {pool.gpus_per_node}"
+            yield ConfigError(where, what, "ask for fewer, or add a pool that has them")
+        elif run.gpus and run.gpus.model not in pool.gpu_model:
+            what = f"asks for {run.gpus.model} GPUs, but pool '{pool.name}' has {pool.gpu_model or 'none with a name'}"
+            yield ConfigError(where, what)
+        if service.kill_timeout_s > platform.max_kill_timeout_s:
+            longest = platform.max_kill_timeout_s - ENGINE_SHUTDOWN_S
+            what = f"needs {service.kill_timeout_s} s to stop, but nodes allow {platform.max_kill_timeout_s} s"
+            yield ConfigError(where, what, f"set longest_request_s to {longest} or less")
+
+
+def _unpinned(services: Sequence[Service], platform: Platform, images: Pins) -> Iterator[BerthError]:
+    for service in services if platform.is_cloud else ():
+        try:
+            pinned(service.container.image, images, service.name)
+        except BerthError as error:
+            yield error

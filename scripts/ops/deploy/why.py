@@ -1,0 +1,84 @@
+"""Why a deployment does not get on, in the operator's words: from Nomad's and Consul's own records."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nomad_jobs.errors import BerthError
+from nomad_jobs.model import Service
+from scripts.ops.consul import Consul
+from scripts.ops.nomad import Nomad
+
+_LOG_LINES = 5
+_Json = Mapping[str, Any]
+
+
+def placement(evaluation: _Json) -> str:
+    """Say what the scheduler lacked; empty when everything was placed."""
+    return "; ".join(
+        f"{metric.get('CoalescedFailures', 0) + 1} instance(s) of '{group}' cannot be placed: {_lacking(metric)}"
+        for group, metric in (evaluation.get("FailedTGAllocs") or {}).items()
+    )
+
+
+def _lacking(metric: _Json) -> str:
+    counted = [
+        *((f"{what} exhausted", count) for what, count in (metric.get("DimensionExhausted") or {}).items()),
+        *((f"constraint {what}", count) for what, count in (metric.get("ConstraintFiltered") or {}).items()),
+    ]
+    if counted:
+        return ", ".join(f"{what} on {count} node(s)" for what, count in counted)
+    if not metric.get("NodesEvaluated"):
+        return "no node of this pool and datacenter is ready"
+    return f"none of {metric['NodesEvaluated']} node(s) fits"
+
+
+def waiting_for(allocations: Sequence[_Json]) -> str:
+    """Newest thing that happened to a task that is not up yet, short enough for a progress line."""
+    for allocation in allocations:
+        for state in (allocation.get("TaskStates") or {}).values():
+            events = state.get("Events") or []
+            if events and state.get("State") != "dead":
+                return f"{events[-1]['Type'].lower()}: {events[-1].get('DisplayMessage', '')}"[:70]
+    return "an instance to start"
+
+
+def failures(service: Service, allocations: Sequence[_Json], nomad: Nomad, consul: Consul) -> str:
+    """Everything that speaks against the newest allocations: exits with log lines, templates, failing checks."""
+    said = [
+        *(line for allocation in allocations[:2] for line in _task_failures(allocation, nomad)),
+        *_failing_checks(service, consul),
+    ]
+    return "; ".join(dict.fromkeys(said)) or "no instance became healthy, and neither Nomad nor Consul says why"
+
+
+def _task_failures(allocation: _Json, nomad: Nomad) -> Iterator[str]:
+    for task, state in (allocation.get("TaskStates") or {}).items():
+        events = state.get("Events") or []
+        missing = [one["DisplayMessage"] for one in events if one["Type"] == "Template"]
+        if missing and state.get("State") == "pending":
+            yield f"task '{task}' waits: {missing[-1]}"
+        hard = {"Driver Failure", "Failed Validation", "Setup Failure", "Killing"}
+        ended = [one for one in events if one["Type"] == "Terminated"]
+        yield from (f"task '{task}': {one['DisplayMessage']}" for one in events[-3:] if one["Type"] in hard)
+        if ended:
+            yield f"task '{task}' ended: {ended[-1]['DisplayMessage']}{_last_words(allocation, task, nomad)}"
+
+
+def _last_words(allocation: _Json, task: str, nomad: Nomad) -> str:
+    for stream in ("stderr", "stdout"):
+        try:
+            lines = nomad.log_tail(allocation["ID"], task, stream).strip().splitlines()[-_LOG_LINES:]
+        except BerthError:  # the node may be gone; the exit itself is still worth saying
+            return ""
+        if lines:
+            return f"; last lines of {stream}:\n    " + "\n    ".join(lines)
+    return ""
+
+
+def _failing_checks(service: Service, consul: Consul) -> Iterator[str]:
+    names = {service.consul_name(port.label) for port in service.ports}
+    for name in sorted(names):
+        for check in consul.checks(name):
+            if check["Status"] != "passing":
+                output = " ".join(check.get("Output", "").split())[:200]
+                yield f"check '{check['Name']}' of {name} is {check['Status']}: {output or 'no output yet'}"

@@ -1,0 +1,61 @@
+"""Everything rendered for one stack, as values: what `berth render` writes and `berth deploy` applies."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nginx.render import render_route
+from nomad_jobs.images import Pins
+from nomad_jobs.model import Service
+from nomad_jobs.platform import Platform
+from nomad_jobs.render import ROOT, SecretVersions, render_consul_policy, render_job, routes_prefix
+from vault_policies.render import render_policy, role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rendered:
+    """Texts by name; nothing in them is secret."""
+
+    jobs: Mapping[str, str]
+    vault_policies: Mapping[str, str]
+    vault_roles: Mapping[str, Mapping[str, Any]]
+    consul_policies: Mapping[str, str]
+    routes: Mapping[str, str]
+    """NGINX server blocks, by their key in Consul."""
+
+
+def render(
+    services: Sequence[Service], platform: Platform, images: Pins, versions: SecretVersions | None = None
+) -> Rendered:
+    """Render the services for the platform; pure."""
+    with_secrets = [service for service in services if service.secrets]
+    return Rendered(
+        jobs={one.name: render_job(one, platform, images=images, versions=versions) for one in services},
+        vault_policies={one.vault_name: render_policy(one, platform) for one in with_secrets},
+        vault_roles={one.vault_name: role(one, platform) for one in with_secrets},
+        consul_policies={
+            consul_role(one.name, platform): render_consul_policy(one, platform) for one in services if one.reads_consul
+        },
+        routes={f"{routes_prefix(platform)}/{one.name}": render_route(one, platform) for one in services if one.route},
+    )
+
+
+def consul_role(job: str, platform: Platform) -> str:
+    """Name of the Consul role that a job's templates log in to; the platform's binding rule builds the same."""
+    return f"nomad-task-{platform.namespace}-{job}"
+
+
+def write(rendered: Rendered, folder: Path) -> tuple[Path, ...]:
+    """Write `jobs/`, `vault/`, `consul/` and `nginx/` below `folder`; give the files written."""
+    files = {f"jobs/{name}.nomad.hcl": text for name, text in rendered.jobs.items()}
+    files |= {f"vault/{name}.hcl": text for name, text in rendered.vault_policies.items()}
+    files |= {f"consul/{name}.hcl": text for name, text in rendered.consul_policies.items()}
+    files |= {f"nginx/{Path(key).name}.conf": text for key, text in rendered.routes.items()}
+    for plain in ("nginx/nginx.conf", "nginx/templates/sites.conf.ctmpl"):
+        files[f"nginx/{Path(plain).name}"] = (ROOT / plain).read_text()
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tuple(folder / name for name in files)
