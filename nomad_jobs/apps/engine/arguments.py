@@ -1,0 +1,133 @@
+"""The engine's arguments: vLLM's names, on the command line or in a YAML file; the command line wins."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from nomad_jobs.apps.engine.card import Settings
+from nomad_jobs.apps.engine.profiles import longest_request, read_speed
+from nomad_jobs.apps.engine.scheduler import Limits
+from nomad_jobs.apps.serving.run import add_arguments
+from nomad_jobs.errors import ConfigError
+
+_PORT = 8000
+_KEYS = "api-key"
+
+
+def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
+    """Read the command line and the file it names.
+
+    Raises:
+        ConfigError: the file has a key or value that is no argument, or nothing was published for the model.
+
+    """
+    parser = _parser()
+    config = _read_config(parser.parse_args(argv).config)
+    api_keys = _api_keys(config)
+    known = {action.dest.replace("_", "-") for action in parser._actions} - {"help", "config"}  # noqa: SLF001 - argparse has no other way to list them
+    if unknown := sorted(config.keys() - known):
+        raise ConfigError(
+            "--config",
+            f"no such argument: {', '.join(unknown)}",
+            "use vLLM's long names, such as max-num-seqs",
+        )
+    parser.set_defaults(**{name.replace("-", "_"): str(value) for name, value in config.items()})
+    args = parser.parse_args(argv)
+    return args, _settings(args, api_keys)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m nomad_jobs.apps.engine", description=__doc__, allow_abbrev=False)
+    add_arguments(parser, ports={"--port": _PORT}, shutdown_timeout_s=0)  # 0, as with vLLM: a stop aborts
+    parser.add_argument("--model", metavar="ID", help="model whose published speed is simulated, as on Hugging Face")
+    parser.add_argument("--served-model-name", metavar="NAME", help="its name in the API (default: the model's id)")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="YAML; keys are these arguments, and api-key: [k1, k2]"
+    )
+    parser.add_argument(
+        "--max-num-seqs",
+        type=_positive,
+        default=16,
+        metavar="N",
+        help="requests at once (default: %(default)s, the most that was measured)",
+    )
+    parser.add_argument(
+        "--max-model-len",
+        type=_positive,
+        metavar="N",
+        help="tokens of prompt and output (default: the longest that was measured)",
+    )
+    parser.add_argument(
+        "--tensor-parallel-size",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="shown in the model card; the speed is the published shape's",
+    )
+    parser.add_argument(
+        "--time-scale",
+        type=_not_negative,
+        default=1.0,
+        metavar="X",
+        help="1: published speed, 0: no waiting (default: %(default)s)",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise ValueError
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError
+    return value
+
+
+def _read_config(path: Path | None) -> dict[str, object]:
+    if path is None:
+        return {}
+    try:
+        config = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(str(path), error.strerror or "cannot be read") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        # PyYAML's message quotes the line, and the line may hold a key.
+        raise ConfigError(str(path), "not YAML") from None
+    if not isinstance(config, dict):
+        raise ConfigError(str(path), "must be a mapping of argument names to values")
+    return {str(name).replace("_", "-"): value for name, value in config.items()}
+
+
+def _api_keys(config: dict[str, object]) -> tuple[str, ...]:
+    """Take the keys out of `config`; no entry leaves /v1 open, an empty key is a template that went wrong."""
+    if _KEYS not in config:
+        return ()
+    value = config.pop(_KEYS)
+    keys = value if isinstance(value, list) else [value]
+    if not keys or not all(isinstance(key, str) and key.strip() for key in keys):
+        raise ConfigError("--config", f"{_KEYS} must be a list of texts, none of them empty")
+    return tuple(keys)
+
+
+def _settings(args: argparse.Namespace, api_keys: tuple[str, ...]) -> Settings:
+    if not args.model:
+        raise ConfigError("--model", "is missing")
+    speed = read_speed(args.model)
+    limits = Limits(
+        max_num_seqs=args.max_num_seqs,
+        max_model_len=args.max_model_len or longest_request(speed.rows),
+        time_scale=args.time_scale,
+    )
+    return Settings(
+        speed=speed,
+        served=args.served_model_name or args.model,
+        limits=limits,
+        tensor_parallel_size=args.tensor_parallel_size,
+        api_keys=api_keys,
+    )

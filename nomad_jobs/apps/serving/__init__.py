@@ -1,0 +1,1 @@
+"""What every app here shares: listening, stopping, errors, keys and watched files."""

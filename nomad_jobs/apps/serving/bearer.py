@@ -1,0 +1,43 @@
+"""API keys: `Authorization: Bearer KEY`, several keys at once, compared in constant time."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from nomad_jobs.apps.serving.answers import ApiError
+
+
+def accepts(authorization: str | None, keys: Sequence[str]) -> bool:
+    """Tell whether the header's value is `Bearer` with one of `keys`."""
+    scheme, _, given = (authorization or "").partition(" ")
+    digest = hashlib.sha256(given.strip().encode()).digest()
+    # Every key is compared, and as digests of one length: the time taken says nothing about any of them.
+    found = False
+    for key in keys:
+        found |= hmac.compare_digest(digest, hashlib.sha256(key.encode()).digest())
+    return found and scheme.lower() == "bearer"
+
+
+class Bearer:
+    """ASGI middleware: below `prefix` a request without one of the keys is answered 401."""
+
+    def __init__(self, app: ASGIApp, *, keys: Callable[[], Sequence[str]], prefix: str) -> None:
+        """Guard `app`; `keys` is asked at each request, so that a rotated key counts at once."""
+        self._app, self._keys, self._prefix = app, keys, prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        guarded = scope["type"] == "http" and scope["path"].startswith(self._prefix)
+        if guarded and not accepts(Headers(scope=scope).get("authorization"), self._keys()):
+            await _refusal()(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _refusal() -> ASGIApp:
+    response = ApiError(status=401, message="Incorrect API key provided.", code="invalid_api_key").response
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response

@@ -1,0 +1,10 @@
+"""One line of JSON on stdout per event: Nomad collects it, `jq` reads it, no secret goes in."""
+
+import json
+from datetime import UTC, datetime
+
+
+def log(event: str, **fields: object) -> None:
+    """Print `event` with its `fields`; the time `at` is UTC, ISO 8601, to the millisecond."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    print(json.dumps({"at": at, "event": event, **fields}, default=str), flush=True)
