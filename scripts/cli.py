@@ -2,12 +2,12 @@
 
 import importlib
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from nomad_jobs.errors import BerthError, Exit, ManyErrors
 
@@ -17,12 +17,12 @@ VERBS = ("up", "down", "doctor", "status", "render", "deploy", "tools", "images"
 class Verbs(TyperGroup):
     """Loads a verb's module when it is asked for, so that `berth --help` and each verb start fast."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Name the verbs in the order a newcomer meets them."""
         del ctx
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import `scripts.<verb>`: a module has one `run`, or an `app` with sub-commands."""
         del ctx
         if cmd_name not in VERBS:
@@ -58,10 +58,10 @@ def run(argv: list[str]) -> int:
         if "--debug" in argv:
             console.print_exception()
         return _explain(error, console)
-    except click.UsageError as error:
-        error.show()
+    except TyperException as error:
+        error.show()  # type: ignore[attr-defined]
         return Exit.CONFIG
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         console.print("[red]cancelled[/red]: what had begun was left as it stands; run the same command again")
         return Exit.CANCELLED
 

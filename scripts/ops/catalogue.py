@@ -1,4 +1,4 @@
-"""Reads the catalogue and the image pins from this repository, and says every mistake in them at once."""
+"""Reads the catalogue from this repository, and says every mistake in it at once."""
 
 import importlib
 import pkgutil
@@ -8,9 +8,7 @@ from pathlib import Path
 
 from nomad_jobs import services as service_modules
 from nomad_jobs.errors import BerthError, ConfigError, ManyErrors, raise_all
-from nomad_jobs.images import LOCK_NAME, Pins, parse_lock
 from nomad_jobs.model import Service
-from nomad_jobs.render import ROOT
 
 
 def load_services(only: Sequence[str] = ()) -> tuple[Service, ...]:
@@ -31,12 +29,6 @@ def load_services(only: Sequence[str] = ()) -> tuple[Service, ...]:
     ]
     raise_all(unknown)
     return tuple(service for service in SERVICES if not only or service.name in only)
-
-
-def load_pins(root: Path = ROOT) -> Pins:
-    """Read `images.lock`; no file means no pins."""
-    path = root / LOCK_NAME
-    return parse_lock(path.read_text()) if path.exists() else Pins({})
 
 
 def _faults(module: str) -> tuple[BerthError, ...]:

@@ -115,8 +115,8 @@ class Rollout:
         raise DeployError(f"service '{self.service.name}'", reason)
 
     def _failed_before(self, live: Mapping[str, Any] | None) -> bool:
-        deployment = self.nomad.deployment(self.service.name, 0, 0).body if live else None
-        return bool(deployment) and deployment["Status"] == "failed"
+        deployment = (self.nomad.deployment(self.service.name, 0, 0).body if live else None) or {}
+        return bool(deployment.get("Status") == "failed")
 
     def _failures(self, version: int | None) -> str:
         lacking = "; ".join(filter(None, map(why.placement, self._evaluations())))

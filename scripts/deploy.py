@@ -1,0 +1,30 @@
+"""The verb `deploy`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.ops import catalogue, images, stacks
+from scripts.ops.deploy.report import print_report
+from scripts.ops.deploy.run import Target, deploy
+from scripts.ops.progress import Progress
+from scripts.ops.questions import confirm
+
+
+def run(  # noqa: PLR0913 - one parameter for each option
+    stack: Annotated[str, typer.Argument()] = stacks.LOCAL,
+    *,
+    only: Annotated[list[str] | None, typer.Option(help="Only this service; may be given again.")] = None,
+    platform: Annotated[Path | None, typer.Option(help="Read the Platform record from this file.")] = None,
+    deadline_s: Annotated[float | None, typer.Option(min=1, help="Seconds for each service to become healthy.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report for programs.")] = False,
+) -> None:
+    """Make STACK run what the catalogue says, and wait until NGINX serves it."""
+    record, services = stacks.platform_of(stack, platform), catalogue.load_services(only or ())
+    confirm(f"deploy {len(services)} service(s) to {stack}", yes=yes or stack == stacks.LOCAL)
+    target = Target.of(record, stacks.credentials_of(stack))
+    pins = images.read_pins(images.LOCK)
+    done = deploy(services, target, pins, Progress(), whole=not only, deadline_s=deadline_s)
+    print_report(done, target, as_json=as_json)

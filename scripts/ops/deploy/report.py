@@ -1,0 +1,93 @@
+"""What a deployment left running: one table for people, one document for programs."""
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from nginx.render import route_host
+from nomad_jobs.model import Sample, Service
+from nomad_jobs.platform import Platform
+from scripts.ops.deploy.run import Done, Target, expected_instances
+
+_HTTPS = 443
+
+
+def print_report(done: Sequence[Done], target: Target, *, as_json: bool, headers: Path | None = None) -> None:
+    """Print one row for each service to stdout: address, instances, GPUs, what changed, and a line to try.
+
+    `headers` is the folder with ready Authorization headers, which keep keys out of the command line.
+    """
+    rows = [_row(one, target) for one in done]
+    if as_json:
+        print(json.dumps(rows, indent=2))  # noqa: T201 - data goes to stdout
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(_table(rows))
+    for line in _try_lines(done, target.platform, headers):
+        console.print(line, markup=False)
+
+
+def _row(one: Done, target: Target) -> dict[str, Any]:
+    service, platform = one.service, target.platform
+    run = service.container if platform.is_cloud else service.process
+    label = service.route.port if service.route else service.ports[0].label
+    peers = target.consul.healthy(service.consul_name(label)).body or []
+    return {
+        "service": service.name,
+        "url": _url(service, platform),
+        "instances": len(peers),
+        "wanted": expected_instances(service, platform),
+        "addresses": sorted(f"{peer['Service']['Address']}:{peer['Service']['Port']}" for peer in peers),
+        "gpus": run.gpus.count * len(peers) if run.gpus else 0,
+        "changed": one.changed,
+        "seconds": round(one.seconds, 1),
+    }
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("service", "url", "healthy", "GPUs", "addresses", "", "s"):
+        table.add_column(name, justify="right" if name in {"GPUs", "s"} else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row["service"],
+            row["url"],
+            f"{row['instances']} of {row['wanted']}",
+            str(row["gpus"] or "-"),
+            " ".join(row["addresses"]),
+            "deployed" if row["changed"] else "unchanged",
+            f"{row['seconds']:.1f}",
+        )
+    return table
+
+
+def _url(service: Service, platform: Platform) -> str:
+    if service.route is None:
+        return "-"
+    host = route_host(service, platform)
+    if platform.tls_routes:
+        return f"https://{host}" + ("" if platform.https_port == _HTTPS else f":{platform.https_port}")
+    return f"http://{host}:{platform.http_port}"
+
+
+def _try_lines(done: Sequence[Done], platform: Platform, headers: Path | None) -> Iterator[str]:
+    yield ""
+    yield "try"
+    for one in done:
+        if one.service.route is not None:
+            yield f"  {_curl(one.service, one.service.route.sample, platform, headers)}"
+
+
+def _curl(service: Service, sample: Sample, platform: Platform, headers: Path | None) -> str:
+    words = ["curl", "-sN" if sample.json else "-s", f"{_url(service, platform)}{sample.path}"]
+    if sample.bearer is not None:
+        # curl reads the header from the file: the key is in no command line and in no shell history.
+        words += ["-H", f"@{headers / service.name}" if headers else "Authorization: Bearer …"]
+    if sample.json is not None:
+        words += ["--json", json.dumps(sample.json)]
+    return shlex.join(words)

@@ -1,0 +1,73 @@
+"""Finds a stack's Platform record and the tokens to act on it: on the laptop in files, else from Pulumi and env."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from nomad_jobs.errors import AuthError, BerthError, NoSuchStackError
+from nomad_jobs.platform import Platform
+from nomad_jobs.render import ROOT
+from scripts.ops.credentials import Credentials
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import Settings
+from scripts.ops.local.state import State
+from scripts.ops.toolchain import resolve
+
+LOCAL = "local"
+_PULUMI_S = 60
+_TOKENS = ("NOMAD_TOKEN", "CONSUL_HTTP_TOKEN", "VAULT_TOKEN")
+
+
+def platform_of(stack: str, record: Path | None = None) -> Platform:
+    """Read the Platform record of `stack`; `record` names a file to read instead.
+
+    The laptop has one before it was ever booted: its defaults.
+
+    Raises:
+        NoSuchStackError: there is no such stack, or nothing was deployed to it yet.
+        ConfigError: the record is of another version, or damaged.
+
+    """
+    if record is not None:
+        try:
+            return Platform.from_json(record.read_text(), where=str(record))
+        except OSError as error:
+            raise NoSuchStackError(str(record), f"cannot be read ({error.strerror})") from None
+    if stack == LOCAL:
+        state = State.default()
+        return state.platform() if state.exists() else local_platform(Settings())
+    return Platform.from_json(_pulumi_output(stack), where=f"stack {stack}, Pulumi output 'platform'")
+
+
+def credentials_of(stack: str) -> Credentials:
+    """Give the tokens for `stack`.
+
+    Raises:
+        NoSuchStackError: the laptop was never booted.
+        AuthError: the environment lacks tokens of a cloud stack; it names them.
+
+    """
+    if stack == LOCAL:
+        state = State.default()
+        if not state.exists():
+            raise NoSuchStackError("stack local", "the platform was never booted here", "run `berth up`")
+        return state.credentials()
+    missing = [name for name in _TOKENS if not os.environ.get(name)]
+    if missing:
+        fix = "log in to Vault and export them; CI gets them from its identity token"
+        raise AuthError(f"stack {stack}", f"the environment lacks {', '.join(missing)}", fix)
+    nomad, consul, vault = (os.environ[name] for name in _TOKENS)
+    return Credentials(nomad=nomad, consul=consul, vault=vault)
+
+
+def _pulumi_output(stack: str) -> str:
+    argv = [str(resolve("pulumi")), "stack", "output", "platform", "--json", "--stack", stack]
+    try:
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=_PULUMI_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise BerthError(f"stack {stack}", f"pulumi gave no answer within {_PULUMI_S} s") from None
+    if done.returncode != 0:
+        said = " ".join(done.stderr.split())[:300]
+        fix = f"`pulumi up --stack {stack}` makes it; `--platform FILE` reads a record from a file"
+        raise NoSuchStackError(f"stack {stack}", f"Pulumi has no output 'platform' for it: {said}", fix)
+    return done.stdout

@@ -1,0 +1,25 @@
+"""The verb `render`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nomad_jobs.checks import check
+from scripts.ops import catalogue, images, rendering, stacks
+
+
+def run(
+    stack: Annotated[str, typer.Argument()] = stacks.LOCAL,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write to; made if missing.")] = Path("rendered"),
+    platform: Annotated[Path | None, typer.Option(help="Read the Platform record from this file.")] = None,
+) -> None:
+    """Write everything rendered for STACK to a folder: jobs, policies, NGINX. Needs no cluster.
+
+    Secrets are shown at version 0, the newest; `berth deploy` pins the version that Vault has then.
+    """
+    record = stacks.platform_of(stack, platform)
+    services, pins = catalogue.load_services(), images.read_pins(images.LOCK)
+    check(services, record, pins)
+    for path in rendering.write(rendering.render(services, record, pins), out):
+        typer.echo(path)
