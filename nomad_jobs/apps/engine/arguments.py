@@ -1,6 +1,7 @@
 """The engine's arguments: vLLM's names, on the command line or in a YAML file; the command line wins."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,10 +25,10 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
 
     """
     parser = _parser()
-    config = _read_config(parser.parse_args(argv).config)
+    given = parser.parse_args(argv)
+    config = _read_config(given.config)
     api_keys = _api_keys(config)
-    known = {action.dest.replace("_", "-") for action in parser._actions} - {"help", "config"}  # noqa: SLF001 - argparse has no other way to list them
-    if unknown := sorted(config.keys() - known):
+    if unknown := sorted(config.keys() - {name.replace("_", "-") for name in vars(given)}):
         raise ConfigError(
             "--config",
             f"no such argument: {', '.join(unknown)}",
@@ -77,16 +78,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise ValueError
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
 
 
 def _not_negative(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise ValueError
-    return value
+    if not re.fullmatch(r"\d+(\.\d*)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return float(text)
 
 
 def _read_config(path: Path | None) -> dict[str, object]:

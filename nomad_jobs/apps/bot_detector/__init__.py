@@ -1,0 +1,1 @@
+"""A logistic regression that tells bots among new subscribers, behind `POST /predict`."""
