@@ -1,0 +1,163 @@
+"""The agents' configuration files: the same templates for a cloud machine of each role and for the laptop."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.ports import TABLE
+from nomad_jobs.platform import Driver
+from nomad_jobs.text import environment
+
+PORTS: Mapping[str, int] = {row.name: row.first for row in TABLE}
+"""Every port's own number, by its name in `infra/ports.py`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tls:
+    """Certificate files on the machine; the name in the certificate carries the role."""
+
+    ca_file: str
+    cert_file: str
+    key_file: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kms:
+    """The AWS key that wraps an agent's own: no such key is kept on the machine."""
+
+    region: str
+    key_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConsulAgent:
+    """A Consul agent; clients have `expect` 0."""
+
+    name: str
+    datacenter: str
+    data_dir: str
+    bind_addr: str
+    ports: Mapping[str, int]
+    expect: int = 0
+    """How many servers form the cluster."""
+    retry_join: tuple[str, ...] = ()
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConsulSecrets:
+    """The secret part of a Consul agent's configuration; empty fields are left out."""
+
+    gossip_key: str = ""
+    """32 bytes, base64."""
+    management_token: str = ""
+    """Servers: the first token of the cluster, a UUID made beforehand."""
+    agent_token: str = ""
+
+    def __repr__(self) -> str:
+        """Show nothing."""
+        return "[REDACTED]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NomadSecrets:
+    """The secret part of a Nomad agent's configuration."""
+
+    consul_token: str
+    gossip_key: str = ""
+    """Servers: 32 bytes, base64."""
+
+    def __repr__(self) -> str:
+        """Show nothing."""
+        return "[REDACTED]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NomadServer:
+    """The server half of a Nomad agent."""
+
+    expect: int
+    issuer: str
+    """Issuer of workload identities; it cannot be changed later."""
+    retry_join: tuple[str, ...] = ()
+    kms: Kms | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NomadClient:
+    """The client half of a Nomad agent; `dynamic_first` to `dynamic_last` are the ports it hands out."""
+
+    node_pool: str
+    driver: Driver
+    servers: tuple[str, ...]
+    dynamic_first: int
+    dynamic_last: int
+    max_kill_timeout_s: int
+    network_interface: str = ""
+    """Empty: the one with the default route."""
+    emulated_gpus: str = ""
+    """Folder whose files show up as GPUs; empty: none are emulated."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NomadAgent:
+    """A Nomad agent: server, client or both."""
+
+    name: str
+    region: str
+    datacenter: str
+    data_dir: str
+    bind_addr: str
+    advertise_addr: str
+    ports: Mapping[str, int]
+    consul_addr: str
+    vault_url: str
+    server: NomadServer | None = None
+    client: NomadClient | None = None
+    plugin_dir: str = ""
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VaultAgent:
+    """A Vault server; `tls_name` is the name that its certificate carries."""
+
+    name: str
+    data_dir: str
+    bind_addr: str
+    api_url: str
+    cluster_url: str
+    ports: Mapping[str, int]
+    retry_join: tuple[str, ...] = ()
+    tls: Tls | None = None
+    tls_name: str = ""
+    kms: Kms | None = None
+
+
+def consul(agent: ConsulAgent) -> str:
+    """Write a Consul agent's configuration, nothing secret in it."""
+    return _render("consul", agent=agent)
+
+
+def consul_secrets(secrets: ConsulSecrets) -> str:
+    """Write the file that goes beside it, mode 0600."""
+    return _render("consul-secrets", secrets=secrets)
+
+
+def nomad(agent: NomadAgent) -> str:
+    """Write a Nomad agent's configuration, nothing secret in it."""
+    return _render("nomad", agent=agent)
+
+
+def nomad_secrets(secrets: NomadSecrets) -> str:
+    """Write the file that goes beside it, mode 0600."""
+    return _render("nomad-secrets", secrets=secrets)
+
+
+def vault(agent: VaultAgent) -> str:
+    """Write a Vault server's configuration, nothing secret in it."""
+    return _render("vault", agent=agent)
+
+
+def _render(name: str, **values: object) -> str:
+    return environment(Path(__file__).parent).get_template(f"{name}.hcl.j2").render(**values)

@@ -1,0 +1,149 @@
+"""What runs on a laptop and with which configuration: from the settings, the state directory's paths and its keys."""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.agents import render
+from infra.agents.render import ConsulSecrets, NomadClient, NomadSecrets, NomadServer
+from nomad_jobs.platform import Driver
+from scripts.ops.local.platform import DATACENTER, MAX_KILL_TIMEOUT_S, REGION
+from scripts.ops.local.processes import MARK
+from scripts.ops.local.settings import DEFAULTS, GPUS_PER_NODE, PORTS_PER_NODE, Settings
+from scripts.ops.local.state import State
+from scripts.ops.local.supervision import Program
+
+ISSUER = "http://nomad.localhost"
+"""Issuer of workload identities: it can never change, so it does not name a port, which can."""
+PROGRAMS = ("consul", "vault", "nomad", "example-fs-device")
+_STOP_S = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Boot:
+    """Everything that supervisord needs: files (0600) by path, programs, folders, and links by path."""
+
+    files: Mapping[Path, str]
+    programs: tuple[Program, ...]
+    folders: tuple[Path, ...]
+    links: Mapping[Path, Path]
+    touched: tuple[Path, ...]
+    """Empty files: each stands for a GPU."""
+
+
+def node_name(number: int) -> str:
+    """Name of a node, and of the program that runs it; the first one is also the server."""
+    return f"nomad-{number}"
+
+
+def node_address(number: int) -> str:
+    """Loopback address of a node's agent."""
+    return f"127.0.0.{number}"
+
+
+def plan(settings: Settings, state: State, programs: Mapping[str, Path]) -> Boot:
+    """Work out what must be there and run."""
+    nodes = range(1, settings.nodes + 1)
+    configs = _configs(settings, state)
+    gpus = [state.root / "gpus" / node_name(node) / f"gpu{gpu}" for node in nodes for gpu in range(GPUS_PER_NODE)]
+    data = [state.root / name for name in ("consul", "vault", *map(node_name, nodes))]
+    return Boot(
+        files={state.run / name: text for name, text in configs.items()},
+        programs=_programs(settings, state, configs, programs),
+        folders=(*data, state.run / "plugins", *dict.fromkeys(gpu.parent for gpu in gpus)),
+        links={state.run / "plugins" / "example-fs-device": programs["example-fs-device"]},
+        touched=tuple(gpus),
+    )
+
+
+def environment(state: State, home: str, bin_dir: Path) -> dict[str, str]:
+    """All that agents and tasks get: what is in the shell of whoever types `berth up` must not change the platform."""
+    path = (Path(sys.executable).parent, bin_dir, "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+    return {"HOME": home, "LANG": "C.UTF-8", "PATH": ":".join(map(str, path)), MARK: str(state.root)}
+
+
+def _configs(settings: Settings, state: State) -> dict[str, str]:
+    ports = {name: settings.port(name) for name in DEFAULTS}
+    texts = {
+        "consul.hcl": render.consul(
+            render.ConsulAgent(
+                name="laptop",
+                datacenter=DATACENTER,
+                data_dir=str(state.root / "consul"),
+                bind_addr="127.0.0.1",
+                ports=ports,
+                expect=1,
+            )
+        ),
+        "consul-secrets.hcl": render.consul_secrets(ConsulSecrets(management_token=state.ensure_key("consul-management"))),
+        "nomad-secrets.hcl": render.nomad_secrets(NomadSecrets(consul_token=state.ensure_key("consul-nomad"))),
+        "vault.hcl": render.vault(
+            render.VaultAgent(
+                name="laptop",
+                data_dir=str(state.root / "vault"),
+                bind_addr="127.0.0.1",
+                api_url=settings.vault_url,
+                cluster_url=f"https://127.0.0.1:{settings.port('vault_cluster')}",
+                ports=ports,
+            )
+        ),
+    }
+    return texts | {
+        f"{node_name(node)}.hcl": _nomad(node, settings, state, ports) for node in range(1, settings.nodes + 1)
+    }
+
+
+def _nomad(number: int, settings: Settings, state: State, ports: Mapping[str, int]) -> str:
+    first = settings.port("dynamic") + (number - 1) * PORTS_PER_NODE
+    client = NomadClient(
+        node_pool="default",
+        driver=Driver.RAW_EXEC,
+        servers=(f"127.0.0.1:{settings.port('nomad_rpc')}",),
+        dynamic_first=first,
+        dynamic_last=first + PORTS_PER_NODE - 1,
+        max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
+        network_interface="lo",
+        emulated_gpus=str(state.root / "gpus" / node_name(number)),
+    )
+    return render.nomad(
+        render.NomadAgent(
+            name=node_name(number),
+            region=REGION,
+            datacenter=DATACENTER,
+            data_dir=str(state.root / node_name(number)),
+            plugin_dir=str(state.run / "plugins"),
+            bind_addr=node_address(number),
+            advertise_addr=node_address(number),
+            ports=ports,
+            consul_addr=f"127.0.0.1:{settings.port('consul_http')}",
+            vault_url=settings.vault_url,
+            server=NomadServer(expect=1, issuer=ISSUER) if number == 1 else None,
+            client=client,
+        )
+    )
+
+
+def _programs(
+    settings: Settings, state: State, configs: Mapping[str, str], programs: Mapping[str, Path]
+) -> tuple[Program, ...]:
+    def agent(name: str, argv: tuple[str, ...], *files: str, stdout: str = "") -> Program:
+        option = "-config-file" if name == "consul" else "-config"
+        given = tuple(f"{option}={state.run / file}" for file in files)
+        digest = hashlib.sha256("\0".join(configs[file] for file in files).encode()).hexdigest()[:16]
+        return Program(name=name, argv=(*argv, *given), digest=digest, stop_s=_STOP_S, stdout=stdout)
+
+    consul, vault, nomad = (str(programs[name]) for name in ("consul", "vault", "nomad"))
+    python, moto = sys.executable, str(Path(sys.executable).parent / "moto_server")
+    unseal = ("-m", "scripts.ops.local.unseal", "--vault", settings.vault_url, "--keys", str(state.keys / "vault-init.json"))
+    return (
+        Program(name="unseal", argv=(python, *unseal), events="PROCESS_STATE_RUNNING"),
+        agent("consul", (consul, "agent"), "consul.hcl", "consul-secrets.hcl"),
+        agent("vault", (vault, "server"), "vault.hcl", stdout="vault-audit-stdout"),
+        *(
+            agent(name, (nomad, "agent"), f"{name}.hcl", "nomad-secrets.hcl")
+            for name in map(node_name, range(1, settings.nodes + 1))
+        ),
+        Program(name="aws", argv=(moto, "-H", "127.0.0.1", "-p", str(settings.port("aws")))),
+    )

@@ -1,0 +1,153 @@
+"""Boots the local platform: what must be there is worked out, what differs is changed, and all of it is verified."""
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from nomad_jobs.errors import BerthError, raise_all
+from nomad_jobs.platform import Platform
+from scripts.ops import toolchain
+from scripts.ops.api import Api
+from scripts.ops.local import (
+    agents,
+    consul_setup,
+    drains,
+    layout,
+    nomad_setup,
+    processes,
+    vault_keys,
+    vault_setup,
+)
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import DEFAULTS, Settings
+from scripts.ops.local.state import State
+from scripts.ops.local.supervision import Supervisor
+from scripts.ops.local.watch import Watch
+from scripts.ops.progress import Progress, Step
+
+FIX = "run `berth up` again; `berth doctor` looks"
+_END_S = 15
+_RETIRE_S = 60
+
+
+def up(state: State, settings: Settings, progress: Progress) -> Platform:
+    """Boot what is not running, change what differs, and return when every part was seen to work.
+
+    Raises:
+        BerthError: a port is taken, the disk is full or read-only, an agent does not start: what, and how to mend it.
+
+    """
+    state.open()
+    with state.locked():
+        supervisor = Supervisor(state)
+        with progress.step("agents", "looking at what runs") as step:
+            _start(state, settings, supervisor, step)
+        _Verification(state, settings, supervisor, progress).run()
+        platform = local_platform(settings)
+        state.write(state.root / "platform.json", platform.to_json())
+        return platform
+
+
+def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step) -> None:
+    with ThreadPoolExecutor() as pool:  # each is asked for its version, which takes it a moment
+        programs = dict(zip(agents.PROGRAMS, pool.map(toolchain.resolve, agents.PROGRAMS), strict=True))
+    if not supervisor.alive():
+        _clear(state, step)
+    processes.refuse_foreign({name: settings.port(name) for name in DEFAULTS if name != "dynamic"}, state.root)
+    plan = agents.plan(settings, state, programs)
+    env = agents.environment(state, os.environ.get("HOME", "/"), toolchain.bin_dir())
+    if surplus := layout.surplus(supervisor, plan):
+        _retire(surplus, state, step)
+    state.write(state.root / "settings.json", settings.to_json())
+    layout.write(state, plan, env)
+    started = layout.run(supervisor, plan, env)
+    step.says(f"started {', '.join(started)}" if started else "all run already")
+
+
+def _clear(state: State, step: Step) -> None:
+    """What is left of a platform without its supervisor is ended: nobody would restart it."""
+    if left := processes.of_state(state.root):
+        step.says(f"ending {len(left)} processes that a crash left behind")
+        processes.end(left, deadline_s=_END_S)
+
+
+def _retire(names: list[str], state: State, step: Step) -> None:
+    """Move what runs on nodes that are to go."""
+    nomad = api("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap"))
+    nodes = [node for node in nomad.get("/v1/nodes") or () if node["Name"] in names]
+    drains.drain(nomad, nodes, deadline_s=_RETIRE_S, says=step.says)
+
+
+def api(name: str, url: str, token: str | None = None) -> Api:
+    """Talk to one of the three on loopback."""
+    header = {"Nomad": "X-Nomad-Token", "Consul": "X-Consul-Token", "Vault": "X-Vault-Token"}[name]
+    return Api(name, url, headers={header: token} if token else {}, fix=FIX)
+
+
+class _Verification:
+    """The second half of a boot: every agent answers, knows its tokens, and trusts the others."""
+
+    def __init__(self, state: State, settings: Settings, supervisor: Supervisor, progress: Progress) -> None:
+        self.state, self.settings, self.supervisor, self.progress = state, settings, supervisor, progress
+        self.consul = api("Consul", settings.consul_url, state.ensure_key("consul-management"))
+        self.nomad = api("Nomad", settings.nomad_url, state.ensure_key("nomad-bootstrap"))
+        self.vault = api("Vault", settings.vault_url)
+        self.jwks_url = settings.nomad_url + nomad_setup.JWKS_PATH
+
+    def run(self) -> None:
+        """First each by itself, then what needs the others."""
+        _side_by_side(self._consul, self._vault, self._nomad, self._aws)
+        _side_by_side(self._consul_identity, self._vault_identity, self._nodes)
+
+    def _consul(self) -> None:
+        with self.progress.step("consul", "a leader"):
+            consul_setup.await_leader(self.consul, Watch(self.supervisor, "consul"))
+            consul_setup.agents(self.consul, self.state)
+
+    def _vault(self) -> None:
+        with self.progress.step("vault", "unsealing"):
+            vault_keys.open_up(self.vault, self.state, self.supervisor)
+
+    def _nomad(self) -> None:
+        with self.progress.step("nomad", "a leader"):
+            nomad_setup.await_keys(self.nomad, Watch(self.supervisor, "nomad-1"))
+            nomad_setup.bootstrap(self.nomad, self.state)
+
+    def _aws(self) -> None:
+        with self.progress.step("aws", "moto's answer"):
+            aws = Api("AWS", self.settings.aws_url, headers={}, fix=FIX)
+            Watch(self.supervisor, "aws").until(lambda: None if aws.status("/moto-api/") else "", "an answer")
+
+    def _consul_identity(self) -> None:
+        with self.progress.step("consul identity", "letting jobs log in"):
+            consul_setup.identity(self.consul, self.jwks_url)
+
+    def _vault_identity(self) -> None:
+        with self.progress.step("vault set-up", "audit, secrets engine, letting jobs log in"):
+            vault_setup.setup(self.vault, self.state, self.jwks_url)
+
+    def _nodes(self) -> None:
+        names = [agents.node_name(node) for node in range(1, self.settings.nodes + 1)]
+
+        def look_again() -> None:
+            for name in names:
+                self.supervisor.signal(name, "HUP")
+
+        with self.progress.step("nodes", "Consul, Vault and GPUs on each") as step:
+            nomad_setup.await_nodes(self.nomad, names, look_again, step.says)
+            drains.release(self.nomad)
+
+
+def _side_by_side(*parts: Callable[[], None]) -> None:
+    """Run them all; if some fail, the others still finish, and every error is told."""
+    with ThreadPoolExecutor(len(parts)) as pool:
+        futures = [pool.submit(part) for part in parts]
+    errors: list[BerthError] = []
+    for future in futures:
+        error = future.exception()
+        if isinstance(error, BerthError):
+            errors.append(error)
+        elif error:
+            raise error
+    raise_all(errors)

@@ -1,0 +1,56 @@
+"""Puts a boot plan on the disk and into supervisord: writes and restarts only what differs."""
+
+from collections.abc import Mapping
+
+from nomad_jobs.errors import BerthError
+from scripts.ops.local.agents import Boot
+from scripts.ops.local.state import State, writing
+from scripts.ops.local.supervision import Supervisor, conf
+
+
+def write(state: State, boot: Boot, env: Mapping[str, str]) -> None:
+    """Write every folder, file and link of the plan, and supervisord's own configuration."""
+    with writing(state.root):
+        for folder in boot.folders:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in boot.touched:
+            path.touch(mode=0o600)
+        for path, target in boot.links.items():
+            if not path.is_symlink() or path.readlink() != target:
+                path.unlink(missing_ok=True)
+                path.symlink_to(target)
+    for path, text in boot.files.items():
+        state.write(path, text)
+    state.write(state.run / "supervisord.conf", conf(state, boot.programs, env))
+
+
+def run(supervisor: Supervisor, boot: Boot, env: Mapping[str, str]) -> list[str]:
+    """Have supervisord run exactly the plan's programs; name those that were started.
+
+    Raises:
+        BerthError: supervisord does not start.
+
+    """
+    if supervisor.alive():
+        added, changed, removed = supervisor.reread()
+        for name in sorted(changed | removed):
+            supervisor.remove(name)
+        for name in sorted(changed | added):
+            supervisor.add(name)
+    else:
+        supervisor.start(env)
+    running = {name for name, process in supervisor.processes().items() if process.runs}
+    started = [program.name for program in boot.programs if program.name not in running]
+    for name in started:
+        supervisor.begin(name)
+    return started
+
+
+def surplus(supervisor: Supervisor, boot: Boot) -> list[str]:
+    """Nodes that run and are in the plan no more: they are drained before they are stopped."""
+    try:
+        known = supervisor.processes()
+    except BerthError:
+        return []
+    planned = {program.name for program in boot.programs}
+    return [name for name in known if name.startswith("nomad-") and name not in planned]

@@ -1,0 +1,89 @@
+"""Nomad: its first token, and nodes that are ready with Consul, Vault and their GPUs."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from nomad_jobs.errors import AuthError, DeadlineError, DeployError
+from scripts.ops.api import Api
+from scripts.ops.local.settings import GPUS_PER_NODE
+from scripts.ops.local.state import State
+from scripts.ops.local.watch import Watch
+
+JWKS_PATH = "/.well-known/jwks.json"
+_START_S = 60
+_LOOK_AGAIN_S = 1.0
+"""A node looks for Consul and Vault every 15 s; told to, it looks at once. This is how often it is told."""
+
+
+def await_keys(nomad: Api, watch: Watch) -> None:
+    """Wait until Nomad has a leader and publishes the keys with which it signs identities."""
+
+    def missing() -> str | None:
+        keys = nomad.get(JWKS_PATH)
+        return None if keys and keys["keys"] else "it has no keys yet"
+
+    watch.until(missing, "signing keys")
+
+
+def bootstrap(nomad: Api, state: State) -> None:
+    """Make the first token out of a secret chosen beforehand: a crash in between does no harm.
+
+    Raises:
+        AuthError: somebody else's token came first, or the key file was lost.
+
+    """
+    secret = state.ensure_key("nomad-bootstrap")
+    if _knows(nomad, secret):
+        return
+    anonymous = Api("Nomad", nomad.url, headers={}, fix=nomad.fix)
+    try:
+        anonymous.post("/v1/acl/bootstrap", json={"BootstrapSecret": secret})
+    except DeployError as error:
+        fix = f"put {state.keys / 'nomad-bootstrap'} back from your backup, or start over with `berth down --destroy`"
+        raise AuthError("nomad", f"does not take our token, and has had its first one ({error.what})", fix) from None
+
+
+def await_nodes(nomad: Api, names: list[str], look_again: Callable[[], None], says: Callable[[str], None]) -> None:
+    """Wait until the nodes `names` are ready and see Consul, Vault and their GPUs.
+
+    Raises:
+        DeadlineError: one was not within a minute; it is named with what it lacks.
+
+    """
+    end, index, told = time.monotonic() + _START_S, 0, 0.0
+    while True:
+        answer = nomad.blocking("/v1/nodes", index, _LOOK_AGAIN_S, resources="true")
+        index = answer.index
+        found = {row["Name"]: row for row in answer.body or () if row["Status"] != "down"}
+        lacks = [f"{name}: {fault}" for name in names for fault in _faults(nomad, found.get(name))]
+        if not lacks:
+            return
+        text = "; ".join(lacks)
+        says(text)
+        if time.monotonic() >= end:
+            raise DeadlineError("nomad", f"nodes were not ready within {_START_S} s: {text}", "`berth doctor` looks")
+        if time.monotonic() - told > _LOOK_AGAIN_S:
+            look_again()
+            told = time.monotonic()
+
+
+def _faults(nomad: Api, row: dict[str, Any] | None) -> list[str]:
+    if row is None:
+        return ["not there yet"]
+    if row["Status"] != "ready":
+        return [row["Status"]]
+    devices = ((row.get("NodeResources") or {}).get("Devices")) or []
+    gpus = sum(len(device["Instances"]) for device in devices)
+    attributes = (nomad.get(f"/v1/node/{row['ID']}") or {}).get("Attributes") or {}
+    wanted = {"consul.version": "does not see Consul", "vault.version": "does not see Vault"}
+    faults = [fault for name, fault in wanted.items() if name not in attributes]
+    return faults + ([f"has {gpus} of {GPUS_PER_NODE} GPUs"] if gpus != GPUS_PER_NODE else [])
+
+
+def _knows(nomad: Api, secret: str) -> bool:
+    try:
+        Api("Nomad", nomad.url, headers={"X-Nomad-Token": secret}, fix=nomad.fix).get("/v1/acl/token/self")
+    except AuthError:
+        return False
+    return True

@@ -1,0 +1,118 @@
+"""Processes and ports: which ones belong to a state directory, and who owns a port that we need."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from nomad_jobs.errors import BerthError, raise_all
+
+MARK = "BERTH_PLATFORM"
+"""Environment variable that every process of a platform inherits: the path of its state directory.
+
+A path in a command line or a working directory is not enough: an editor, a `tail -f` of a log or a shell that sits
+in the state directory is not ours to end.
+"""
+_ANY = {"0.0.0.0", "::", "*"}  # noqa: S104 - addresses that are compared, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who listens on a port."""
+
+    port: int
+    pid: int | None
+    """None: another user's process, which only root may see."""
+    program: str
+
+    def __str__(self) -> str:
+        """Name it for a message."""
+        return f"{self.program} (pid {self.pid})" if self.pid else "a process of another user"
+
+
+def of_state(root: Path) -> list[psutil.Process]:
+    """Every process that belongs to the platform in `root`: agents, their helpers and tasks."""
+    return [process for process in psutil.process_iter() if _belongs(process, root)]
+
+
+def end(processes: Iterable[psutil.Process], *, deadline_s: float) -> None:
+    """Ask processes to end, and kill those that have not after `deadline_s` seconds.
+
+    Raises:
+        BerthError: some still live.
+
+    """
+    waiting = list(processes)
+    for process in waiting:
+        _quietly(process.terminate)
+    _, alive = psutil.wait_procs(waiting, timeout=deadline_s)
+    for process in alive:
+        _quietly(process.kill)
+    _, alive = psutil.wait_procs(alive, timeout=deadline_s)
+    if alive:
+        raise BerthError("processes", f"cannot be ended: {', '.join(map(str, alive))}", "end them by hand")
+
+
+def owners(ports: Iterable[int]) -> dict[int, Owner]:
+    """Who listens on each of `ports` at loopback or everywhere; free ones are left out."""
+    wanted, found = set(ports), {}
+    for connection in psutil.net_connections("inet"):
+        is_listening = connection.status == psutil.CONN_LISTEN or (connection.type.name == "SOCK_DGRAM" and not connection.raddr)
+        address = connection.laddr
+        if is_listening and address and address.port in wanted and _is_local(address.ip):
+            found[address.port] = Owner(address.port, connection.pid, _program(connection.pid))
+    return found
+
+
+def refuse_foreign(ports: Mapping[str, int], root: Path) -> None:
+    """Make sure that nobody else holds one of `ports` (by name).
+
+    Raises:
+        BerthError: somebody does; every such port is named with its owner and with how to choose another.
+
+    """
+    taken = owners(ports.values())
+    ours = {process.pid for process in of_state(root)} if taken else set()
+    raise_all(
+        BerthError(
+            f"port {name}",
+            f"{number} is taken by {taken[number]}; nothing was started",
+            f"end that process, or choose another port: berth up --port {name}={number + 10000}",
+        )
+        for name, number in ports.items()
+        if number in taken and taken[number].pid not in ours
+    )
+
+
+def _belongs(process: psutil.Process, root: Path) -> bool:
+    try:
+        if process.environ().get(MARK) == str(root):
+            return True
+        # NGINX and others overwrite their environment with their title; a task sits in its allocation, without a terminal.
+        return _is_task_folder(Path(process.cwd()), root) and process.terminal() is None
+    except (psutil.Error, OSError):
+        return False
+
+
+def _is_task_folder(folder: Path, root: Path) -> bool:
+    parts = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
+    return len(parts) > 2 and parts[0].startswith("nomad-") and parts[1] == "alloc"  # noqa: PLR2004 - nomad-1/alloc/<id>
+
+
+def _is_local(address: str) -> bool:
+    return address in _ANY or address.startswith(("127.", "::1", "::ffff:127."))
+
+
+def _program(pid: int | None) -> str:
+    try:
+        return psutil.Process(pid).name() if pid else ""
+    except psutil.Error:
+        return "a process that just ended"
+
+
+def _quietly(action: "object") -> None:
+    try:
+        action()  # type: ignore[operator]
+    except psutil.Error:
+        pass

@@ -1,0 +1,141 @@
+"""What a local platform was asked to be: how many nodes, and on which ports. Remembered for the next `berth up`."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
+from typing import Self
+
+from infra.ports import BY_NAME
+from nomad_jobs.errors import BerthError, ConfigError, raise_all
+
+GPUS_PER_NODE = 8
+PORTS_PER_NODE = 500
+"""Each node hands out its own range of `dynamic` ports: all tasks share 127.0.0.1."""
+MAX_NODES = (BY_NAME["dynamic"].last - BY_NAME["dynamic"].first) // PORTS_PER_NODE
+
+_FROM_TABLE = (
+    "nomad_http",
+    "nomad_rpc",
+    "nomad_serf",
+    "consul_rpc",
+    "consul_serf",
+    "consul_http",
+    "vault_api",
+    "vault_cluster",
+    "dynamic",
+)
+DEFAULTS: Mapping[str, int] = MappingProxyType(
+    {
+        **{name: BY_NAME[name].first for name in _FROM_TABLE},
+        "http": 8080,  # 80 and 443 are root's
+        "https": 8443,
+        "aws": 4566,  # moto: only a laptop has it
+    }
+)
+"""The ports of a local platform by name; `dynamic` is the first of `nodes` times PORTS_PER_NODE."""
+
+_LAST_PORT = 65535
+_FIRST_PORT = 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How many Nomad clients, and the ports that differ from the defaults."""
+
+    nodes: int = 1
+    ports: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check everything at once."""
+        raise_all(ConfigError("local platform", what, "see `berth up --help`") for what in _faults(self))
+
+    def port(self, name: str) -> int:
+        """The number of the port with this name."""
+        return self.ports.get(name, DEFAULTS[name])
+
+    def with_changes(self, *, nodes: int | None = None, ports: Mapping[str, int] | None = None) -> Self:
+        """The same, but for what is given."""
+        return replace(self, nodes=nodes or self.nodes, ports={**self.ports, **(ports or {})})
+
+    @property
+    def consul_url(self) -> str:
+        """Consul's API."""
+        return f"http://127.0.0.1:{self.port('consul_http')}"
+
+    @property
+    def vault_url(self) -> str:
+        """Vault's API."""
+        return f"http://127.0.0.1:{self.port('vault_api')}"
+
+    @property
+    def nomad_url(self) -> str:
+        """Nomad's API, on the node that is also the server."""
+        return f"http://127.0.0.1:{self.port('nomad_http')}"
+
+    @property
+    def aws_url(self) -> str:
+        """The stand-in for AWS's API."""
+        return f"http://127.0.0.1:{self.port('aws')}"
+
+    def to_json(self) -> str:
+        """Write them down."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> Self:
+        """Read them back.
+
+        Raises:
+            ConfigError: `text` is not what `to_json` writes.
+
+        """
+        try:
+            read = json.loads(text)
+            return cls(nodes=read["nodes"], ports={str(name): int(port) for name, port in read["ports"].items()})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            fix = "repair it, or remove it to go back to one node on the usual ports"
+            raise ConfigError(where, f"cannot be read: {error}", fix) from None
+
+
+def parse_ports(pairs: Iterable[str]) -> dict[str, int]:
+    """Read `name=number` pairs.
+
+    Raises:
+        ConfigError: a pair is none, or its number is none; all of them are named.
+
+    """
+    ports, wrong = {}, []
+    for pair in pairs:
+        name, _, number = pair.partition("=")
+        if number.isascii() and number.isdigit():
+            ports[name.strip()] = int(number)
+        else:
+            wrong.append(ConfigError(f"--port {pair}", "must be name=number", "for example --port nomad_http=14646"))
+    errors: list[BerthError] = list(wrong)
+    raise_all(errors)
+    return ports
+
+
+def _faults(settings: Settings) -> Iterable[str]:
+    if not 1 <= settings.nodes <= MAX_NODES:
+        yield f"nodes is {settings.nodes}, but must be 1 to {MAX_NODES}"
+    for name, number in settings.ports.items():
+        if name not in DEFAULTS:
+            yield f"there is no port {name!r}; there are {', '.join(DEFAULTS)}"
+        if not _FIRST_PORT <= number <= _LAST_PORT:
+            yield f"port {name} is {number}, but must be {_FIRST_PORT} to {_LAST_PORT}"
+    yield from _clashes({**DEFAULTS, **settings.ports}, settings.nodes)
+
+
+def _clashes(ports: Mapping[str, int], nodes: int) -> Iterable[str]:
+    seen: dict[int, str] = {}
+    first, last = ports["dynamic"], ports["dynamic"] + nodes * PORTS_PER_NODE - 1
+    if last > _LAST_PORT:
+        yield f"dynamic ports {first} to {last} end beyond {_LAST_PORT}"
+    for name, number in ports.items():
+        if number in seen:
+            yield f"ports {seen[number]} and {name} are both {number}"
+        if name != "dynamic" and first <= number <= last:
+            yield f"port {name} ({number}) lies among the dynamic ports {first} to {last}"
+        seen[number] = name

@@ -1,0 +1,80 @@
+"""Stops the local platform: tasks first and in their own way, then the agents; data stays unless it is to go."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from nomad_jobs.errors import BerthError
+from scripts.ops.local import drains, processes
+from scripts.ops.local.boot import api
+from scripts.ops.local.state import State, writing
+from scripts.ops.local.supervision import Supervisor
+from scripts.ops.progress import Progress
+
+DRAIN_S = 120
+_END_S = 20
+
+
+def down(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> None:
+    """Stop everything that belongs to `state`; its data stays.
+
+    Tasks that still run after `deadline_s` seconds are ended with their agents.
+    """
+    if not state.exists():
+        return
+    with state.locked():
+        supervisor = Supervisor(state)
+        if supervisor.alive():
+            with progress.step("tasks", "draining the nodes") as step:
+                _drain(state, deadline_s, step.says)
+            with progress.step("agents", "stopping") as step:
+                _stop_agents(supervisor, step.says)
+        if left := processes.of_state(state.root):
+            with progress.step("left-overs", f"ending {len(left)} processes"):
+                processes.end(left, deadline_s=_END_S)
+
+
+def destroy(state: State) -> None:
+    """Remove the directory of a platform that is down.
+
+    Raises:
+        BerthError: something of it still runs, or it cannot be removed.
+
+    """
+    if left := processes.of_state(state.root):
+        raise BerthError(str(state.root), f"{len(left)} of its processes still run", "run `berth down` first")
+    for point in _mounts(state.root):
+        subprocess.run(["umount", point], check=False, capture_output=True)  # noqa: S607 - util-linux is everywhere
+    with writing(state.root):
+        shutil.rmtree(state.root)
+
+
+def _drain(state: State, deadline_s: float, says: Callable[[str], None]) -> None:
+    nomad = api("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap"))
+    try:
+        nodes = [node for node in nomad.get("/v1/nodes") or () if node["Status"] == "ready"]
+        left = drains.drain(nomad, nodes, deadline_s=deadline_s, says=says)
+        says(f"still running, now ended hard: {', '.join(left)}" if left else "no task runs")
+    except BerthError as error:
+        says(f"Nomad cannot drain ({error.what}); tasks are ended with it")
+
+
+def _stop_agents(supervisor: Supervisor, says: Callable[[str], None]) -> None:
+    """Nomad first: it takes its services out of Consul."""
+    known = sorted(supervisor.processes())
+    for name in (*(one for one in known if one.startswith("nomad-")), "vault", "consul", "aws"):
+        if name in known:
+            says(f"stopping {name}")
+            supervisor.stop(name)
+    main = psutil.Process(supervisor.pid())
+    supervisor.shutdown()
+    main.wait(_END_S)
+
+
+def _mounts(root: Path) -> list[str]:
+    """Tasks' secrets are kept in memory: Nomad mounts a tmpfs for each, and leaves it until it collects its garbage."""
+    points = [line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/mounts").read_text().splitlines()]
+    return [point for point in points if Path(point).is_relative_to(root) and Path(point) != root]
