@@ -61,8 +61,7 @@ def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step)
         _retire(surplus, state, step)
     state.write(state.root / "settings.json", settings.to_json())
     layout.write(state, plan, env)
-    started = layout.run(supervisor, plan, env)
-    step.says(f"started {', '.join(started)}" if started else "all run already")
+    layout.supervise(supervisor, plan, env)
 
 
 def _clear(state: State, step: Step) -> None:
@@ -93,12 +92,18 @@ class _Verification:
         self.consul = api("Consul", settings.consul_url, state.ensure_key("consul-management"))
         self.nomad = api("Nomad", settings.nomad_url, state.ensure_key("nomad-bootstrap"))
         self.vault = api("Vault", settings.vault_url)
+        self.nodes = [agents.node_name(node) for node in range(1, settings.nodes + 1)]
         self.jwks_url = settings.nomad_url + nomad_setup.JWKS_PATH
 
     def run(self) -> None:
-        """First each by itself, then what needs the others."""
-        _side_by_side(self._consul, self._vault, self._nomad, self._aws)
-        _side_by_side(self._consul_identity, self._vault_identity, self._nodes)
+        """First each by itself; Nomad comes second: what a node does not see when it starts, it misses for long."""
+        for name in ("aws", "consul", "vault"):
+            self.supervisor.begin(name)
+        _side_by_side(self._consul, self._vault)
+        for name in self.nodes:
+            self.supervisor.begin(name)
+        _side_by_side(self._nomad, self._aws)
+        _side_by_side(self._consul_identity, self._vault_identity, self._await_nodes)
 
     def _consul(self) -> None:
         with self.progress.step("consul", "a leader"):
@@ -127,15 +132,13 @@ class _Verification:
         with self.progress.step("vault set-up", "audit, secrets engine, letting jobs log in"):
             vault_setup.setup(self.vault, self.state, self.jwks_url)
 
-    def _nodes(self) -> None:
-        names = [agents.node_name(node) for node in range(1, self.settings.nodes + 1)]
-
+    def _await_nodes(self) -> None:
         def look_again() -> None:
-            for name in names:
+            for name in self.nodes:
                 self.supervisor.signal(name, "HUP")
 
         with self.progress.step("nodes", "Consul, Vault and GPUs on each") as step:
-            nomad_setup.await_nodes(self.nomad, names, look_again, step.says)
+            nomad_setup.await_nodes(self.nomad, self.nodes, look_again, step.says)
             drains.release(self.nomad)
 
 

@@ -24,26 +24,21 @@ def write(state: State, boot: Boot, env: Mapping[str, str]) -> None:
     state.write(state.run / "supervisord.conf", conf(state, boot.programs, env))
 
 
-def run(supervisor: Supervisor, boot: Boot, env: Mapping[str, str]) -> list[str]:
-    """Have supervisord run exactly the plan's programs; name those that were started.
+def supervise(supervisor: Supervisor, boot: Boot, env: Mapping[str, str]) -> None:
+    """Have supervisord know exactly the plan's programs; one whose configuration differs is stopped.
 
     Raises:
         BerthError: supervisord does not start.
 
     """
-    if supervisor.alive():
-        added, changed, removed = supervisor.reread()
-        for name in sorted(changed | removed):
-            supervisor.remove(name)
-        for name in sorted(changed | added):
-            supervisor.add(name)
-    else:
+    if not supervisor.alive():
         supervisor.start(env)
-    running = {name for name, process in supervisor.processes().items() if process.runs}
-    started = [program.name for program in boot.programs if program.name not in running]
-    for name in started:
-        supervisor.begin(name)
-    return started
+        return
+    added, changed, removed = supervisor.reread()
+    for name in sorted(changed | removed):
+        supervisor.remove(name)
+    for name in sorted(changed | added):
+        supervisor.add(name)
 
 
 def surplus(supervisor: Supervisor, boot: Boot) -> list[str]:

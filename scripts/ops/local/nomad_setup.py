@@ -12,8 +12,9 @@ from scripts.ops.local.watch import Watch
 
 JWKS_PATH = "/.well-known/jwks.json"
 _START_S = 60
-_LOOK_AGAIN_S = 1.0
-"""A node looks for Consul and Vault every 15 s; told to, it looks at once. This is how often it is told."""
+_WAIT_S = 1.0
+_LOOK_AGAIN_S = 8.0
+"""A node looks for Consul and Vault every 15 s, and tells of it 5 to 10 s later; after this long it is told to look."""
 
 
 def await_keys(nomad: Api, watch: Watch) -> None:
@@ -51,9 +52,9 @@ def await_nodes(nomad: Api, names: list[str], look_again: Callable[[], None], sa
         DeadlineError: one was not within a minute; it is named with what it lacks.
 
     """
-    end, index, told = time.monotonic() + _START_S, 0, 0.0
+    end, index, told = time.monotonic() + _START_S, 0, time.monotonic()
     while True:
-        answer = nomad.blocking("/v1/nodes", index, _LOOK_AGAIN_S, resources="true")
+        answer = nomad.blocking("/v1/nodes", index, _WAIT_S, resources="true")
         index = answer.index
         found = {row["Name"]: row for row in answer.body or () if row["Status"] != "down"}
         lacks = [f"{name}: {fault}" for name in names for fault in _faults(nomad, found.get(name))]

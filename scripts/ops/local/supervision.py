@@ -140,7 +140,7 @@ class Supervisor:
         self._call("removeProcessGroup", name)
 
     def begin(self, name: str) -> None:
-        """Start a program and return at once."""
+        """Start a program, unless it runs, and return at once."""
         self._call("startProcess", name, False, but=(Faults.ALREADY_STARTED,))  # noqa: FBT003 - XML-RPC has no keywords
 
     def stop(self, name: str) -> None:
@@ -214,7 +214,7 @@ def _section(program: Program, state: State) -> list[str]:
 def _logging(program: Program, state: State) -> list[str]:
     # A listener speaks with supervisord over stdout.
     if program.events:
-        return [*_log("stderr", program.name, state), f"events = {program.events}"]
+        return [*_log("stderr", program.name, state), "stdout_logfile = NONE", f"events = {program.events}"]
     if program.stdout:
         return [*_log("stderr", program.name, state), *_log("stdout", program.stdout, state)]
     return ["redirect_stderr = true", *_log("stdout", program.name, state)]
