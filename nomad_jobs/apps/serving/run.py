@@ -2,14 +2,15 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,14 +28,13 @@ _KEEP_ALIVE_S = 75
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listener:
-    """One address where `app` answers; with `certificate` and `key` (PEM files) it speaks TLS."""
+    """One address where `app` answers, over TLS where `tls` is given."""
 
     app: ASGIApp
     host: str
     port: int
     name: str = "http"
-    certificate: Path | None = None
-    key: Path | None = None
+    tls: ssl.SSLContext | None = None
 
 
 def add_arguments(
@@ -149,6 +149,11 @@ async def _logged(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> N
             log("request", method=scope["method"], path=scope["path"], status=status, ms=ms, **cut)
 
 
+def _tls_of(listener: Listener) -> Callable[[uvicorn.Config, object], ssl.SSLContext] | None:
+    context = listener.tls
+    return None if context is None else lambda _config, _default: context
+
+
 class _Server(uvicorn.Server):
     """A uvicorn server that leaves the signals to `_serve`, which stops all listeners together."""
 
@@ -165,8 +170,7 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=1,
-                ssl_certfile=listener.certificate,
-                ssl_keyfile=listener.key,
+                ssl_context_factory=_tls_of(listener),
             )
         )
 
@@ -176,7 +180,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        scheme = "https" if self._listener.certificate else "http"
+        scheme = "https" if self._listener.tls else "http"
         for bound in sockets or []:
             host, port = bound.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
@@ -189,7 +193,9 @@ def _bind(listener: Listener) -> socket.socket:
         return socket.create_server((listener.host, listener.port), family=family, backlog=2048)
     except OSError as error:
         where = f"{listener.host}:{listener.port}"
-        raise ConfigError(where, f"cannot listen: {error.strerror}", "give another --host or port") from None
+        raise ConfigError(
+            where, f"cannot listen: {os.strerror(error.errno or 0)}", "give another --host or port"
+        ) from None
 
 
 async def _serve(listeners: Sequence[Listener], shutdown_timeout_s: float) -> None:

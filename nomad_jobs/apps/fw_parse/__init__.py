@@ -1,0 +1,1 @@
+"""Firewall log lines to JSON, on three ports: http, https and admin."""
