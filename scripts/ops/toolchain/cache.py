@@ -1,0 +1,138 @@
+"""Berth's cache of programs: whole versions appear at once, and two that want the same one take turns."""
+
+import errno
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from nomad_jobs.errors import BerthError, DeadlineError
+from scripts.ops.progress import Step
+from scripts.ops.toolchain.programs import Program
+
+_TURN_S = 2700  # longer than the slowest build (vault, about 20 minutes on one slow core)
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def root() -> Path:
+    """Return the cache folder: `$XDG_CACHE_HOME/berth`, by default `~/.cache/berth`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth"
+
+
+def bin_dir() -> Path:
+    """Return the folder that holds a link to every installed program, to be put in front of PATH."""
+    return root() / "bin"
+
+
+def machine() -> tuple[str, str]:
+    """Return operating system and processor as HashiCorp and Go name them: `("linux", "amd64")`."""
+    cpu = platform.machine().lower()
+    return sys.platform, _ARCH.get(cpu, cpu)
+
+
+def home(program: Program) -> Path:
+    """Return the folder of this program in this version for this machine; it exists only when complete."""
+    return root() / "programs" / program.name / f"{program.version}_{'_'.join(machine())}"
+
+
+def holds(program: Program) -> bool:
+    """Tell whether the program and every file that belongs beside it are there and can be run."""
+    return all(os.access(home(program) / file, os.X_OK) for file in (program.name, *program.companions))
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turn a full disk or a closed folder into words about `what`; what is already in the cache stays."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_full(what) from error
+        fix = "make it writable for you, or set XDG_CACHE_HOME to a folder that is"
+        raise BerthError(what, f"cannot write {error.filename or root()} ({error.strerror})", fix) from error
+
+
+def disk_full(what: str) -> BerthError:
+    """Return the error for a disk that filled up."""
+    fix = "free some space and run it again; what is complete stays, downloads go on where they were"
+    return BerthError(what, f"the disk is full under {root()}", fix)
+
+
+@contextmanager
+def turn(name: str, step: Step | None = None) -> Iterator[None]:
+    """Hold the cache's lock on `name`; another `berth` that holds it is waited for.
+
+    Raises:
+        DeadlineError: the other one did not finish within 45 minutes.
+
+    """
+    folder = root() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if step:
+            step.says("another berth is installing it; waiting")
+        _wait(lock, name)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _wait(lock: FileLock, name: str) -> None:
+    try:
+        lock.acquire(timeout=_TURN_S)
+    except Timeout as error:
+        what = f"another berth has been installing it for {_TURN_S / 60:.0f} minutes"
+        raise DeadlineError(name, what, "end that one and run this again") from error
+
+
+@contextmanager
+def staged(program: Program) -> Iterator[Path]:
+    """Give an empty folder to fill; it becomes `home(program)` in one step, or vanishes if the block fails.
+
+    Call it only while holding the program's `turn`.
+    """
+    parent = home(program).parent
+    parent.mkdir(parents=True, exist_ok=True)
+    for leftover in parent.glob(".staged-*"):  # of a run that was killed: the turn is ours, so nobody uses it
+        shutil.rmtree(leftover, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=".staged-", dir=parent))
+    try:
+        yield folder
+        _publish(folder, home(program))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(folder: Path, final: Path) -> None:
+    for file in folder.iterdir():
+        file.chmod(0o755)
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())  # else a power cut could leave a complete-looking folder of empty files
+    folder.chmod(0o755)
+    if final.exists():  # an incomplete one, or `holds` would have found it
+        shutil.rmtree(final)
+    folder.rename(final)
+
+
+def link(target: Path) -> None:
+    """Make `bin_dir()/<name>` point at `target`, in one step, unless it already does."""
+    shown = bin_dir() / target.name
+    if shown.is_symlink() and shown.readlink() == target:
+        return
+    with writing(target.name):
+        bin_dir().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=bin_dir(), prefix=".link-") as aside:
+            fresh = Path(aside) / target.name
+            fresh.symlink_to(target)
+            fresh.replace(shown)

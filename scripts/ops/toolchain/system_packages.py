@@ -1,0 +1,156 @@
+"""NGINX and the test programs, from the system's packages: installed if allowed, else the command is told."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nomad_jobs.errors import BerthError, ConfigError
+from scripts.ops.progress import Progress
+
+SYSTEMD_RUNS = Path("/run/systemd/system")
+_LIMIT_S = 900
+_SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # not on an ordinary user's PATH
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SystemProgram:
+    """A program and its package by package manager.
+
+    `command` is its file, `folders` are patterns of where to look beside PATH. `service` is what the package
+    starts by itself. Berth runs its own instance on its own ports, so one that was just installed is stopped
+    again: it would listen on every address of a laptop.
+    """
+
+    command: str
+    packages: dict[str, str]
+    service: str
+    folders: tuple[str, ...] = ()
+
+
+SYSTEM_PROGRAMS = {
+    "nginx": SystemProgram(
+        command="nginx",
+        packages={"apt-get": "nginx", "dnf": "nginx", "brew": "nginx"},
+        service="nginx",
+    ),
+    "postgresql": SystemProgram(
+        command="postgres",
+        packages={"apt-get": "postgresql", "dnf": "postgresql-server", "brew": "postgresql"},
+        service="postgresql",
+        folders=("usr/lib/postgresql/*/bin",),
+    ),
+    "wrk": SystemProgram(command="wrk", packages={"apt-get": "wrk", "brew": "wrk"}, service=""),
+    "prometheus": SystemProgram(
+        command="prometheus",
+        packages={"apt-get": "prometheus", "brew": "prometheus"},
+        service="prometheus",
+    ),
+}
+_INSTALL = {
+    "apt-get": ("apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"),
+    "dnf": ("dnf", "install", "-y"),
+    "brew": ("brew", "install"),
+}
+
+
+def find(name: str) -> Path | None:
+    """Return the file of the system program `name`, or None.
+
+    Raises:
+        ConfigError: Berth knows no such system program.
+
+    """
+    if name not in SYSTEM_PROGRAMS:
+        raise ConfigError(name, "Berth knows no such system program", "`berth tools list` shows them")
+    program = SYSTEM_PROGRAMS[name]
+    more = [str(folder) for pattern in program.folders for folder in sorted(Path("/").glob(pattern), reverse=True)]
+    path = os.pathsep.join((os.environ.get("PATH", ""), *_SYSTEM_FOLDERS, *more))
+    found = shutil.which(program.command, path=path)
+    return Path(found) if found else None
+
+
+def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
+    """Install the packages of those of `names` that are missing; return where each program is.
+
+    Raises:
+        ConfigError: not allowed to install here; the message holds the exact command.
+        BerthError: the package manager failed.
+
+    """
+    places = {name: find(name) for name in names}
+    if missing := [name for name, place in places.items() if place is None]:
+        with progress.step(", ".join(missing), "installing the system's packages"):
+            _install(missing)
+        places |= {name: find(name) for name in missing}
+    if absent := [name for name, place in places.items() if place is None]:
+        raise BerthError(", ".join(absent), "installed, but the program is not where it belongs", "install it by hand")
+    return {name: place for name, place in places.items() if place}
+
+
+def _install(names: list[str]) -> None:
+    manager, packages = _plan(names)
+    argv = [*_INSTALL[manager], *packages]
+    prefix = _rights(manager)
+    if prefix is None:
+        raise ConfigError(
+            ", ".join(names),
+            "not installed, and Berth may not install it",
+            f"run `{_shown(manager, packages)}`",
+        )
+    if (failure := _run(prefix, argv)) and manager == "apt-get":
+        _run(prefix, ["apt-get", "update"])  # a fresh machine has no package lists
+        failure = _run(prefix, argv)
+    if failure:
+        raise BerthError(
+            ", ".join(names), f"{manager} failed: {failure}", f"run `{_shown(manager, packages)}` and look"
+        )
+    for name in names:
+        _quieten(prefix, SYSTEM_PROGRAMS[name].service)
+
+
+def _plan(names: list[str]) -> tuple[str, list[str]]:
+    for manager in _INSTALL:
+        packages = [SYSTEM_PROGRAMS[name].packages.get(manager, "") for name in names]
+        if shutil.which(manager) and all(packages):
+            return manager, packages
+    known = ", ".join(_INSTALL)
+    raise ConfigError(", ".join(names), f"not installed, and not to be had from {known} here", "install it by hand")
+
+
+def _shown(manager: str, packages: list[str]) -> str:
+    sudo = [] if manager == "brew" else ["sudo"]
+    return " ".join([*sudo, manager, "install", *packages])
+
+
+def _rights(manager: str) -> list[str] | None:
+    """Return what goes in front of the command to be allowed to install, or None if that cannot be."""
+    if manager == "brew" or os.geteuid() == 0:
+        return []
+    sudo = ["sudo", "-n"]
+    return sudo if shutil.which("sudo") and not _run(sudo, ["true"]) else None
+
+
+def _run(prefix: list[str], argv: list[str]) -> str:
+    """Run it and return the last line of its complaint, `""` if it worked."""
+    quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    try:
+        done = subprocess.run(
+            [*prefix, *quiet, *argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end after {_LIMIT_S // 60} minutes"
+    said = (done.stderr or done.stdout).strip().splitlines()
+    return "" if done.returncode == 0 else (said[-1] if said else f"exit code {done.returncode}")
+
+
+def _quieten(prefix: list[str], service: str) -> None:
+    if service and SYSTEMD_RUNS.is_dir():
+        _run(prefix, ["systemctl", "disable", "--now", service])

@@ -1,0 +1,69 @@
+"""Lists the programs Berth runs, and installs what is missing."""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from scripts.ops import toolchain
+from scripts.ops.progress import Progress
+from scripts.ops.toolchain import programs, system_packages
+from scripts.ops.toolchain.present import Found
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Install and list the programs Berth runs: nomad, consul, vault, pulumi and the rest.",
+)
+_BY_DEFAULT = (*programs.PROGRAMS, "nginx")
+
+
+@app.command()
+def install(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; by default all that Berth itself needs.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print where each program is as JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Make programs available: PATH, cache, signed release, Go build, or the system's packages."""
+    wanted, progress = names or list(_BY_DEFAULT), Progress()
+    system = [name for name in wanted if name in system_packages.SYSTEM_PROGRAMS]
+    paths = toolchain.install([name for name in wanted if name not in system], progress)
+    paths |= system_packages.ensure(system, progress)
+    if as_json:
+        typer.echo(json.dumps({name: str(path) for name, path in paths.items()}, indent=2))
+    else:
+        progress.note(f"all there; for your own shell: export PATH={toolchain.bin_dir()}:$PATH")
+
+
+@app.command(name="list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show each program, the version Berth wants, and the one it would use."""
+    rows = list(_rows())
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for title in rows[0]:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*row.values())
+    Console().print(table)
+
+
+def _rows() -> Iterator[dict[str, str]]:
+    for program in programs.PROGRAMS.values():
+        found = toolchain.look(program)
+        wanted = {"program": program.name, "wanted": program.version}
+        if isinstance(found, Found):
+            yield wanted | {"found": found.version, "from": found.origin, "path": str(found.path)}
+        else:
+            yield wanted | {"found": "", "from": "", "path": ""}
+    for name in system_packages.SYSTEM_PROGRAMS:
+        path = system_packages.find(name)
+        where = {"found": "any" if path else "", "from": "system" if path else "", "path": str(path or "")}
+        yield {"program": name, "wanted": "any"} | where
