@@ -22,9 +22,7 @@ def pin(
     Logins come from `docker login`. What cannot be looked up stays as it was; exit code 11 if that is a part.
     """
     users = _users(services or [])
-    report = images.pin(
-        list(users), images.LOCK, prune=not services, deadline_s=deadline_s, progress=Progress()
-    )
+    report = images.pin(list(users), images.LOCK, prune=not services, deadline_s=deadline_s, progress=Progress())
     for one in report.pinned:
         typer.echo(f"{one.reference} {one.digest} {one.change}")
     if report.errors:
@@ -49,13 +47,9 @@ def _users(services: list[str]) -> dict[str, list[str]]:
     """Give the images of `services` (of all when empty), each with the services that use it."""
     from nomad_jobs.catalog import SERVICES  # noqa: PLC0415 - `berth --help` need not load the catalogue
 
-    known = {service.name for service in SERVICES}
-    fix = f"the catalogue has {', '.join(sorted(known))}"
-    raise_all(
-        ConfigError(f"service {name}", "is not in the catalogue", fix)
-        for name in services
-        if name not in known
-    )
+    known = [service.name for service in SERVICES]
+    fix, unknown = f"it has {', '.join(known)}", [name for name in services if name not in known]
+    raise_all(ConfigError(f"service {name!r}", "is not in the catalogue", fix) for name in unknown)
     users: dict[str, list[str]] = {}
     for service in SERVICES:
         if not services or service.name in services:

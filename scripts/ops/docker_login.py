@@ -103,9 +103,7 @@ def _ask(helper: str, key: str) -> Login | None:
     """Ask `docker-credential-<helper>` (docker/docker-credential-helpers: key on stdin, JSON on stdout)."""
     program = f"docker-credential-{helper}"
     try:
-        done = subprocess.run(
-            [program, "get"], input=key.encode(), capture_output=True, timeout=_HELPER_S, check=False
-        )
+        done = subprocess.run([program, "get"], input=key.encode(), capture_output=True, timeout=_HELPER_S, check=False)
         answer = _HelperAnswer.model_validate_json(done.stdout) if done.returncode == 0 else None
     except (OSError, subprocess.TimeoutExpired, ValidationError):  # the cause may quote the answer
         what = f"the credential helper that {config_path()} names gave no login"

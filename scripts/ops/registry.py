@@ -104,7 +104,7 @@ class Lookup:
     def _accepted(self, answer: _Answer) -> _Answer:
         ref = self._ref
         if answer.status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            raise self._refused(f"refuses to show it ({answer.status}): private, or no such name")
+            raise self._refused(f"refuses to show it ({answer.status}): private, a wrong login, or no such name")
         if answer.status == httpx.codes.NOT_FOUND:
             what = f"{ref.host} has no tag '{ref.tag}' in {ref.repository}"
             raise ConfigError(self._where, what, "mend the image in the service's file")

@@ -1,0 +1,131 @@
+"""`berth images` from the command line, with a catalogue that lives in a real registry."""
+
+import base64
+import json
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nomad_jobs import catalog
+from nomad_jobs.errors import Exit
+from nomad_jobs.images import Pins, dump_lock
+from nomad_jobs.model import Service
+from scripts.cli import run
+from scripts.ops import images
+from tests.support.registry import PASSWORD, USER, Registry
+
+pytest_plugins = ["tests.support.registry_fixtures"]
+
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test a lock and a Docker configuration of its own, both empty."""
+    monkeypatch.setattr(images, "LOCK", tmp_path / "images.lock")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    return tmp_path / "images.lock"
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, **image_of: str) -> None:
+    """Make a catalogue of services that differ by name and image."""
+    any_of_them: Service = catalog.SERVICES[0]
+    services = [
+        replace(any_of_them, name=name, container=replace(any_of_them.container, image=image))
+        for name, image in image_of.items()
+    ]
+    monkeypatch.setattr(catalog, "SERVICES", tuple(services))
+
+
+@pytest.mark.live
+def test_pin_then_list_shows_the_digest(
+    hub: Registry, lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest, image = hub.push("verb", "1", "x"), f"{hub.address}/verb:1"
+    serve(monkeypatch, web=image, api=image, later="nginx:1.28")
+    assert run(["images", "pin", "web"]) == Exit.DONE
+    assert capsys.readouterr().out == f"{image} {digest} pinned\n"
+    assert run(["images", "list"]) == Exit.DONE
+    assert capsys.readouterr().out == f"{image} {digest} (web, api)\nnginx:1.28 unpinned (later)\n"
+    assert run(["images", "list", "--json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out) == [
+        {"image": image, "digest": digest, "services": ["web", "api"]},
+        {"image": "nginx:1.28", "digest": None, "services": ["later"]},
+    ]
+    assert lock.exists()
+
+
+@pytest.mark.live
+def test_partly_pinned_is_code_11_and_keeps_what_was_found(
+    hub: Registry, lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = hub.push("verb", "2", "x")
+    serve(monkeypatch, web=f"{hub.address}/verb:2", api=f"{hub.address}/verb:none")
+    assert run(["images", "pin"]) == Exit.PARTIAL
+    shown = capsys.readouterr()
+    assert shown.out == f"{hub.address}/verb:2 {digest} pinned\n"
+    assert f"error image {hub.address}/verb:none: {hub.address} has no tag 'none' in verb" in shown.err
+    assert lock.read_text() == dump_lock(Pins({f"{hub.address}/verb:2": digest}))
+
+
+@pytest.mark.live
+def test_logins_are_used_and_never_shown(
+    private_hub: Registry, lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve(monkeypatch, web=f"{private_hub.address}/app:1", api=f"{private_hub.address}/app:none")
+    auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    lock.with_name("config.json").write_text(json.dumps({"auths": {private_hub.address: {"auth": auth}}}))
+    assert run(["--debug", "images", "pin"]) == Exit.PARTIAL
+    shown = "".join(capsys.readouterr())
+    assert "pinned" in shown
+    assert "Traceback" in shown
+    assert PASSWORD not in shown
+    assert auth not in shown
+
+
+@pytest.mark.live
+def test_without_the_login_it_is_code_3_and_no_lock(
+    private_hub: Registry, lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve(monkeypatch, web=f"{private_hub.address}/app:1")
+    assert run(["images", "pin"]) == Exit.AUTH
+    assert f"run `docker login {private_hub.address}`" in capsys.readouterr().err
+    assert not lock.exists()
+
+
+def test_a_registry_that_is_down_is_code_1_and_no_lock(
+    lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        serve(monkeypatch, web=f"127.0.0.1:{taken.getsockname()[1]}/app:1")
+        assert run(["images", "pin"]) == Exit.OTHER
+    assert "Connection refused" in capsys.readouterr().err
+    assert not lock.exists()
+
+
+def test_a_service_that_is_not_there_is_code_2(
+    lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve(monkeypatch, web="nginx:1.28", api="nginx:1.28")
+    assert run(["images", "pin", "wep"]) == Exit.CONFIG
+    assert "error service 'wep': is not in the catalogue — it has web, api" in capsys.readouterr().err
+    assert not lock.exists()
+
+
+def test_an_image_without_a_tag_is_code_2(
+    lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve(monkeypatch, web="nginx")
+    assert run(["images", "pin"]) == Exit.CONFIG
+    assert "error image 'nginx': has no tag — write one" in capsys.readouterr().err
+    assert not lock.exists()
+
+
+def test_every_image_of_the_real_catalogue_is_a_tag(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = [service.container.image for service in catalog.SERVICES]
+    lock.write_text(dump_lock(Pins(dict.fromkeys(listed, DIGEST))))
+    assert run(["images", "list"]) == Exit.DONE
+    assert "unpinned" not in capsys.readouterr().out
