@@ -1,9 +1,9 @@
 """Boots the local platform: what must be there is worked out, what differs is changed, and all of it is verified."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import contextmanager
 
 from nomad_jobs.errors import BerthError, raise_all
 from nomad_jobs.platform import Platform
@@ -28,7 +28,7 @@ from scripts.ops.progress import Progress, Step
 
 FIX = "run `berth up` again; `berth doctor` looks"
 _END_S = 15
-_RETIRE_S = 60
+_RETIRE_S = 30
 
 
 def up(state: State, settings: Settings, progress: Progress) -> Platform:
@@ -57,11 +57,10 @@ def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step)
     processes.refuse_foreign({name: settings.port(name) for name in DEFAULTS if name != "dynamic"}, state.root)
     plan = agents.plan(settings, state, programs)
     env = agents.environment(state, os.environ.get("HOME", "/"), toolchain.bin_dir())
-    if surplus := layout.surplus(supervisor, plan):
-        _retire(surplus, state, step)
-    state.write(state.root / "settings.json", settings.to_json())
-    layout.write(state, plan, env)
-    layout.supervise(supervisor, plan, env)
+    with _retired(layout.surplus(supervisor, plan), state, step):
+        state.write(state.root / "settings.json", settings.to_json())
+        layout.write(state, plan, env)
+        layout.supervise(supervisor, plan, env)
 
 
 def _clear(state: State, step: Step) -> None:
@@ -71,11 +70,17 @@ def _clear(state: State, step: Step) -> None:
         processes.end(left, deadline_s=_END_S)
 
 
-def _retire(names: list[str], state: State, step: Step) -> None:
-    """Move what runs on nodes that are to go."""
+@contextmanager
+def _retired(names: list[str], state: State, step: Step) -> Iterator[None]:
+    """Move what runs on nodes that are to go, and forget the nodes once they are gone."""
+    if not names:
+        yield
+        return
     nomad = api("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap"))
     nodes = [node for node in nomad.get("/v1/nodes") or () if node["Name"] in names]
-    drains.drain(nomad, nodes, deadline_s=_RETIRE_S, says=step.says)
+    drains.retire(nomad, nodes, deadline_s=_RETIRE_S, says=step.says)
+    yield
+    drains.forget(nomad, nodes)
 
 
 def api(name: str, url: str, token: str | None = None) -> Api:

@@ -6,36 +6,56 @@ from typing import Any
 
 from scripts.ops.api import Api
 
-_REASON = {"berth": "down"}
+_MARK = {"berth": "down"}
 """Why a node was drained: one that somebody else drained is left alone by `berth up`."""
-_FORCED_NS = -1
-"""There is nowhere to move to, so nothing is waited for but the tasks' own way of stopping."""
+_AT_ONCE_NS = -1
+_PAUSE_S = 5.0
+
+Says = Callable[[str], None]
 
 
-def drain(nomad: Api, nodes: Iterable[dict[str, Any]], *, deadline_s: float, says: Callable[[str], None]) -> list[str]:
-    """Stop every task on `nodes`; name the tasks that still run after `deadline_s` seconds."""
-    end = time.monotonic() + deadline_s
-    nodes = list(nodes)
+def empty(nomad: Api, nodes: Iterable[dict[str, Any]], *, deadline_s: float, says: Says) -> list[str]:
+    """Stop every task on `nodes`, system jobs too; name the tasks that still run after `deadline_s` seconds.
+
+    There is nowhere to move to, so nothing is waited for but each task's own way of stopping.
+    """
+    return _drain(nomad, list(nodes), _AT_ONCE_NS, deadline_s, says)
+
+
+def retire(nomad: Api, nodes: Iterable[dict[str, Any]], *, deadline_s: float, says: Says) -> list[str]:
+    """Have the other nodes take over what runs on `nodes`, as a rolling update would."""
+    return _drain(nomad, list(nodes), int(deadline_s * 1e9), deadline_s * 2, says)
+
+
+def forget(nomad: Api, nodes: Iterable[dict[str, Any]]) -> None:
+    """Take nodes that are gone out of Nomad's list."""
     for node in nodes:
-        strategy = {"Deadline": _FORCED_NS, "IgnoreSystemJobs": False}
-        nomad.put(f"/v1/node/{node['ID']}/drain", json={"DrainSpec": strategy, "Meta": _REASON})
-    return [left for node in nodes for left in _await_empty(nomad, node, end, says)]
+        nomad.put(f"/v1/node/{node['ID']}/purge")
 
 
 def release(nomad: Api) -> None:
-    """Let the nodes that `drain` emptied take tasks again."""
+    """Let the nodes that `empty` drained take tasks again."""
     for node in nomad.get("/v1/nodes") or ():
         last = node.get("LastDrain") or {}
         if node["SchedulingEligibility"] != "eligible" and (last.get("Meta") or {}).get("berth") == "down":
             nomad.put(f"/v1/node/{node['ID']}/drain", json={"DrainSpec": None, "MarkEligible": True})
 
 
-def _await_empty(nomad: Api, node: dict[str, Any], end: float, says: Callable[[str], None]) -> list[str]:
+def _drain(nomad: Api, nodes: list[dict[str, Any]], deadline_ns: int, wait_s: float, says: Says) -> list[str]:
+    end = time.monotonic() + wait_s
+    for node in nodes:
+        body = {"DrainSpec": {"Deadline": deadline_ns, "IgnoreSystemJobs": False}, "Meta": _MARK}
+        nomad.put(f"/v1/node/{node['ID']}/drain", json=body)
+    return [left for node in nodes for left in _await_empty(nomad, node, end, says)]
+
+
+def _await_empty(nomad: Api, node: dict[str, Any], end: float, says: Says) -> list[str]:
     index = 0
     while True:
-        answer = nomad.blocking(f"/v1/node/{node['ID']}/allocations", index, min(5, max(0.1, end - time.monotonic())))
+        wait_s = min(_PAUSE_S, max(0.1, end - time.monotonic()))
+        answer = nomad.blocking(f"/v1/node/{node['ID']}/allocations", index, wait_s)
         index = answer.index
-        live = [one["Name"] for one in answer.body or () if one["ClientStatus"] in {"running", "pending"}]
+        live = sorted(one["Name"] for one in answer.body or () if one["ClientStatus"] in {"running", "pending"})
         if not live or time.monotonic() >= end:
             return live
         says(f"stopping {', '.join(live)}")

@@ -56,7 +56,7 @@ def _drain(state: State, deadline_s: float, says: Callable[[str], None]) -> None
     nomad = api("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap"))
     try:
         nodes = [node for node in nomad.get("/v1/nodes") or () if node["Status"] == "ready"]
-        left = drains.drain(nomad, nodes, deadline_s=deadline_s, says=says)
+        left = drains.empty(nomad, nodes, deadline_s=deadline_s, says=says)
         says(f"still running, now ended hard: {', '.join(left)}" if left else "no task runs")
     except BerthError as error:
         says(f"Nomad cannot drain ({error.what}); tasks are ended with it")

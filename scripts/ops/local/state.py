@@ -83,6 +83,7 @@ class State:
 
     def settings(self) -> Settings:
         """What was asked for last time, or the defaults."""
+        self._check_version()
         path = self.root / "settings.json"
         return Settings.from_json(path.read_text(), where=str(path)) if path.exists() else Settings()
 

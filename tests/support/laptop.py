@@ -1,0 +1,100 @@
+"""A real local platform for tests: its own directory, ports from the system, nothing left behind."""
+
+import random
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from nomad_jobs.platform import Platform
+from scripts.ops.api import Api
+from scripts.ops.credentials import Credentials
+from scripts.ops.local import boot, processes, shutdown
+from scripts.ops.local.settings import DEFAULTS, PORTS_PER_NODE, Settings
+from scripts.ops.local.state import State
+from scripts.ops.progress import Progress
+
+MAX_TEST_NODES = 3
+_FIRST, _LAST = 10_000, 19_999  # below the ports that the kernel gives to clients
+_DYNAMIC = range(20_000, 32_000 - MAX_TEST_NODES * PORTS_PER_NODE, MAX_TEST_NODES * PORTS_PER_NODE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Laptop:
+    """A booted platform, and what is needed to act on it."""
+
+    state: State
+    settings: Settings
+    platform: Platform
+    credentials: Credentials
+
+    @property
+    def nomad(self) -> Api:
+        return boot.api("Nomad", self.platform.nomad_url, self.credentials.nomad)
+
+    @property
+    def consul(self) -> Api:
+        return boot.api("Consul", self.platform.consul_url, self.credentials.consul)
+
+    @property
+    def vault(self) -> Api:
+        return boot.api("Vault", self.platform.vault_url, self.credentials.vault)
+
+    def up(self, settings: Settings | None = None) -> Platform:
+        return boot.up(self.state, settings or self.settings, quiet())
+
+
+def quiet() -> Progress:
+    return Progress(Console(quiet=True))
+
+
+@contextmanager
+def free_ports() -> Iterator[dict[str, int]]:
+    """Every port of a platform by name; the range of dynamic ones is locked against other tests meanwhile."""
+    with ExitStack() as held:
+        ports = {name: _free(held) for name in DEFAULTS if name != "dynamic"}
+        held.close()
+        yield {**ports, "dynamic": _dynamic(held)}
+
+
+@contextmanager
+def laptop(nodes: int = 1) -> Iterator[Laptop]:
+    """Boot a platform, and stop and remove it in the end."""
+    # Short and outside pytest's folder: a Unix socket's path is limited to 107 bytes.
+    state = State(Path(tempfile.mkdtemp(prefix="berth-")))
+    with free_ports() as ports:
+        settings = Settings(nodes=nodes, ports=ports)
+        try:
+            platform = boot.up(state, settings, quiet())
+            yield Laptop(state=state, settings=settings, platform=platform, credentials=state.credentials())
+        finally:
+            shutdown.down(state, quiet(), deadline_s=20)
+            shutdown.destroy(state)
+            assert processes.of_state(state.root) == []
+
+
+def _free(held: ExitStack) -> int:
+    for port in random.sample(range(_FIRST, _LAST), 200):
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                held.enter_context(socket.socket(type=kind)).bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no free port")
+
+
+def _dynamic(held: ExitStack) -> int:
+    for first in random.sample(_DYNAMIC, len(_DYNAMIC)):
+        lock = FileLock(Path(tempfile.gettempdir()) / f"berth-test-ports-{first}.lock")
+        try:
+            held.enter_context(lock.acquire(timeout=0))
+        except Timeout:
+            continue
+        return first
+    raise AssertionError("no free range of dynamic ports")
