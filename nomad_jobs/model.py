@@ -113,10 +113,9 @@ class File:
     parts: tuple[Part, ...]
     is_template: bool = False
     """Whether the text is a Consul template of ours rather than plain data."""
-    executable: bool = False
     on_change: OnChange = OnChange.NOOP
-    script: str = ""
-    """Program (in the task) that makes the task take up the change."""
+    script: tuple[str, ...] = ()
+    """Argv of a program, run in the task's folder, that makes the task take up the change."""
 
     @property
     def refs(self) -> tuple[SecretRef, ...]:
@@ -143,7 +142,7 @@ class Check:
     path: str = "/health"
     protocol: str = "http"
     """`http`, `https` (the certificate is not verified: it is the instance's own) or `tcp`."""
-    interval_s: int = 5
+    interval_s: int = 2
     timeout_s: int = 2
 
     @property
@@ -157,8 +156,10 @@ class ScriptCheck:
     """A check that Nomad runs inside the task, so that it may use the task's secrets."""
 
     name: str
-    argv: tuple[str, ...]
-    interval_s: int = 15
+    shell: str
+    """A `sh` command; it reads the task's variables itself, as `$NOMAD_PORT_http`. Nomad must not interpolate it
+    (`${…}`): it would do so twice, once without the task's own variables, and then not know its own check again."""
+    interval_s: int = 5
     timeout_s: int = 30
 
 
@@ -215,8 +216,8 @@ class _Shape:
     gpus: Gpus | None = None
     cpu_mhz: int = 100
     memory_mb: int = 128
-    shm_mb: int = 64
-    """Shared memory: tensor-parallel workers talk through it."""
+    shm_mb: int = 0
+    """Shared memory, through which tensor-parallel workers talk; 0: Docker's own default."""
     starts_within_s: int = 60
     """From placed to healthy: weights take minutes to load."""
 
@@ -330,6 +331,8 @@ def secret_path(secret: Secret, reader: Service) -> str:
 def _faults(service: Service) -> Iterator[str]:
     yield from _name_faults(service)
     yield from _port_faults(service)
+    if not service.summary.isprintable() or not service.summary:
+        yield "summary must be one printable line"
     for shape in (service.container, service.process):
         if shape.instances < 1 or shape.cpu_mhz < 1 or shape.memory_mb < 1:
             yield "instances, cpu_mhz and memory_mb must be at least 1"
@@ -340,6 +343,9 @@ def _faults(service: Service) -> Iterator[str]:
             yield f"file {file.path!r} must be under local/ or secrets/"
         if file.refs and not file.path.startswith("secrets/"):
             yield f"file {file.path!r} holds a secret, so it must be under secrets/"
+    for script in service.script_checks:
+        if "${" in script.shell:
+            yield f"script check '{script.name}' must say $NAME, not ${{NAME}}: Nomad would interpolate it"
     for env in service.env:
         if not _ENV_NAME.match(env.name):
             yield f"environment variable {env.name!r} must be letters, digits and _"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nomad_jobs.images import Pins, pinned
-from nomad_jobs.model import Env, File, Part, Peers, Port, SecretRef, Service, Source, secret_path
+from nomad_jobs.model import Env, File, OnChange, Part, Peers, Port, SecretRef, Service, Source, secret_path
 from nomad_jobs.platform import Platform
 from nomad_jobs.text import consul_template, environment, hcl
 
@@ -27,7 +27,7 @@ class _RenderedFile:
     env: bool = False
     once: bool = True
     on_change: str = "noop"
-    script: str = ""
+    script: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,9 +114,8 @@ def _files(service: Service, platform: Platform, versions: SecretVersions) -> It
         yield _RenderedFile(
             path=file.path,
             data=_raw(file) if file.is_template else "".join(text(part) for part in _joined(file.parts)),
-            perms="0700" if file.executable else "0600",
-            # What is pinned or plain is read once, so that an allocation outlives a Vault that is away.
-            once=not file.is_template and not any(isinstance(part, Peers) for part in file.parts),
+            # What is pinned, plain or fixed for the task is read once, so that an allocation outlives a Vault that is away.
+            once=file.on_change is OnChange.NOOP and not any(isinstance(part, Peers) for part in file.parts),
             on_change=file.on_change.value,
             script=file.script,
         )

@@ -36,8 +36,8 @@ INGRESS = Service(
     route=Route(host="ingress", port="status", sample=Sample(path="/healthz", expect="ok")),
     files=(
         File(path="local/next/nginx.conf", parts=(Source("nginx/nginx.conf"),), is_template=True),
-        File(path="local/start.sh", parts=(Source("nginx/start.sh"),), executable=True),
-        File(path="local/apply.sh", parts=(Source("nginx/apply.sh"),), executable=True),
+        File(path="local/start.sh", parts=(Source("nginx/start.sh"),)),
+        File(path="local/apply.sh", parts=(Source("nginx/apply.sh"),)),
         File(path="secrets/tls.crt", parts=(_TLS["certificate"].as_it_is,)),
         File(path="secrets/tls.key", parts=(_TLS["private_key"].as_it_is,)),
         File(
@@ -45,7 +45,7 @@ INGRESS = Service(
             parts=(Source("nginx/templates/sites.conf.ctmpl"),),
             is_template=True,
             on_change=OnChange.SCRIPT,
-            script="${NOMAD_TASK_DIR}/apply.sh",
+            script=("/bin/sh", "local/apply.sh"),
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from nomad_jobs.model import Origin, RegistryLogin, Secret
 
 _HOST = "registry.example.com:5050"
-_CREDENTIALS = Secret(name="registry", fields=("username", "password"), owner="registry", origin=Origin.OPERATOR)
+_CREDENTIALS = Secret(name="login", fields=("username", "password"), owner="registry", origin=Origin.OPERATOR)
 
 LOGIN = RegistryLogin(username=_CREDENTIALS["username"], password=_CREDENTIALS["password"])
 

@@ -57,7 +57,7 @@ def chat_reply(says: Iterator[str], message: str, tokens: int) -> Iterator[str]:
     words = message.split()
     if words:
         quote = " ".join(words[:_QUOTED_WORDS]) + (" …" if len(words) > _QUOTED_WORDS else "")
-        yield f"Your message of {tokens} tokens arrived whole; it begins “{quote}”."
+        yield f"Your message of {tokens} tokens arrived whole: “{quote}”"
     low, high = _CHAT_FACTS
     for _ in range(low + tokens % (high - low + 1)):
         yield next(says)

@@ -1,0 +1,1 @@
+"""A web page that streams from the model."""

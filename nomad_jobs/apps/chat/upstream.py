@@ -1,0 +1,117 @@
+"""Requests to the model's instances: with its key, to the least busy one, to the next where one cannot be reached."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from http import HTTPStatus
+
+import httpx
+
+from nomad_jobs.apps.chat.peers import Balancer, Peer
+from nomad_jobs.apps.serving.answers import ApiError
+from nomad_jobs.apps.serving.events import log
+
+# Connecting is a matter of one hop; between two tokens, or before the first, a loaded engine may take its time.
+_TIMEOUT = httpx.Timeout(10, connect=2, read=120, pool=None)
+_PASSED_ON = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_RETRY_AFTER_S = 2
+
+
+class Answer:
+    """One instance's answer, of which nothing but the head is read yet; must be closed."""
+
+    def __init__(self, response: httpx.Response, peer: Peer, balancer: Balancer) -> None:
+        """Keep the open `response`; the balancer counts it until it is closed."""
+        self.response, self._peer, self._balancer = response, peer, balancer
+
+    async def events(self) -> AsyncIterator[str]:
+        """Yield the data of each server-sent event; raises httpx.TransportError when the instance goes away."""
+        async for line in self.response.aiter_lines():
+            name, _, value = line.partition(": ")
+            if name == "data":
+                yield value
+
+    async def aclose(self) -> None:
+        """Hang up, which makes the engine stop and free its slot."""
+        self._balancer.end(self._peer)
+        await self.response.aclose()
+
+
+class Upstream:
+    """The model as a whole."""
+
+    def __init__(self, client: httpx.AsyncClient, balancer: Balancer, keys: Callable[[], Sequence[str]]) -> None:
+        """Send with `client` (see `make_client`) and the first of `keys`, asked at each request."""
+        self._client, self._balancer, self._keys = client, balancer, keys
+
+    async def open(self, method: str, path: str, body: dict[str, object] | None = None) -> Answer:
+        """Send one request and return the first 2xx answer.
+
+        Nothing has reached the browser yet, so an instance that cannot be reached, hangs up or says it is busy is
+        passed over for the next. Raises ApiError 503 when none is left, or what an instance answered instead.
+        """
+        tried: list[Peer] = []
+        while (peer := self._balancer.pick(tried)) is not None:
+            tried.append(peer)
+            answer = await self._try(peer, method, path, body)
+            if answer is None:
+                continue
+            if answer.response.is_success:
+                return answer
+            raise await _refusal(answer)
+        message = (
+            "The model's instances are busy or just being replaced." if tried else "No instance of the model is ready."
+        )
+        raise ApiError(
+            status=503,
+            message=f"{message} Please try again in a moment.",
+            kind="server_error",
+            retry_after_s=_RETRY_AFTER_S,
+        )
+
+    async def _try(self, peer: Peer, method: str, path: str, body: dict[str, object] | None) -> Answer | None:
+        request = self._client.build_request(method, peer.url + path, json=body, headers=self._headers())
+        self._balancer.begin(peer)
+        try:
+            response = await self._client.send(request, stream=True)
+        except httpx.TransportError as error:
+            self._balancer.end(peer)
+            log("peer-failed", peer=peer.url, reason=type(error).__name__)
+            return None
+        except BaseException:
+            self._balancer.end(peer)
+            raise
+        answer = Answer(response, peer, self._balancer)
+        if response.status_code in _BUSY:
+            log("peer-busy", peer=peer.url, status=response.status_code)
+            await answer.aclose()
+            return None
+        return answer
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._keys()[0]}"}
+
+
+def make_client() -> httpx.AsyncClient:
+    """Make the HTTP client; no proxy of the environment comes between the page and its model."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30)
+    return httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, trust_env=False)
+
+
+async def _refusal(answer: Answer) -> ApiError:
+    """Turn an answer that is no success into ours: what the visitor can mend keeps its words, the rest is our fault."""
+    try:
+        await answer.response.aread()
+        status = answer.response.status_code
+        log("model-refused", status=status)
+        if status in _PASSED_ON:
+            return ApiError(status=status, message=_message(answer.response))
+        return ApiError(status=502, message=f"The model refused this page's request ({status}).", kind="server_error")
+    finally:
+        await answer.aclose()
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return "The model does not take this request."

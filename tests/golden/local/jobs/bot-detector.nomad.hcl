@@ -1,0 +1,118 @@
+# A small classifier that tells bots among new subscribers
+# Rendered by `berth render` from nomad_jobs/services/; edit there.
+job "bot-detector" {
+  region      = "global"
+  datacenters = ["dc1"]
+  namespace   = "default"
+  node_pool   = "default"
+  type        = "service"
+  meta = {
+    "berth_release"                     = "148e2ca1dbc9"
+    "berth_stack"                       = "local"
+    "berth_secret_bot-detector/api-key" = "0"
+    "berth_secret_registry/login"       = "0"
+  }
+
+  update {
+    max_parallel      = 1
+    canary            = 1
+    auto_promote      = true
+    auto_revert       = true
+    health_check      = "checks"
+    min_healthy_time  = "1s"
+    healthy_deadline  = "60s"
+    progress_deadline = "90s"
+  }
+
+  group "bot-detector" {
+    count          = 1
+    shutdown_delay = "4s"
+
+    network {
+      port "http" {
+      }
+    }
+
+    restart {
+      attempts = 2
+      interval = "30m"
+      delay    = "5s"
+      mode     = "fail"
+    }
+
+    reschedule {
+      delay          = "10s"
+      delay_function = "exponential"
+      max_delay      = "10m"
+      unlimited      = true
+    }
+
+    service {
+      name     = "bot-detector"
+      port     = "http"
+      provider = "consul"
+      tags     = ["berth", "local"]
+
+      check {
+        name            = "http http /health"
+        type            = "http"
+        protocol        = "http"
+        path            = "/health"
+        tls_skip_verify = false
+        interval        = "5s"
+        timeout         = "2s"
+      }
+    }
+
+    task "bot-detector" {
+      driver       = "raw_exec"
+      kill_timeout = "40s"
+
+      config {
+        command = "python3"
+        args    = ["-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/api-key.json", "--host", "$${NOMAD_IP_http}", "--port", "$${NOMAD_PORT_http}"]
+      }
+
+      env = {
+        "BERTH_STACK" = "local"
+      }
+
+      vault {
+        role         = "berth-bot-detector"
+        env          = false
+        disable_file = true
+        change_mode  = "noop"
+      }
+
+      template {
+        destination = "secrets/env"
+        perms       = "0600"
+        env         = true
+        once        = true
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
+REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
+EOT
+      }
+
+      template {
+        destination = "secrets/api-key.json"
+        perms       = "0600"
+        env         = false
+        once        = true
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+{"key": {{ with secret "secret/data/default/bot-detector/api-key?version=0" }}{{ .Data.data.value | toJSON }}{{ end }}}
+EOT
+      }
+
+      resources {
+        cpu    = 100
+        memory = 128
+      }
+    }
+  }
+}

@@ -1,0 +1,4 @@
+# What the templates of ingress may read in Consul; rendered by Berth.
+key_prefix "berth/prod/routes/" { policy = "read" }
+service_prefix "" { policy = "read" }
+node_prefix "" { policy = "read" }

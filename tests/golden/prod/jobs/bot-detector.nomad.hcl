@@ -1,0 +1,124 @@
+# A small classifier that tells bots among new subscribers
+# Rendered by `berth render` from nomad_jobs/services/; edit there.
+job "bot-detector" {
+  region      = "eu-west-1"
+  datacenters = ["eu-west-1"]
+  namespace   = "default"
+  node_pool   = "app"
+  type        = "service"
+  meta = {
+    "berth_release"                     = "46824c026e44"
+    "berth_stack"                       = "prod"
+    "berth_secret_bot-detector/api-key" = "0"
+    "berth_secret_registry/login"       = "0"
+  }
+
+  update {
+    max_parallel      = 1
+    canary            = 1
+    auto_promote      = true
+    auto_revert       = true
+    health_check      = "checks"
+    min_healthy_time  = "1s"
+    healthy_deadline  = "60s"
+    progress_deadline = "90s"
+  }
+
+  group "bot-detector" {
+    count          = 2
+    shutdown_delay = "4s"
+
+    network {
+      port "http" {
+        to = 8000
+      }
+    }
+
+    restart {
+      attempts = 2
+      interval = "30m"
+      delay    = "5s"
+      mode     = "fail"
+    }
+
+    reschedule {
+      delay          = "10s"
+      delay_function = "exponential"
+      max_delay      = "10m"
+      unlimited      = true
+    }
+
+    service {
+      name     = "bot-detector"
+      port     = "http"
+      provider = "consul"
+      tags     = ["berth", "prod"]
+
+      check {
+        name            = "http http /health"
+        type            = "http"
+        protocol        = "http"
+        path            = "/health"
+        tls_skip_verify = false
+        interval        = "5s"
+        timeout         = "2s"
+      }
+    }
+
+    task "bot-detector" {
+      driver       = "docker"
+      kill_timeout = "40s"
+
+      config {
+        image = "registry.example.com:5050/backend/bot-detector/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        args  = ["python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/api-key.json", "--host", "0.0.0.0", "--port", "8000"]
+        ports = ["http"]
+        auth {
+          username = "${REGISTRY_USERNAME}"
+          password = "${REGISTRY_PASSWORD}"
+        }
+      }
+
+      env = {
+        "BERTH_STACK" = "prod"
+      }
+
+      vault {
+        role         = "berth-bot-detector"
+        env          = false
+        disable_file = true
+        change_mode  = "noop"
+      }
+
+      template {
+        destination = "secrets/env"
+        perms       = "0600"
+        env         = true
+        once        = true
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
+REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
+EOT
+      }
+
+      template {
+        destination = "secrets/api-key.json"
+        perms       = "0600"
+        env         = false
+        once        = true
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+{"key": {{ with secret "secret/data/default/bot-detector/api-key?version=0" }}{{ .Data.data.value | toJSON }}{{ end }}}
+EOT
+      }
+
+      resources {
+        cpu    = 100
+        memory = 128
+      }
+    }
+  }
+}

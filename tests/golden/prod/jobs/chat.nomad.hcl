@@ -1,0 +1,148 @@
+# A web page that streams from the model
+# Rendered by `berth render` from nomad_jobs/services/; edit there.
+job "chat" {
+  region      = "eu-west-1"
+  datacenters = ["eu-west-1"]
+  namespace   = "default"
+  node_pool   = "app"
+  type        = "service"
+  meta = {
+    "berth_release"                       = "c056d25dcfbf"
+    "berth_stack"                         = "prod"
+    "berth_secret_llama-4-scout/key-chat" = "0"
+    "berth_secret_registry/login"         = "0"
+  }
+
+  update {
+    max_parallel      = 1
+    canary            = 1
+    auto_promote      = true
+    auto_revert       = true
+    health_check      = "checks"
+    min_healthy_time  = "1s"
+    healthy_deadline  = "60s"
+    progress_deadline = "340s"
+  }
+
+  group "chat" {
+    count          = 2
+    shutdown_delay = "4s"
+
+    network {
+      port "http" {
+        to = 8000
+      }
+    }
+
+    restart {
+      attempts = 2
+      interval = "30m"
+      delay    = "5s"
+      mode     = "fail"
+    }
+
+    reschedule {
+      delay          = "10s"
+      delay_function = "exponential"
+      max_delay      = "10m"
+      unlimited      = true
+    }
+
+    service {
+      name     = "chat"
+      port     = "http"
+      provider = "consul"
+      tags     = ["berth", "prod"]
+
+      check {
+        name            = "http http /health"
+        type            = "http"
+        protocol        = "http"
+        path            = "/health"
+        tls_skip_verify = false
+        interval        = "5s"
+        timeout         = "2s"
+      }
+    }
+
+    task "chat" {
+      driver       = "docker"
+      kill_timeout = "310s"
+
+      config {
+        image = "registry.example.com:5050/backend/chat/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        args  = ["python3", "-m", "nomad_jobs.apps.chat", "--model", "llama-4-scout", "--api-key-file", "$${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "$${NOMAD_TASK_DIR}/peers.json", "--host", "0.0.0.0", "--port", "8000"]
+        ports = ["http"]
+        auth {
+          username = "${REGISTRY_USERNAME}"
+          password = "${REGISTRY_PASSWORD}"
+        }
+      }
+
+      env = {
+        "BERTH_STACK" = "prod"
+      }
+
+      vault {
+        role         = "berth-chat"
+        env          = false
+        disable_file = true
+        change_mode  = "noop"
+      }
+
+      consul {}
+
+      identity {
+        name = "consul_default"
+        aud  = ["consul.io"]
+      }
+
+      template {
+        destination = "secrets/env"
+        perms       = "0600"
+        env         = true
+        once        = true
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
+REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
+EOT
+      }
+
+      template {
+        destination = "secrets/model-key.json"
+        perms       = "0600"
+        env         = false
+        once        = true
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+{"key": {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ .Data.data.value | toJSON }}{{ end }}}
+EOT
+      }
+
+      template {
+        destination = "local/peers.json"
+        perms       = "0600"
+        env         = false
+        once        = false
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+[{{ range $i, $peer := service "llama-4-scout" }}{{ if $i }}, {{ end }}{"address": {{ $peer.Address | toJSON }}, "port": {{ $peer.Port }}}{{ end }}]
+EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
+      }
+
+      resources {
+        cpu    = 100
+        memory = 128
+      }
+    }
+  }
+}

@@ -1,0 +1,151 @@
+# Firewall log lines to JSON
+# Rendered by `berth render` from nomad_jobs/services/; edit there.
+job "fw-parse" {
+  region      = "eu-west-1"
+  datacenters = ["eu-west-1"]
+  namespace   = "default"
+  node_pool   = "app"
+  type        = "service"
+  meta = {
+    "berth_release"               = "dc5cd6b47f9d"
+    "berth_stack"                 = "prod"
+    "berth_secret_registry/login" = "0"
+  }
+
+  update {
+    max_parallel      = 1
+    canary            = 1
+    auto_promote      = true
+    auto_revert       = true
+    health_check      = "checks"
+    min_healthy_time  = "1s"
+    healthy_deadline  = "60s"
+    progress_deadline = "90s"
+  }
+
+  group "fw-parse" {
+    count          = 1
+    shutdown_delay = "4s"
+
+    network {
+      port "http" {
+        to = 1337
+      }
+      port "https" {
+        to = 1339
+      }
+      port "admin" {
+        to = 3000
+      }
+    }
+
+    restart {
+      attempts = 2
+      interval = "30m"
+      delay    = "5s"
+      mode     = "fail"
+    }
+
+    reschedule {
+      delay          = "10s"
+      delay_function = "exponential"
+      max_delay      = "10m"
+      unlimited      = true
+    }
+
+    service {
+      name     = "fw-parse"
+      port     = "http"
+      provider = "consul"
+      tags     = ["berth", "prod"]
+
+      check {
+        name            = "http http /health"
+        type            = "http"
+        protocol        = "http"
+        path            = "/health"
+        tls_skip_verify = false
+        interval        = "5s"
+        timeout         = "2s"
+      }
+    }
+
+    service {
+      name     = "fw-parse-https"
+      port     = "https"
+      provider = "consul"
+      tags     = ["berth", "prod"]
+
+      check {
+        name            = "https https /health"
+        type            = "http"
+        protocol        = "https"
+        path            = "/health"
+        tls_skip_verify = true
+        interval        = "5s"
+        timeout         = "2s"
+      }
+    }
+
+    service {
+      name     = "fw-parse-admin"
+      port     = "admin"
+      provider = "consul"
+      tags     = ["berth", "prod"]
+
+      check {
+        name            = "admin http /health"
+        type            = "http"
+        protocol        = "http"
+        path            = "/health"
+        tls_skip_verify = false
+        interval        = "5s"
+        timeout         = "2s"
+      }
+    }
+
+    task "fw-parse" {
+      driver       = "docker"
+      kill_timeout = "40s"
+
+      config {
+        image = "registry.example.com:5050/backend/fw-parse/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        args  = ["python3", "-m", "nomad_jobs.apps.fw_parse", "--host", "0.0.0.0", "--http-port", "1337", "--https-port", "1339", "--admin-port", "3000"]
+        ports = ["http", "https", "admin"]
+        auth {
+          username = "${REGISTRY_USERNAME}"
+          password = "${REGISTRY_PASSWORD}"
+        }
+      }
+
+      env = {
+        "BERTH_STACK" = "prod"
+      }
+
+      vault {
+        role         = "berth-fw-parse"
+        env          = false
+        disable_file = true
+        change_mode  = "noop"
+      }
+
+      template {
+        destination = "secrets/env"
+        perms       = "0600"
+        env         = true
+        once        = true
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
+REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
+EOT
+      }
+
+      resources {
+        cpu    = 500
+        memory = 256
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+"""What services must agree on with each other and with their platform."""
+
+import json
+from typing import Any
+
+import pytest
+
+from nomad_jobs.catalog import SERVICES
+from nomad_jobs.checks import check, deploy_order
+from nomad_jobs.errors import BerthError, ConfigError, ManyErrors
+from nomad_jobs.images import Pins
+from nomad_jobs.model import Container, File, Gpus, Peers, Pool, Process, Route, Service
+from nomad_jobs.platform import Platform
+from tests.nomad_jobs.test_model import build
+from tests.support.platforms import CLOUD, LAPTOP, test_pins
+
+
+def faults(*services: Service, platform: Platform = LAPTOP, pins: Pins | None = None) -> str:
+    with pytest.raises(BerthError) as caught:
+        check(services, platform, pins or Pins())
+    assert caught.value.code == 2
+    return str(caught.value)
+
+
+def using(name: str, *peers: str) -> Service:
+    return build(name=name, files=(File(path="local/peers", parts=tuple(Peers(peer) for peer in peers)),))
+
+
+def test_the_catalogue_itself_passes_on_both_platforms() -> None:
+    check(SERVICES, LAPTOP, Pins())
+    check(SERVICES, CLOUD, test_pins(*(service.container.image for service in SERVICES)))
+
+
+@pytest.mark.parametrize(
+    ("services", "says"),
+    [
+        ((build(), build()), "2 services have the service name 'app'"),
+        ((build(name="a1", route=Route(host="x")), build(name="b1", route=Route(host="x"))), "the route host 'x'"),
+        ((build(name="app"), build(name="app-two")), "service 'app': is the beginning of 'app-two'"),
+        ((using("one", "gone"),), "uses 'gone', which is not in the catalogue"),
+        ((build(process=Process(gpus=Gpus(count=9))),), "asks for 9 GPUs, but a node of pool 'default' has 8"),
+        ((build(route=Route(host="x", longest_request_s=3600)),), "needs 3610 s to stop, but nodes allow 600 s"),
+    ],
+)
+def test_a_disagreement_is_named(services: tuple[Service, ...], says: str) -> None:
+    assert says in faults(*services)
+
+
+def test_a_cloud_stack_refuses_an_image_without_a_pin_and_says_which_command_makes_it() -> None:
+    said = faults(build(), platform=CLOUD)
+    assert "image app:1: has no digest in images.lock" in said
+    assert "`berth images pin app`" in said
+
+
+def test_a_gpu_model_that_no_pool_has_is_refused() -> None:
+    asks = build(pool=Pool.GPU, container=Container(image="app:1", gpus=Gpus(count=8, model="B200")))
+    assert "asks for B200 GPUs, but pool 'gpu-h200' has NVIDIA H200" in faults(
+        asks, platform=CLOUD, pins=test_pins("app:1")
+    )
+
+
+def test_everything_is_named_at_once() -> None:
+    with pytest.raises(ManyErrors) as caught:
+        check((build(), build(), using("one", "gone")), LAPTOP, Pins())
+    assert len(caught.value.errors) >= 2
+
+
+def test_services_come_after_what_they_use() -> None:
+    order = deploy_order((using("web", "mid"), using("mid", "base"), build(name="base"), build(name="free")))
+    assert [[service.name for service in wave] for wave in order] == [["base", "free"], ["mid"], ["web"]]
+
+
+def test_a_circle_is_refused() -> None:
+    with pytest.raises(ConfigError, match="a1, b1 need each other in a circle"):
+        deploy_order((using("a1", "b1"), using("b1", "a1")))
+
+
+def test_an_unready_platform_record_is_refused_field_by_field() -> None:
+    wrong: dict[str, Any] = {**CLOUD.model_dump(mode="json"), "version": 2, "driver": "lxc", "surprise": 1}
+
+    with pytest.raises(ConfigError) as caught:
+        Platform.from_json(json.dumps(wrong), where="record")
+    for field in ("version", "driver", "surprise"):
+        assert field in str(caught.value)
+
+
+def test_plain_http_is_refused_anywhere_but_on_loopback() -> None:
+
+    wrong = {**CLOUD.model_dump(mode="json"), "nomad_url": "http://10.0.0.1:4646"}
+    with pytest.raises(ConfigError, match="plain http is for loopback only"):
+        Platform.from_json(json.dumps(wrong), where="record")
+
+
+def test_a_record_survives_writing_and_reading() -> None:
+    assert Platform.from_json(CLOUD.to_json(), where="record") == CLOUD

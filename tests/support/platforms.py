@@ -1,0 +1,40 @@
+"""Two platforms to render for: the laptop's defaults, and a cloud stack with H200 nodes."""
+
+from nomad_jobs.images import Pins
+from nomad_jobs.platform import Driver, NodePool, Platform
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import Settings
+
+LAPTOP = local_platform(Settings())
+
+CLOUD = Platform(
+    stack="prod",
+    region="eu-west-1",
+    datacenter="eu-west-1",
+    namespace="default",
+    driver=Driver.DOCKER,
+    gpu_device="nvidia/gpu",
+    nomad_url="https://nomad.service.consul:4646",
+    consul_url="https://127.0.0.1:8501",
+    vault_url="https://vault.service.consul:8200",
+    ca_file="/etc/berth/ca.pem",
+    domain="example.com",
+    http_port=80,
+    https_port=443,
+    entry="ingress.example.com",
+    max_kill_timeout_s=600,
+    pools={
+        "app": NodePool(name="app", nodes=2),
+        "gpu": NodePool(name="gpu-h200", nodes=1, gpus_per_node=8, gpu_model="NVIDIA H200"),
+        "ingress": NodePool(name="ingress", nodes=2),
+    },
+    buckets={"models": "example-models"},
+)
+
+
+def test_pins(*references: str) -> Pins:
+    """Pin images to digests that no registry ever gave: all zeros, for tests alone."""
+    return Pins({reference: "sha256:" + "0" * 64 for reference in references})
+
+
+test_pins.__test__ = False  # type: ignore[attr-defined]

@@ -1,0 +1,34 @@
+"""Everything rendered, whole, as files: `make golden` writes them anew and git shows what changed."""
+
+from pathlib import Path
+
+import pytest
+
+from nomad_jobs.catalog import SERVICES
+from nomad_jobs.platform import Platform
+from scripts.ops import rendering
+from tests.support.platforms import CLOUD, LAPTOP, test_pins
+
+GOLDEN = Path(__file__).parent / "golden"
+VERSIONS = {"llama-4-scout/key-operator": 3}
+"""One secret is pinned, as a deployment would; the others show version 0."""
+
+
+@pytest.mark.parametrize("platform", [LAPTOP, CLOUD], ids=lambda platform: platform.stack)
+def test_what_is_rendered_is_what_was_reviewed(
+    platform: Platform, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    pins = test_pins(*(service.container.image for service in SERVICES))
+    rendering.write(rendering.render(SERVICES, platform, pins, VERSIONS), tmp_path)
+    rendered = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    folder = GOLDEN / platform.stack
+    if request.config.getoption("--golden"):
+        for old in folder.rglob("*.*"):
+            old.unlink()
+        for name, text in rendered.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+    golden = {path.relative_to(folder): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert sorted(rendered) == sorted(golden), "run `make golden` and read the diff"
+    for name, text in rendered.items():
+        assert text == golden[name], f"{name} differs: run `make golden` and read the diff"
