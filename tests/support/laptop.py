@@ -15,6 +15,7 @@ from nomad_jobs.platform import Platform
 from scripts.ops.api import Api
 from scripts.ops.credentials import Credentials
 from scripts.ops.local import boot, processes, shutdown
+from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import DEFAULTS, PORTS_PER_NODE, Settings
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
@@ -33,17 +34,9 @@ class Laptop:
     platform: Platform
     credentials: Credentials
 
-    @property
-    def nomad(self) -> Api:
-        return boot.api("Nomad", self.platform.nomad_url, self.credentials.nomad)
-
-    @property
-    def consul(self) -> Api:
-        return boot.api("Consul", self.platform.consul_url, self.credentials.consul)
-
-    @property
-    def vault(self) -> Api:
-        return boot.api("Vault", self.platform.vault_url, self.credentials.vault)
+    nomad: Api
+    consul: Api
+    vault: Api
 
     def up(self, settings: Settings | None = None) -> Platform:
         return boot.up(self.state, settings or self.settings, quiet())
@@ -71,11 +64,25 @@ def laptop(nodes: int = 1) -> Iterator[Laptop]:
         settings = Settings(nodes=nodes, ports=ports)
         try:
             platform = boot.up(state, settings, quiet())
-            yield Laptop(state=state, settings=settings, platform=platform, credentials=state.credentials())
+            with ExitStack() as sessions:
+                yield _laptop(state, settings, platform, sessions)
         finally:
             shutdown.down(state, quiet(), deadline_s=20)
             shutdown.destroy(state)
             assert processes.of_state(state.root) == []
+
+
+def _laptop(state: State, settings: Settings, platform: Platform, sessions: ExitStack) -> Laptop:
+    tokens = state.credentials()
+    return Laptop(
+        state=state,
+        settings=settings,
+        platform=platform,
+        credentials=tokens,
+        nomad=sessions.enter_context(session("Nomad", platform.nomad_url, tokens.nomad)),
+        consul=sessions.enter_context(session("Consul", platform.consul_url, tokens.consul)),
+        vault=sessions.enter_context(session("Vault", platform.vault_url, tokens.vault)),
+    )
 
 
 def _free(held: ExitStack) -> int:

@@ -3,12 +3,11 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from nomad_jobs.errors import BerthError, raise_all
 from nomad_jobs.platform import Platform
 from scripts.ops import toolchain
-from scripts.ops.api import Api
 from scripts.ops.local import (
     agents,
     consul_setup,
@@ -20,13 +19,13 @@ from scripts.ops.local import (
     vault_setup,
 )
 from scripts.ops.local.platform import local_platform
+from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import DEFAULTS, Settings
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.local.watch import Watch
 from scripts.ops.progress import Progress, Step
 
-FIX = "run `berth up` again; `berth doctor` looks"
 _END_S = 15
 _RETIRE_S = 30
 
@@ -43,7 +42,8 @@ def up(state: State, settings: Settings, progress: Progress) -> Platform:
         supervisor = Supervisor(state)
         with progress.step("agents", "looking at what runs") as step:
             _start(state, settings, supervisor, step)
-        _Verification(state, settings, supervisor, progress).run()
+        with ExitStack() as sessions:
+            _Verification(state, settings, supervisor, progress, sessions).run()
         platform = local_platform(settings)
         state.write(state.root / "platform.json", platform.to_json())
         return platform
@@ -76,27 +76,25 @@ def _retired(names: list[str], state: State, step: Step) -> Iterator[None]:
     if not names:
         yield
         return
-    nomad = api("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap"))
-    nodes = [node for node in nomad.get("/v1/nodes") or () if node["Name"] in names]
-    drains.retire(nomad, nodes, deadline_s=_RETIRE_S, says=step.says)
-    yield
-    drains.forget(nomad, nodes)
-
-
-def api(name: str, url: str, token: str | None = None) -> Api:
-    """Talk to one of the three on loopback."""
-    header = {"Nomad": "X-Nomad-Token", "Consul": "X-Consul-Token", "Vault": "X-Vault-Token"}[name]
-    return Api(name, url, headers={header: token} if token else {}, fix=FIX)
+    with session("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap")) as nomad:
+        nodes = [node for node in nomad.get("/v1/nodes") or () if node["Name"] in names]
+        drains.retire(nomad, nodes, deadline_s=_RETIRE_S, says=step.says)
+        yield
+        drains.forget(nomad, nodes)
 
 
 class _Verification:
     """The second half of a boot: every agent answers, knows its tokens, and trusts the others."""
 
-    def __init__(self, state: State, settings: Settings, supervisor: Supervisor, progress: Progress) -> None:
+    def __init__(
+        self, state: State, settings: Settings, supervisor: Supervisor, progress: Progress, sessions: ExitStack
+    ) -> None:
         self.state, self.settings, self.supervisor, self.progress = state, settings, supervisor, progress
-        self.consul = api("Consul", settings.consul_url, state.ensure_key("consul-management"))
-        self.nomad = api("Nomad", settings.nomad_url, state.ensure_key("nomad-bootstrap"))
-        self.vault = api("Vault", settings.vault_url)
+        consul, nomad = state.ensure_key("consul-management"), state.ensure_key("nomad-bootstrap")
+        self.consul = sessions.enter_context(session("Consul", settings.consul_url, consul))
+        self.nomad = sessions.enter_context(session("Nomad", settings.nomad_url, nomad))
+        self.vault = sessions.enter_context(session("Vault", settings.vault_url))
+        self.aws = sessions.enter_context(session("AWS", settings.aws_url))
         self.nodes = [agents.node_name(node) for node in range(1, settings.nodes + 1)]
         self.jwks_url = settings.nomad_url + nomad_setup.JWKS_PATH
 
@@ -126,8 +124,7 @@ class _Verification:
 
     def _aws(self) -> None:
         with self.progress.step("aws", "moto's answer"):
-            aws = Api("AWS", self.settings.aws_url, headers={}, fix=FIX)
-            Watch(self.supervisor, "aws").until(lambda: None if aws.status("/moto-api/") else "", "an answer")
+            Watch(self.supervisor, "aws").until(lambda: None if self.aws.status("/moto-api/") else "", "an answer")
 
     def _consul_identity(self) -> None:
         with self.progress.step("consul identity", "letting jobs log in"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from nomad_jobs.errors import AuthError, DeadlineError, DeployError
 from scripts.ops.api import Api
+from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import GPUS_PER_NODE
 from scripts.ops.local.state import State
 from scripts.ops.local.watch import Watch
@@ -35,11 +36,11 @@ def bootstrap(nomad: Api, state: State) -> None:
 
     """
     secret = state.ensure_key("nomad-bootstrap")
-    if _knows(nomad, secret):
+    if _knows_us(nomad):
         return
-    anonymous = Api("Nomad", nomad.url, headers={}, fix=nomad.fix)
     try:
-        anonymous.post("/v1/acl/bootstrap", json={"BootstrapSecret": secret})
+        with session("Nomad", nomad.url) as anonymous:
+            anonymous.post("/v1/acl/bootstrap", json={"BootstrapSecret": secret})
     except DeployError as error:
         fix = f"put {state.keys / 'nomad-bootstrap'} back from your backup, or start over with `berth down --destroy`"
         raise AuthError("nomad", f"does not take our token, and has had its first one ({error.what})", fix) from None
@@ -82,9 +83,9 @@ def _faults(nomad: Api, row: dict[str, Any] | None) -> list[str]:
     return faults + ([f"has {gpus} of {GPUS_PER_NODE} GPUs"] if gpus != GPUS_PER_NODE else [])
 
 
-def _knows(nomad: Api, secret: str) -> bool:
+def _knows_us(nomad: Api) -> bool:
     try:
-        Api("Nomad", nomad.url, headers={"X-Nomad-Token": secret}, fix=nomad.fix).get("/v1/acl/token/self")
+        nomad.get("/v1/acl/token/self")
     except AuthError:
         return False
     return True

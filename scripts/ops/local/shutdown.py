@@ -9,7 +9,7 @@ import psutil
 
 from nomad_jobs.errors import BerthError
 from scripts.ops.local import drains, processes
-from scripts.ops.local.boot import api
+from scripts.ops.local.sessions import session
 from scripts.ops.local.state import State, writing
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.progress import Progress
@@ -53,10 +53,10 @@ def destroy(state: State) -> None:
 
 
 def _drain(state: State, deadline_s: float, says: Callable[[str], None]) -> None:
-    nomad = api("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap"))
     try:
-        nodes = [node for node in nomad.get("/v1/nodes") or () if node["Status"] == "ready"]
-        left = drains.empty(nomad, nodes, deadline_s=deadline_s, says=says)
+        with session("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap")) as nomad:
+            nodes = [node for node in nomad.get("/v1/nodes") or () if node["Status"] == "ready"]
+            left = drains.empty(nomad, nodes, deadline_s=deadline_s, says=says)
         says(f"still running, now ended hard: {', '.join(left)}" if left else "no task runs")
     except BerthError as error:
         says(f"Nomad cannot drain ({error.what}); tasks are ended with it")

@@ -181,7 +181,11 @@ class Supervisor:
 
 def _limited(connect: Callable[[], http.client.HTTPConnection]) -> http.client.HTTPConnection:
     connection = connect()
-    connection.connect()
+    try:
+        connection.connect()
+    except OSError:
+        connection.close()
+        raise
     cast("socket.socket", connection.sock).settimeout(_ANSWER_S)
     return connection
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from nomad_jobs.errors import BerthError
 from scripts.ops.api import Api
+from scripts.ops.local.sessions import session
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.local.unseal import unseal
@@ -51,12 +52,11 @@ def root(vault: Api, state: State) -> Iterator[Api]:
         "/v1/sys/generate-root/update", json={"key": keys["keys_base64"][0], "nonce": attempt["nonce"]}
     )
     token = _decoded(answer["encoded_token"], attempt["otp"])
-    session = Api("Vault", vault.url, headers={"X-Vault-Token": token}, fix=vault.fix)
-    try:
-        yield session
-    finally:
-        session.post("/v1/auth/token/revoke-self")
-        session.close()
+    with session("Vault", vault.url, token) as as_root:
+        try:
+            yield as_root
+        finally:
+            as_root.post("/v1/auth/token/revoke-self")
 
 
 def _is_initialised(vault: Api, supervisor: Supervisor) -> bool:

@@ -8,6 +8,7 @@ from scripts.ops.api import Api
 from scripts.ops.local.agents import ISSUER
 from scripts.ops.local.consul_setup import POLICIES
 from scripts.ops.local.converge import differs
+from scripts.ops.local.sessions import session
 from scripts.ops.local.state import State
 from scripts.ops.local.vault_keys import root
 from scripts.ops.waiting import wait_until
@@ -25,14 +26,15 @@ Change = Callable[[Api], None]
 
 def setup(vault: Api, state: State, jwks_url: str) -> None:
     """Make Vault as it must be; a root token is made only if something differs."""
-    operator = _as(vault, state.key(TOKEN))
-    if _is_valid(operator) and not list(_changes(operator, state, jwks_url)):
-        return
-    with root(vault, state) as session:
-        for change in _changes(session, state, jwks_url):
-            change(session)
-        if not _is_valid(operator):
-            state.write(state.keys / TOKEN, _new_token(session) + "\n")
+    with session("Vault", vault.url, state.key(TOKEN)) as operator:
+        is_valid = _is_valid(operator)
+        if is_valid and not list(_changes(operator, state, jwks_url)):
+            return
+    with root(vault, state) as as_root:
+        for change in _changes(as_root, state, jwks_url):
+            change(as_root)
+        if not is_valid:
+            state.write(state.keys / TOKEN, _new_token(as_root) + "\n")
 
 
 def _changes(vault: Api, state: State, jwks_url: str) -> Iterator[Change]:
@@ -102,10 +104,6 @@ def _is_valid(operator: Api) -> bool:
     except AuthError:
         return False
     return True
-
-
-def _as(vault: Api, token: str | None) -> Api:
-    return Api("Vault", vault.url, headers={"X-Vault-Token": token} if token else {}, fix=vault.fix)
 
 
 def _config(vault: Api, path: str) -> dict[str, Any] | None:

@@ -1,0 +1,19 @@
+"""Sessions with the three APIs on loopback, closed when their block ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from scripts.ops.api import Api
+
+FIX = "run `berth up` again; `berth doctor` looks"
+_HEADERS = {"Nomad": "X-Nomad-Token", "Consul": "X-Consul-Token", "Vault": "X-Vault-Token", "AWS": ""}
+
+
+@contextmanager
+def session(name: str, url: str, token: str | None = None) -> Iterator[Api]:
+    """Talk to `name` (Nomad, Consul, Vault or AWS), without a token as anybody could."""
+    api = Api(name, url, headers={_HEADERS[name]: token} if token else {}, fix=FIX)
+    try:
+        yield api
+    finally:
+        api.close()
