@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nomad_jobs.model import Service
 from nomad_jobs.platform import Platform
+from nomad_jobs.services.ingress import INGRESS
 from nomad_jobs.text import environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -17,23 +18,28 @@ def route_host(service: Service, platform: Platform) -> str:
 
 
 def render_route(service: Service, platform: Platform) -> str:
-    """Render the server block of a routed service; its upstream bears the service's own name."""
-    plain, tls = _listen(platform, "http"), _listen(platform, "https")
-    template = environment(_TEMPLATES).get_template("route.conf.j2")
-    return template.render(
-        name=service.name,
-        route=service.route,
-        host=route_host(service, platform),
-        listens=(f"{tls} ssl",) if platform.tls_routes else (plain, f"{tls} ssl"),
-        redirect=plain if platform.tls_routes else "",
+    """Render the server block of a routed service; its upstream bears the service's own name.
+
+    The front door's own route also answers for hosts that nobody has, and redirects to TLS where the platform says so.
+    """
+    plain, tls = _listen(platform, "http"), f"{_listen(platform, 'https')} ssl"
+    return (
+        environment(_TEMPLATES)
+        .get_template("route.conf.j2")
+        .render(
+            name=service.name,
+            route=service.route,
+            host=route_host(service, platform),
+            listens=(tls,) if platform.tls_routes else (plain, tls),
+            redirect=plain if platform.tls_routes else "",
+            default=service.follows_routes,
+        )
     )
 
 
 def _listen(platform: Platform, label: str) -> str:
     """Where NGINX listens: in its container, or on the laptop's loopback and nowhere else."""
     if platform.is_cloud:
-        from nomad_jobs.services.ingress import INGRESS  # noqa: PLC0415 - the ingress's files are this package's
-
         return str(INGRESS.port(label).container)
     port = platform.http_port if label == "http" else platform.https_port
     return f"{platform.entry}:{port}"

@@ -2,5 +2,6 @@
 # Starts the front door with the configuration that Nomad rendered.
 set -eu
 cd "${NOMAD_TASK_DIR}"
+rm -f nginx.pid  # of a master that died: its number may be anybody's by now
 sh ./apply.sh
 exec nginx -p "${NOMAD_TASK_DIR}" -e stderr -c live/nginx.conf

@@ -25,10 +25,13 @@ _BY_DEFAULT = (*programs.PROGRAMS, "nginx")
 @app.command()
 def install(
     names: Annotated[list[str] | None, typer.Argument(help="Which; by default all that Berth itself needs.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print where each program is as JSON.")] = False,  # noqa: FBT002 - a flag
+    *,
+    for_tests: Annotated[bool, typer.Option("--for-tests", help="Also what only the tests run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print where each program is as JSON.")] = False,
 ) -> None:
     """Make programs available: PATH, cache, signed release, Go build, or the system's packages."""
     wanted, progress = names or list(_BY_DEFAULT), Progress()
+    wanted += system_packages.FOR_TESTS if for_tests else ()
     system = [name for name in wanted if name in system_packages.SYSTEM_PROGRAMS]
     paths = toolchain.install([name for name in wanted if name not in system], progress)
     paths |= system_packages.ensure(system, progress)

@@ -26,10 +26,10 @@ def print_report(done: Sequence[Done], target: Target, *, as_json: bool, headers
     if as_json:
         print(json.dumps(rows, indent=2))  # noqa: T201 - data goes to stdout
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
     console.print(_table(rows))
     for line in _try_lines(done, target.platform, headers):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _row(one: Done, target: Target) -> dict[str, Any]:
@@ -51,17 +51,17 @@ def _row(one: Done, target: Target) -> dict[str, Any]:
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("service", "url", "healthy", "GPUs", "addresses", "", "s"):
-        table.add_column(name, justify="right" if name in {"GPUs", "s"} else "left", no_wrap=True)
+    for name in ("service", "url", "up", "GPUs", "instances", ""):
+        # Addresses give way on a narrow terminal, one a line; the rest must be copied whole.
+        table.add_column(name, justify="right" if name == "GPUs" else "left", no_wrap=name != "instances")
     for row in rows:
         table.add_row(
             row["service"],
             row["url"],
-            f"{row['instances']} of {row['wanted']}",
+            f"{row['instances']}/{row['wanted']}",
             str(row["gpus"] or "-"),
             " ".join(row["addresses"]),
             "deployed" if row["changed"] else "unchanged",
-            f"{row['seconds']:.1f}",
         )
     return table
 

@@ -48,7 +48,15 @@ SYSTEM_PROGRAMS = {
         packages={"apt-get": "prometheus", "brew": "prometheus"},
         service="prometheus",
     ),
+    "chromium": SystemProgram(command="chromium", packages={"apt-get": "chromium", "dnf": "chromium"}, service=""),
+    "docker-registry": SystemProgram(
+        command="docker-registry", packages={"apt-get": "docker-registry"}, service="docker-registry"
+    ),
+    "htpasswd": SystemProgram(command="htpasswd", packages={"apt-get": "apache2-utils"}, service=""),
+    "cloud-init": SystemProgram(command="cloud-init", packages={"apt-get": "cloud-init"}, service="cloud-init"),
 }
+FOR_TESTS = ("postgresql", "wrk", "prometheus", "chromium", "docker-registry", "htpasswd", "cloud-init")
+"""What `make test` needs beyond the platform's own programs."""
 _INSTALL = {
     "apt-get": ("apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"),
     "dnf": ("dnf", "install", "-y"),

@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "default"
   type        = "service"
   meta = {
-    "berth_release"                     = "148e2ca1dbc9"
+    "berth_release"                     = "50c581688e32"
     "berth_stack"                       = "local"
     "berth_secret_bot-detector/api-key" = "0"
     "berth_secret_registry/login"       = "0"
@@ -59,7 +59,7 @@ job "bot-detector" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }

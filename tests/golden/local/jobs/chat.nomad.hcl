@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "default"
   type        = "service"
   meta = {
-    "berth_release"                       = "edb7a8b86802"
+    "berth_release"                       = "9312315a25d7"
     "berth_stack"                         = "local"
     "berth_secret_llama-4-scout/key-chat" = "0"
     "berth_secret_registry/login"         = "0"
@@ -59,7 +59,7 @@ job "chat" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }
@@ -89,6 +89,7 @@ job "chat" {
       identity {
         name = "consul_default"
         aud  = ["consul.io"]
+        ttl  = "1h"
       }
 
       template {

@@ -7,7 +7,7 @@ job "fw-parse" {
   node_pool   = "default"
   type        = "service"
   meta = {
-    "berth_release"               = "be6c1c3bb621"
+    "berth_release"               = "b64a475d1cd6"
     "berth_stack"                 = "local"
     "berth_secret_registry/login" = "0"
   }
@@ -62,7 +62,7 @@ job "fw-parse" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }
@@ -79,7 +79,7 @@ job "fw-parse" {
         protocol        = "https"
         path            = "/health"
         tls_skip_verify = true
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }
@@ -96,7 +96,7 @@ job "fw-parse" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }

@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "default"
   type        = "system"
   meta = {
-    "berth_release"            = "921924cc83a7"
+    "berth_release"            = "87a45b68668c"
     "berth_stack"              = "local"
     "berth_secret_ingress/tls" = "0"
   }
@@ -67,7 +67,7 @@ job "ingress" {
         protocol        = "http"
         path            = "/healthz"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }
@@ -97,6 +97,7 @@ job "ingress" {
       identity {
         name = "consul_default"
         aud  = ["consul.io"]
+        ttl  = "1h"
       }
 
       template {
@@ -170,7 +171,7 @@ EOT
 
       template {
         destination = "local/start.sh"
-        perms       = "0700"
+        perms       = "0600"
         env         = false
         once        = true
         change_mode = "noop"
@@ -180,6 +181,7 @@ EOT
 # Starts the front door with the configuration that Nomad rendered.
 set -eu
 cd "$${NOMAD_TASK_DIR}"
+rm -f nginx.pid  # of a master that died: its number may be anybody's by now
 sh ./apply.sh
 exec nginx -p "$${NOMAD_TASK_DIR}" -e stderr -c live/nginx.conf
 EOT
@@ -187,7 +189,7 @@ EOT
 
       template {
         destination = "local/apply.sh"
-        perms       = "0700"
+        perms       = "0600"
         env         = false
         once        = true
         change_mode = "noop"
@@ -259,7 +261,8 @@ upstream {{ .Key }} {
 EOT
 
         change_script {
-          command       = "$${NOMAD_TASK_DIR}/apply.sh"
+          command       = "/bin/sh"
+          args          = ["local/apply.sh"]
           timeout       = "20s"
           fail_on_error = false
         }

@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "default"
   type        = "service"
   meta = {
-    "berth_release"                           = "96701d4a69cb"
+    "berth_release"                           = "17331edf0f0a"
     "berth_stack"                             = "local"
     "berth_secret_llama-4-scout/hugging-face" = "0"
     "berth_secret_llama-4-scout/key-operator" = "3"
@@ -60,7 +60,7 @@ job "llama-4-scout" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
 
@@ -68,9 +68,9 @@ job "llama-4-scout" {
         name     = "one-token completion"
         type     = "script"
         task     = "llama-4-scout"
-        command  = "python3"
-        args     = ["$${NOMAD_TASK_DIR}/probe.py", "http://127.0.0.1:$${NOMAD_PORT_http}", "llama-4-scout", "$${NOMAD_SECRETS_DIR}/engine.yaml"]
-        interval = "15s"
+        command  = "/bin/sh"
+        args     = ["-c", "python3 \"$NOMAD_TASK_DIR/probe.py\" \"http://127.0.0.1:$NOMAD_PORT_http\" llama-4-scout \"$NOMAD_SECRETS_DIR/engine.yaml\""]
+        interval = "5s"
         timeout  = "30s"
       }
     }

@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_release"                     = "46824c026e44"
+    "berth_release"                     = "033b15925b26"
     "berth_stack"                       = "prod"
     "berth_secret_bot-detector/api-key" = "0"
     "berth_secret_registry/login"       = "0"
@@ -60,7 +60,7 @@ job "bot-detector" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }

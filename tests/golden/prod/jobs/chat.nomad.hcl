@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_release"                       = "c056d25dcfbf"
+    "berth_release"                       = "52aff8c851ed"
     "berth_stack"                         = "prod"
     "berth_secret_llama-4-scout/key-chat" = "0"
     "berth_secret_registry/login"         = "0"
@@ -60,7 +60,7 @@ job "chat" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }
@@ -95,6 +95,7 @@ job "chat" {
       identity {
         name = "consul_default"
         aud  = ["consul.io"]
+        ttl  = "1h"
       }
 
       template {

@@ -7,7 +7,7 @@ job "fw-parse" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_release"               = "dc5cd6b47f9d"
+    "berth_release"               = "d024fd7819ad"
     "berth_stack"                 = "prod"
     "berth_secret_registry/login" = "0"
   }
@@ -65,7 +65,7 @@ job "fw-parse" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }
@@ -82,7 +82,7 @@ job "fw-parse" {
         protocol        = "https"
         path            = "/health"
         tls_skip_verify = true
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }
@@ -99,7 +99,7 @@ job "fw-parse" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }

@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_release"            = "0481a2280677"
+    "berth_release"            = "132195ef0e81"
     "berth_stack"              = "prod"
     "berth_secret_ingress/tls" = "0"
   }
@@ -70,7 +70,7 @@ job "ingress" {
         protocol        = "http"
         path            = "/healthz"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
     }
@@ -101,6 +101,7 @@ job "ingress" {
       identity {
         name = "consul_default"
         aud  = ["consul.io"]
+        ttl  = "1h"
       }
 
       template {
@@ -174,7 +175,7 @@ EOT
 
       template {
         destination = "local/start.sh"
-        perms       = "0700"
+        perms       = "0600"
         env         = false
         once        = true
         change_mode = "noop"
@@ -184,6 +185,7 @@ EOT
 # Starts the front door with the configuration that Nomad rendered.
 set -eu
 cd "$${NOMAD_TASK_DIR}"
+rm -f nginx.pid  # of a master that died: its number may be anybody's by now
 sh ./apply.sh
 exec nginx -p "$${NOMAD_TASK_DIR}" -e stderr -c live/nginx.conf
 EOT
@@ -191,7 +193,7 @@ EOT
 
       template {
         destination = "local/apply.sh"
-        perms       = "0700"
+        perms       = "0600"
         env         = false
         once        = true
         change_mode = "noop"
@@ -263,7 +265,8 @@ upstream {{ .Key }} {
 EOT
 
         change_script {
-          command       = "$${NOMAD_TASK_DIR}/apply.sh"
+          command       = "/bin/sh"
+          args          = ["local/apply.sh"]
           timeout       = "20s"
           fail_on_error = false
         }

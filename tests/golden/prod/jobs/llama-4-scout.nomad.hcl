@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "gpu-h200"
   type        = "service"
   meta = {
-    "berth_release"                           = "5f1bea7fd458"
+    "berth_release"                           = "cd125f42a911"
     "berth_stack"                             = "prod"
     "berth_secret_llama-4-scout/hugging-face" = "0"
     "berth_secret_llama-4-scout/key-operator" = "3"
@@ -61,7 +61,7 @@ job "llama-4-scout" {
         protocol        = "http"
         path            = "/health"
         tls_skip_verify = false
-        interval        = "5s"
+        interval        = "2s"
         timeout         = "2s"
       }
 
@@ -69,9 +69,9 @@ job "llama-4-scout" {
         name     = "one-token completion"
         type     = "script"
         task     = "llama-4-scout"
-        command  = "python3"
-        args     = ["$${NOMAD_TASK_DIR}/probe.py", "http://127.0.0.1:$${NOMAD_PORT_http}", "llama-4-scout", "$${NOMAD_SECRETS_DIR}/engine.yaml"]
-        interval = "15s"
+        command  = "/bin/sh"
+        args     = ["-c", "python3 \"$NOMAD_TASK_DIR/probe.py\" \"http://127.0.0.1:$NOMAD_PORT_http\" llama-4-scout \"$NOMAD_SECRETS_DIR/engine.yaml\""]
+        interval = "5s"
         timeout  = "30s"
       }
     }

@@ -2,3 +2,10 @@
 path "secret/data/default/ingress/tls" {
   capabilities = ["read"]
 }
+# Nomad renews the token for the task; Vault's default policy, which would allow this and more, is left off.
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}

@@ -1,0 +1,46 @@
+# Everything a newcomer needs; `make help` lists it. Each target does its own set-up.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTEST := .venv/bin/python -m pytest -n 2 --dist loadgroup
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+.PHONY: setup
+setup: ## make .venv from uv.lock, with the `berth` command in it
+	@sh scripts/setup.sh
+
+.PHONY: up
+up: setup ## boot the platform on this machine and serve the catalogue
+	@.venv/bin/berth up
+
+.PHONY: down
+down: setup ## stop the platform; its data stays
+	@.venv/bin/berth down
+
+.PHONY: test
+test: setup ## run all tests, the real programs included
+	@.venv/bin/berth tools install --for-tests
+	$(PYTEST) $(ARGS)
+
+.PHONY: check
+check: setup ## format, lint, types, import directions; changes nothing
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports
+
+.PHONY: format
+format: setup ## format and mend what can be mended by itself
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.PHONY: golden
+golden: setup ## write the golden files anew; read the diff before you commit it
+	.venv/bin/python -m pytest -q tests/test_golden.py --golden
+	git --no-pager diff --stat -- tests/golden
+
+.PHONY: bench
+bench: setup ## measure what docs/benchmarks.md shows
+	.venv/bin/python -m bench
