@@ -35,6 +35,10 @@ class ApiError(Exception):
     code: str | None = None
     retry_after_s: int | None = None
 
+    def __str__(self) -> str:
+        """Show the message in tracebacks."""
+        return self.message
+
     @property
     def body(self) -> dict[str, object]:
         """The error as OpenAI writes it."""
