@@ -42,7 +42,11 @@ def _a_secret_written_before(platform: Laptop) -> None:
 )
 @pytest.mark.parametrize("token", ["", "0b0c0d0e-0000-4000-8000-000000000000"])
 def test_anonymous_and_bogus_tokens_are_refused(platform: Laptop, api: str, path: str, token: str) -> None:
-    url = {"nomad": platform.platform.nomad_url, "consul": platform.platform.consul_url, "vault": platform.platform.vault_url}
+    url = {
+        "nomad": platform.platform.nomad_url,
+        "consul": platform.platform.consul_url,
+        "vault": platform.platform.vault_url,
+    }
     header = {"nomad": "X-Nomad-Token", "consul": "X-Consul-Token", "vault": "X-Vault-Token"}[api]
     answer = httpx.get(url[api] + path, headers={header: token} if token else {}, trust_env=False)
     assert answer.status_code == httpx.codes.FORBIDDEN
@@ -52,7 +56,7 @@ def test_everything_listens_on_loopback_only(platform: Laptop) -> None:
     ours = {process.pid for process in processes.of_state(platform.state.root)}
     listening = [one for one in psutil.net_connections("inet") if one.pid in ours and one.status == psutil.CONN_LISTEN]
     assert len(listening) >= 9
-    assert {one.laddr.ip for one in listening} == {"127.0.0.1"}
+    assert {one.laddr.ip for one in listening} == {"127.0.0.1", "127.0.0.2"}
 
 
 def test_the_secrets_engine_refuses_a_write_that_names_no_version(platform: Laptop) -> None:
@@ -83,8 +87,13 @@ def test_the_state_directory_is_for_its_owner_alone(platform: Laptop) -> None:
 def test_no_token_shows_in_command_lines_output_or_logs(platform: Laptop) -> None:
     state = platform.state
     argv = [sys.executable, "-m", "scripts", "up", "--no-deploy", "--json"]
-    shown = subprocess.run(argv, env={**_environment(), "BERTH_STATE_DIR": str(state.root)}, capture_output=True, text=True, check=True)
-    secrets = [(state.keys / name).read_text().strip() for name in ("consul-management", "consul-nomad", "consul-agent", "nomad-bootstrap", "vault-operator")]
+    shown = subprocess.run(
+        argv, env={**_environment(), "BERTH_STATE_DIR": str(state.root)}, capture_output=True, text=True, check=True
+    )
+    secrets = [
+        (state.keys / name).read_text().strip()
+        for name in ("consul-management", "consul-nomad", "consul-agent", "nomad-bootstrap", "vault-operator")
+    ]
     lines = [" ".join(process.cmdline()) for process in processes.of_state(state.root)]
     logs = [path.read_text(errors="replace") for path in state.logs.iterdir()]
     for secret in secrets:
@@ -104,7 +113,7 @@ def test_a_second_up_changes_nothing(platform: Laptop) -> None:
     assert (_pids(platform), _files(platform)) == before
 
 
-@pytest.mark.parametrize("name", ["consul", "vault", "nomad-1"])
+@pytest.mark.parametrize("name", ["consul", "vault", "nomad-server", "nomad-1"])
 def test_an_agent_that_is_killed_comes_back_by_itself(platform: Laptop, name: str) -> None:
     before = _pids(platform)[name]
     psutil.Process(before).send_signal(signal.SIGKILL)
@@ -113,7 +122,7 @@ def test_an_agent_that_is_killed_comes_back_by_itself(platform: Laptop, name: st
     assert {one.name: one.restarts for one in status.agents(platform.state)}[name] >= 1
 
 
-@pytest.mark.parametrize("also", [(), ("consul", "vault", "nomad-1", "aws", "unseal")], ids=["supervisor", "all"])
+@pytest.mark.parametrize("also", [(), ("consul", "vault", "nomad-server", "nomad-1", "aws", "unseal")], ids=["supervisor", "all"])
 def test_up_mends_what_was_killed_with_its_supervisor(platform: Laptop, also: tuple[str, ...]) -> None:
     before = _pids(platform)
     supervisor = Supervisor(platform.state).pid()
@@ -128,13 +137,17 @@ def test_up_mends_what_was_killed_with_its_supervisor(platform: Laptop, also: tu
 def test_more_nodes_join_and_leave(platform: Laptop) -> None:
     platform.up(replace(platform.settings, nodes=3))
     nodes = status.nodes(platform.nomad)
-    assert [(node.name, node.status, node.gpus) for node in nodes] == [(f"nomad-{one}", "ready", 8) for one in (1, 2, 3)]
+    assert [(node.name, node.status, node.gpus) for node in nodes] == [
+        (f"nomad-{one}", "ready", 8) for one in (1, 2, 3)
+    ]
     platform.up(replace(platform.settings, nodes=1))
     assert [node.name for node in status.nodes(platform.nomad)] == ["nomad-1"]
 
 
 def test_a_bystander_in_the_state_directory_is_not_ours(platform: Laptop) -> None:
-    bystander = subprocess.Popen(["tail", "-f", str(platform.state.logs / "consul.log")], cwd=platform.state.root, stdout=subprocess.DEVNULL)
+    bystander = subprocess.Popen(
+        ["tail", "-f", str(platform.state.logs / "consul.log")], cwd=platform.state.root, stdout=subprocess.DEVNULL
+    )
     try:
         assert bystander.pid not in {process.pid for process in processes.of_state(platform.state.root)}
     finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.agents import render
-from infra.agents.render import ConsulSecrets, NomadClient, NomadSecrets, NomadServer
+from infra.agents.render import ConsulSecrets, NomadAgent, NomadClient, NomadSecrets, NomadServer
 from nomad_jobs.platform import Driver
 from scripts.ops.local.platform import DATACENTER, MAX_KILL_TIMEOUT_S, REGION
 from scripts.ops.local.processes import MARK
@@ -17,6 +17,8 @@ from scripts.ops.local.supervision import Program
 
 ISSUER = "http://nomad.localhost"
 """Issuer of workload identities: it can never change, so it does not name a port, which can."""
+SERVER = "nomad-server"
+"""Apart from the nodes, as in the cloud: a node that starts before its server has keys waits half a minute for them."""
 PROGRAMS = ("consul", "vault", "nomad", "example-fs-device")
 _STOP_S = 20
 
@@ -34,13 +36,13 @@ class Boot:
 
 
 def node_name(number: int) -> str:
-    """Name of a node, and of the program that runs it; the first one is also the server."""
+    """Name of a node, and of the program that runs it."""
     return f"nomad-{number}"
 
 
 def node_address(number: int) -> str:
-    """Loopback address of a node's agent."""
-    return f"127.0.0.{number}"
+    """Loopback address of a node's agent; the server has the first one."""
+    return f"127.0.0.{number + 1}"
 
 
 def plan(settings: Settings, state: State, programs: Mapping[str, Path]) -> Boot:
@@ -48,7 +50,7 @@ def plan(settings: Settings, state: State, programs: Mapping[str, Path]) -> Boot
     nodes = range(1, settings.nodes + 1)
     configs = _configs(settings, state)
     gpus = [state.root / "gpus" / node_name(node) / f"gpu{gpu}" for node in nodes for gpu in range(GPUS_PER_NODE)]
-    data = [state.root / name for name in ("consul", "vault", *map(node_name, nodes))]
+    data = [state.root / name for name in ("consul", "vault", SERVER, *map(node_name, nodes))]
     return Boot(
         files={state.run / name: text for name, text in configs.items()},
         programs=_programs(settings, state, configs, programs),
@@ -90,14 +92,20 @@ def _configs(settings: Settings, state: State) -> dict[str, str]:
             )
         ),
     }
+    texts[f"{SERVER}.hcl"] = render.nomad(
+        _nomad(SERVER, "127.0.0.1", settings, state, server=NomadServer(expect=1, issuer=ISSUER))
+    )
     return texts | {
-        f"{node_name(node)}.hcl": _nomad(node, settings, state, ports) for node in range(1, settings.nodes + 1)
+        f"{node_name(node)}.hcl": render.nomad(
+            _nomad(node_name(node), node_address(node), settings, state, client=_client(node, settings, state))
+        )
+        for node in range(1, settings.nodes + 1)
     }
 
 
-def _nomad(number: int, settings: Settings, state: State, ports: Mapping[str, int]) -> str:
+def _client(number: int, settings: Settings, state: State) -> NomadClient:
     first = settings.port("dynamic") + (number - 1) * PORTS_PER_NODE
-    client = NomadClient(
+    return NomadClient(
         node_pool="default",
         driver=Driver.RAW_EXEC,
         servers=(f"127.0.0.1:{settings.port('nomad_rpc')}",),
@@ -107,21 +115,30 @@ def _nomad(number: int, settings: Settings, state: State, ports: Mapping[str, in
         network_interface="lo",
         emulated_gpus=str(state.root / "gpus" / node_name(number)),
     )
-    return render.nomad(
-        render.NomadAgent(
-            name=node_name(number),
-            region=REGION,
-            datacenter=DATACENTER,
-            data_dir=str(state.root / node_name(number)),
-            plugin_dir=str(state.run / "plugins"),
-            bind_addr=node_address(number),
-            advertise_addr=node_address(number),
-            ports=ports,
-            consul_addr=f"127.0.0.1:{settings.port('consul_http')}",
-            vault_url=settings.vault_url,
-            server=NomadServer(expect=1, issuer=ISSUER) if number == 1 else None,
-            client=client,
-        )
+
+
+def _nomad(  # noqa: PLR0913 - one of the last two
+    name: str,
+    address: str,
+    settings: Settings,
+    state: State,
+    *,
+    server: NomadServer | None = None,
+    client: NomadClient | None = None,
+) -> NomadAgent:
+    return NomadAgent(
+        name=name,
+        region=REGION,
+        datacenter=DATACENTER,
+        data_dir=str(state.root / name),
+        plugin_dir=str(state.run / "plugins") if client else "",
+        bind_addr=address,
+        advertise_addr=address,
+        ports={port: settings.port(port) for port in DEFAULTS},
+        consul_addr=f"127.0.0.1:{settings.port('consul_http')}",
+        vault_url=settings.vault_url,
+        server=server,
+        client=client,
     )
 
 
@@ -143,7 +160,7 @@ def _programs(
         agent("vault", (vault, "server"), "vault.hcl", stdout="vault-audit-stdout"),
         *(
             agent(name, (nomad, "agent"), f"{name}.hcl", "nomad-secrets.hcl")
-            for name in map(node_name, range(1, settings.nodes + 1))
+            for name in (SERVER, *map(node_name, range(1, settings.nodes + 1)))
         ),
         Program(name="aws", argv=(moto, "-H", "127.0.0.1", "-p", str(settings.port("aws")))),
     )

@@ -99,14 +99,13 @@ class _Verification:
         self.jwks_url = settings.nomad_url + nomad_setup.JWKS_PATH
 
     def run(self) -> None:
-        """First each by itself; Nomad comes second: what a node does not see when it starts, it misses for long."""
-        for name in ("aws", "consul", "vault"):
+        """Each by itself, then what needs others; nodes last: what one does not see when it starts, it misses for long."""
+        for name in ("aws", "consul", "vault", agents.SERVER):
             self.supervisor.begin(name)
-        _side_by_side(self._consul, self._vault)
+        _side_by_side(self._consul, self._vault, self._nomad)
         for name in self.nodes:
             self.supervisor.begin(name)
-        _side_by_side(self._nomad, self._aws)
-        _side_by_side(self._consul_identity, self._vault_identity, self._await_nodes)
+        _side_by_side(self._consul_identity, self._vault_identity, self._await_nodes, self._aws)
 
     def _consul(self) -> None:
         with self.progress.step("consul", "a leader"):
@@ -119,7 +118,7 @@ class _Verification:
 
     def _nomad(self) -> None:
         with self.progress.step("nomad", "a leader"):
-            nomad_setup.await_keys(self.nomad, Watch(self.supervisor, "nomad-1"))
+            nomad_setup.await_keys(self.nomad, Watch(self.supervisor, agents.SERVER))
             nomad_setup.bootstrap(self.nomad, self.state)
 
     def _aws(self) -> None:

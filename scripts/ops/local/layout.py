@@ -47,5 +47,4 @@ def surplus(supervisor: Supervisor, boot: Boot) -> list[str]:
         known = supervisor.processes()
     except BerthError:
         return []
-    planned = {program.name for program in boot.programs}
-    return [name for name in known if name.startswith("nomad-") and name not in planned]
+    return sorted(known.keys() - {program.name for program in boot.programs})
