@@ -114,7 +114,7 @@ def _files(service: Service, platform: Platform, versions: SecretVersions) -> It
         yield _RenderedFile(
             path=file.path,
             data=_raw(file) if file.is_template else "".join(text(part) for part in _joined(file.parts)),
-            # What is pinned, plain or fixed for the task is read once, so that an allocation outlives a Vault that is away.
+            # What is pinned or fixed is read once, so that an allocation outlives a Vault that is away.
             once=file.on_change is OnChange.NOOP and not any(isinstance(part, Peers) for part in file.parts),
             on_change=file.on_change.value,
             script=file.script,

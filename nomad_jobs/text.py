@@ -2,15 +2,25 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from unicodedata import is_normalized
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-_HEREDOC_SAFE = re.compile(r"[\n\t -~\u00a1-\ufffd]*\n")
+_HEREDOC_SAFE = re.compile(r"[\n\t -~\u00a1-\u2027\u202a-\ud7ff\ue000-\ufffd]*\n")
 """Printable lines: anything else is clearer, and safer, in a quoted string."""
 _MARK = "EOT"
+_HCL_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x20), 0x7F, 0x2028, 0x2029)} | {
+    ord("\n"): "\\n",
+    ord("\r"): "\\r",
+    ord("\t"): "\\t",
+    ord('"'): '\\"',
+    ord("\\"): "\\\\",
+}
+"""HCL knows these and `\\uXXXX`, but not JSON's `\\b` and `\\f`."""
 
 
 def hcl(value: object) -> str:
@@ -19,10 +29,8 @@ def hcl(value: object) -> str:
         return json.dumps(value)
     if isinstance(value, tuple | list):
         return "[" + ", ".join(hcl(one) for one in value) + "]"
-    quoted = json.dumps(str(value), ensure_ascii=False)
-    # JSON writes control characters as HCL does (\uXXXX), except these two, which HCL would read as a line end.
-    quoted = quoted.replace("\u2028", "\\u2028").replace("\x7f", "\\u007f")
-    return quoted.replace("${", "$${").replace("%{", "%%{")
+    quoted = str(value).translate(_HCL_ESCAPES)
+    return '"' + quoted.replace("${", "$${").replace("%{", "%%{") + '"'
 
 
 def hcl_text(value: str) -> str:
@@ -34,7 +42,12 @@ def hcl_text(value: str) -> str:
 
 
 def consul_template(value: str) -> str:
-    """Write `value` so that Consul-Template gives it back unchanged: braces become string actions."""
+    """Write `value` so that Consul-Template gives it back unchanged: braces become string actions.
+
+    HCL composes Unicode (NFC) on its way through Nomad; text that this would change travels as base64.
+    """
+    if not is_normalized("NFC", value):
+        return '{{ base64Decode "' + b64encode(value.encode()).decode() + '" }}'
     return re.sub(r"\{{2,}|\{$", lambda braces: '{{ "' + braces.group() + '" }}', value)
 
 

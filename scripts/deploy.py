@@ -24,7 +24,7 @@ def run(  # noqa: PLR0913 - one parameter for each option
     """Make STACK run what the catalogue says, and wait until NGINX serves it."""
     record, services = stacks.platform_of(stack, platform), catalogue.load_services(only or ())
     confirm(f"deploy {len(services)} service(s) to {stack}", yes=yes or stack == stacks.LOCAL)
-    target = Target.of(record, stacks.credentials_of(stack))
-    pins = images.read_pins(images.LOCK)
-    done = deploy(services, target, pins, Progress(), whole=not only, deadline_s=deadline_s)
-    print_report(done, target, as_json=as_json)
+    pins = images.read_pins()
+    with Target.of(record, stacks.credentials_of(stack)) as target:
+        done = deploy(services, target, pins, Progress(), whole=not only, deadline_s=deadline_s)
+        print_report(done, target, as_json=as_json)

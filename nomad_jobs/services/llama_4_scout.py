@@ -57,7 +57,7 @@ LLAMA_4_SCOUT = Service(
     script_checks=(
         ScriptCheck(
             name="one-token completion",
-            shell='python3 "$NOMAD_TASK_DIR/probe.py" "http://127.0.0.1:$NOMAD_PORT_http" '
+            script='python3 "$NOMAD_TASK_DIR/probe.py" "http://127.0.0.1:$NOMAD_PORT_http" '
             f'{_NAME} "$NOMAD_SECRETS_DIR/engine.yaml"',
         ),
     ),

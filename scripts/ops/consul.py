@@ -19,12 +19,15 @@ class Consul:
         headers = {"X-Consul-Token": token} if token else {}
         self.api = Api("Consul", url, headers=headers, ca_file=ca_file, fix=FIX)
         parts = urlsplit(url)
-        self._client = consul.Consul(
-            host=parts.hostname, port=parts.port, scheme=parts.scheme, verify=ca_file or True
-        )
+        self._client = consul.Consul(host=parts.hostname, port=parts.port, scheme=parts.scheme, verify=ca_file or True)
         # py-consul lets CONSUL_HTTP_TOKEN win over the token it is given, so ours is set afterwards.
         self._client.token = token
         self._client.http.session = session(ca_file)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.api.close()
+        self._client.http.session.close()
 
     def keys(self, prefix: str) -> dict[str, str]:
         """Every entry below `prefix` and its text."""

@@ -22,6 +22,7 @@ class Nomad:
         """Talk to `url`. Nothing is sent yet."""
         self.namespace = namespace
         self.api = Api("Nomad", url, headers={"X-Nomad-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
+        self._session = session(ca_file)
         # python-nomad takes what is left empty from the environment, and does not verify TLS unless told to.
         self._client = nomad.Nomad(
             address=url,
@@ -29,8 +30,13 @@ class Nomad:
             namespace=namespace,
             timeout=int(TIMEOUT_S),
             verify=ca_file or True,
-            session=session(ca_file),
+            session=self._session,
         )
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.api.close()
+        self._session.close()
 
     def parse(self, hcl: str) -> dict[str, Any]:
         """Nomad's own reading of a job file.

@@ -20,9 +20,15 @@ class Vault:
     def __init__(self, url: str, token: str, ca_file: str | None = None) -> None:
         """Talk to `url`. Nothing is sent yet."""
         self.api = Api("Vault", url, headers={"X-Vault-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
+        self._session = session(ca_file)
         self._client = hvac.Client(
-            url=url, token=token, verify=ca_file or True, timeout=int(TIMEOUT_S), session=session(ca_file)
+            url=url, token=token, verify=ca_file or True, timeout=int(TIMEOUT_S), session=self._session
         )
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.api.close()
+        self._session.close()
 
     def policy(self, name: str) -> str | None:
         """Read a policy; None if there is none."""

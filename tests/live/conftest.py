@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.ops.deploy.run import Target
+from scripts.ops.nomad import Nomad
 from tests.support.laptop import Laptop, laptop
 
 
@@ -11,3 +13,14 @@ from tests.support.laptop import Laptop, laptop
 def platform() -> Iterator[Laptop]:
     with laptop() as booted:
         yield booted
+
+
+@pytest.fixture(scope="session")
+def target(platform: Laptop) -> Iterator[Target]:
+    with Target.of(platform.platform, platform.credentials) as target:
+        yield target
+
+
+@pytest.fixture(scope="session")
+def nomad(target: Target) -> Nomad:
+    return target.nomad

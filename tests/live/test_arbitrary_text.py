@@ -1,6 +1,7 @@
 """Whatever a value holds comes out as data: rendered, read back by the real programs, and equal."""
 
 import subprocess
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,39 @@ from tests.support.platforms import LAPTOP
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
 
-TRICKY = ["${", "$${", "%{", "%%{", "{{", "}}", "{", '"', "'", "\\", "\n", "\r", "\t", "EOT", "\nEOT\n", ";", "}", "*/", "`", "\u2028"]
+TRICKY = [
+    "${",
+    "$${",
+    "%{",
+    "%%{",
+    "{{",
+    "}}",
+    "{",
+    '"',
+    "'",
+    "\\",
+    "\n",
+    "\r",
+    "\t",
+    "EOT",
+    "\nEOT\n",
+    ";",
+    "}",
+    "*/",
+    "`",
+    "\u2028",
+]
 TEXT = st.lists(
     st.one_of(st.sampled_from(TRICKY), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)),
     max_size=8,
 ).map("".join)
+COMPOSED = TEXT.map(lambda text: unicodedata.normalize("NFC", text))
+"""Words of a command line and variables: the model refuses others, which HCL would compose."""
 LIVE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @LIVE
-@given(value=TEXT, argument=TEXT, content=TEXT)
+@given(value=COMPOSED, argument=COMPOSED, content=TEXT)
 def test_nomad_reads_back_what_was_put_in(nomad: Nomad, value: str, argument: str, content: str) -> None:
     service = build(
         process=Process(argv=("app", argument)),
@@ -59,4 +83,4 @@ def test_a_secret_reference_is_no_text_and_stays_an_action(nomad: Nomad) -> None
     job = nomad.parse(render_job(service, LAPTOP, images=Pins(), versions={"app/key": 7}))
     text = job["TaskGroups"][0]["Tasks"][0]["Templates"][0]["EmbeddedTmpl"]
     assert text.count('{{ with secret "secret/data/default/app/key?version=7" }}') == 1
-    assert job["Meta"]["berth_secret_app/key"] == "7"
+    assert job["Meta"]["berth_secret_app/key"] == "7"  # noqa: S105 - a version number

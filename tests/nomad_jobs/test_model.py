@@ -42,6 +42,8 @@ def build(**changes: Any) -> Service:
         ({"name": "a" * 64}, "must be lower-case"),
         ({"name": "../acl"}, "name '../acl' must be"),
         ({"summary": "two\njob {}"}, "summary must be one printable line"),
+        ({"container": Container(image="app latest")}, "app latest"),
+        ({"process": Process(argv=("app", "e\u0301"))}, "is not in Unicode's composed form"),
         ({"ports": (Port(container=80),)}, "port http is 80, but must be 1024 to 65535"),
         ({"ports": (), "checks": ()}, "needs at least one port"),
         ({"ports": (Port(container=8000), Port(container=8001))}, "port labels http, http must differ"),

@@ -37,7 +37,8 @@ def make_app(classifier: Classifier, keys: Callable[[], Sequence[str]]) -> Starl
 
 def _subscriber(body: dict[str, object]) -> Subscriber:
     """Read email and name; further fields, an IP address say, are let through and not used."""
-    email, name = body.get("email"), body.get("name") or ""
+    email, name = body.get("email"), body.get("name")
+    name = "" if name is None else name
     if not isinstance(email, str) or len(email) > _LONGEST_TEXT or not all(email.rpartition("@")[::2]):
         raise bad_request("`email` must be an address, such as ada@example.com.", "email")
     if not isinstance(name, str) or len(name) > _LONGEST_TEXT:

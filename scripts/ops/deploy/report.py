@@ -51,9 +51,10 @@ def _row(one: Done, target: Target) -> dict[str, Any]:
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("service", "url", "up", "GPUs", "instances", ""):
-        # Addresses give way on a narrow terminal, one a line; the rest must be copied whole.
+    for name in ("service", "url", "up", "GPUs", "instances"):
+        # 80 columns hold one address a line; the rest must be copied whole.
         table.add_column(name, justify="right" if name == "GPUs" else "left", no_wrap=name != "instances")
+    table.columns[-1].min_width = len("127.0.0.1:20000")
     for row in rows:
         table.add_row(
             row["service"],
@@ -61,7 +62,6 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
             f"{row['instances']}/{row['wanted']}",
             str(row["gpus"] or "-"),
             " ".join(row["addresses"]),
-            "deployed" if row["changed"] else "unchanged",
         )
     return table
 

@@ -1,9 +1,11 @@
 """A deployment from beginning to end: check, look secrets up, grant, route, roll out in waves, verify, report."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from nomad_jobs.checks import check, deploy_order
 from nomad_jobs.errors import BerthError, raise_all
@@ -44,14 +46,20 @@ class Target:
     vault: Vault
 
     @classmethod
-    def of(cls, platform: Platform, credentials: Credentials) -> "Target":
-        """Make the three clients of a platform."""
-        return cls(
-            platform=platform,
-            nomad=Nomad(platform.nomad_url, credentials.nomad, platform.ca_file, platform.namespace),
-            consul=Consul(platform.consul_url, credentials.consul, platform.ca_file),
-            vault=Vault(platform.vault_url, credentials.vault, platform.ca_file),
-        )
+    @contextmanager
+    def of(cls, platform: Platform, credentials: Credentials) -> Iterator[Self]:
+        """Make the three clients of a platform, for as long as the block runs."""
+        with ExitStack() as clients:
+            yield cls(
+                platform=platform,
+                nomad=clients.enter_context(
+                    closing(Nomad(platform.nomad_url, credentials.nomad, platform.ca_file, platform.namespace))
+                ),
+                consul=clients.enter_context(
+                    closing(Consul(platform.consul_url, credentials.consul, platform.ca_file))
+                ),
+                vault=clients.enter_context(closing(Vault(platform.vault_url, credentials.vault, platform.ca_file))),
+            )
 
 
 def deploy(  # noqa: PLR0913 - what a deployment needs, each named

@@ -1,0 +1,34 @@
+"""The vocabulary of the catalogue: a service, and what it needs. Frozen values that check themselves."""
+
+from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source
+from nomad_jobs.model.network import Check, Port, Route, Sample, ScriptCheck
+from nomad_jobs.model.runtime import Container, Gpus, Process, RegistryLogin
+from nomad_jobs.model.secret import Origin, Secret, SecretRef
+from nomad_jobs.model.service import ENGINE_SHUTDOWN_S, ROUTING_LAG_S, Kind, Pool, Service, secret_path
+
+__all__ = [
+    "ENGINE_SHUTDOWN_S",
+    "ROUTING_LAG_S",
+    "Check",
+    "Container",
+    "Env",
+    "File",
+    "Gpus",
+    "Kind",
+    "OnChange",
+    "Origin",
+    "Part",
+    "Peers",
+    "Pool",
+    "Port",
+    "Process",
+    "RegistryLogin",
+    "Route",
+    "Sample",
+    "ScriptCheck",
+    "Secret",
+    "SecretRef",
+    "Service",
+    "Source",
+    "secret_path",
+]
