@@ -44,7 +44,7 @@ def _content_faults(service: "Service") -> Iterator[str]:
         if file.refs and not file.path.startswith("secrets/"):
             yield f"file {file.path!r} holds a secret, so it must be under secrets/"
     for check in service.script_checks:
-        if "${" in script.shell:
+        if "${" in check.script:
             yield f"script check '{check.name}' must say $NAME, not ${{NAME}}: Nomad would interpolate it"
     for env in service.env:
         if not _ENV_NAME.match(env.name):

@@ -39,7 +39,7 @@ class ScriptCheck:
     """A check that Nomad runs inside the task, so that it may use the task's secrets."""
 
     name: str
-    shell: str
+    script: str
     """A `sh` command; it reads the task's variables itself, as `$NOMAD_PORT_http`. Nomad must not interpolate it
     (`${…}`): it would do so twice, once without the task's own variables, and then not know its own check again."""
     interval_s: int = 5
