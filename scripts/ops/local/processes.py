@@ -78,11 +78,16 @@ def refuse_foreign(ports: Mapping[str, int], root: Path) -> None:
         BerthError(
             f"port {name}",
             f"{number} is taken by {taken[number]}; nothing was started",
-            f"end that process, or choose another port: berth up --port {name}={number + 10000}",
+            f"end that process, or choose another port: berth up --port {name}={another(number)}",
         )
         for name, number in ports.items()
         if number in taken and taken[number].pid not in ours
     )
+
+
+def another(port: int) -> int:
+    """Suggest a port in place of one that is taken: easy to remember, and seldom in use."""
+    return port + 10_000 if port < 55_000 else port - 10_000  # noqa: PLR2004 - 65535 is the last
 
 
 def _belongs(process: psutil.Process, root: Path) -> bool:

@@ -1,0 +1,107 @@
+"""Checks of the machine: programs and their versions, ports and their owners, the state directory."""
+
+import stat
+from collections.abc import Iterator
+
+import psutil
+
+from nomad_jobs.errors import BerthError
+from scripts.ops.local import agents, processes
+from scripts.ops.local.findings import Finding, note, ok, problem
+from scripts.ops.local.settings import DEFAULTS, Settings
+from scripts.ops.local.state import FREE_MB, State
+from scripts.ops.toolchain import look, system_packages
+from scripts.ops.toolchain.present import Found
+from scripts.ops.toolchain.programs import named
+
+FLOORS = {"nomad": ("2.0.1", "CVE-2026-7474"), "vault": ("2.0.2", "CVE-2026-39829")}
+"""First version without a known hole, and the hole."""
+_OWN_ONLY = 0o077
+
+
+def machine(state: State, settings: Settings) -> Iterator[Finding]:
+    """Look at everything that needs no running platform."""
+    yield from _programs()
+    yield from _state(state)
+    yield from _ports(state, settings)
+
+
+def _programs() -> Iterator[Finding]:
+    for name in agents.PROGRAMS:
+        found = look(named(name))
+        if not isinstance(found, Found):
+            yield problem(f"program {name}", "not installed", f"run `berth tools install {name}`")
+            continue
+        yield ok(f"program {name}", f"{found.version} at {found.path}")
+        yield from _floor(name, found.version)
+    nginx = system_packages.find("nginx")
+    missing = problem("program nginx", "not installed", "run `berth tools install nginx`")
+    yield ok("program nginx", str(nginx)) if nginx else missing
+
+
+def _floor(name: str, version: str) -> Iterator[Finding]:
+    floor, hole = FLOORS.get(name, ("0", ""))
+    if _numbers(version) < _numbers(floor):
+        fix = "on loopback only its own user reaches it; in the cloud install that version first"
+        yield note(f"program {name}", f"{version} is below {floor}, which mends {hole}", fix)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("-")[0].split("+")[0].split("."))
+
+
+def _state(state: State) -> Iterator[Finding]:
+    if not state.exists():
+        yield note("state", f"nothing was booted in {state.root}", "run `berth up`")
+        return
+    free_mb = psutil.disk_usage(str(state.root)).free // 2**20
+    if free_mb < FREE_MB:
+        yield problem("disk", f"{free_mb} MB free at {state.root}", f"free some: agents need {FREE_MB} MB")
+    else:
+        yield ok("disk", f"{free_mb} MB free at {state.root}")
+    paths = (state.root, state.keys, state.run, state.logs, *state.keys.iterdir(), *state.run.glob("*.hcl"))
+    wide = [path for path in paths if stat.S_IMODE(path.stat().st_mode) & _OWN_ONLY]
+    if wide:
+        fix = f"chmod -R go= {state.root}, and rotate what others could have read"
+        yield problem("file modes", f"others may read {', '.join(map(str, wide))}", fix)
+    else:
+        yield ok("file modes", "keys and configurations are for their owner alone")
+
+
+def _ports(state: State, settings: Settings) -> Iterator[Finding]:
+    ports = {name: settings.port(name) for name in DEFAULTS if name != "dynamic"}
+    ours = {process.pid for process in processes.of_state(state.root)}
+    taken = processes.owners(ports.values())
+    for name, number in ports.items():
+        owner = taken.get(number)
+        if owner is None:
+            yield ok(f"port {name}", f"{number} is free")
+        elif owner.pid in ours:
+            yield ok(f"port {name}", f"{number}: {owner}, ours")
+        else:
+            fix = f"end it, or choose another: berth up --port {name}={processes.another(number)}"
+            yield problem(f"port {name}", f"{number} is taken by {owner}", fix)
+    yield from _reachable(ours)
+
+
+def _reachable(ours: set[int]) -> Iterator[Finding]:
+    """What of ours the network could reach: nothing should."""
+    listening = [one for one in psutil.net_connections("inet") if one.pid in ours and one.status == psutil.CONN_LISTEN]
+    wide = [f"{one.laddr.ip}:{one.laddr.port} (pid {one.pid})" for one in listening if not _is_loopback(one.laddr.ip)]
+    if wide:
+        yield problem("reach", f"open to the network: {', '.join(wide)}", "bind it to 127.0.0.1")
+    elif listening:
+        yield ok("reach", f"{len(listening)} sockets, all on loopback")
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def read_settings(state: State) -> Settings | Finding:
+    """Read the settings, or say why they cannot be read."""
+    try:
+        return state.settings()
+    except BerthError as error:
+        return problem("settings", error.what, error.fix)
+

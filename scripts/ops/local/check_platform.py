@@ -1,0 +1,128 @@
+"""Checks of a running platform: agents, tokens, seal, audit, clocks, and that nobody gets in without a token."""
+
+import email.utils
+import time
+from collections.abc import Iterator
+
+import httpx
+
+from nomad_jobs.errors import BerthError
+from scripts.ops.local import agents, processes, status
+from scripts.ops.local.findings import Finding, note, ok, problem
+from scripts.ops.local.sessions import session
+from scripts.ops.local.settings import GPUS_PER_NODE, Settings
+from scripts.ops.local.state import State
+from scripts.ops.local.supervision import Supervisor
+
+MEND = "run `berth up`"
+_BOGUS = "00000000-0000-4000-8000-000000000000"
+_SKEW_S = 60
+"""Vault and Consul take a token that is this much off; beyond 150 s no job can log in."""
+_TIMEOUT_S = 5
+_FLAPS = 3
+
+
+def platform(state: State, settings: Settings) -> Iterator[Finding]:
+    """Look at what runs; one line if nothing does."""
+    supervisor = Supervisor(state)
+    if not supervisor.alive():
+        left = len(processes.of_state(state.root))
+        if left:
+            yield problem("agents", f"no supervisor, but {left} processes of the platform", MEND)
+        else:
+            yield note("agents", "the platform is down", MEND)
+        return
+    yield from _agents(state, supervisor)
+    yield from _doors(settings)
+    for check in (_consul, _nomad, _vault, _clock):
+        try:
+            yield from check(state, settings)
+        except BerthError as error:
+            yield problem(error.where, error.what, error.fix or MEND)
+
+
+def _agents(state: State, supervisor: Supervisor) -> Iterator[Finding]:
+    restarts = {row.name: row.restarts for row in status.agents(state)}
+    for name, process in supervisor.processes().items():
+        if not process.runs:
+            yield problem(f"agent {name}", f"{process.state.lower()}: {process.why}", f"see {state.logs / name}.log, then `berth up`")
+        elif restarts.get(name, 0) >= _FLAPS:
+            yield note(f"agent {name}", f"died {restarts[name]} times", f"see {state.logs / name}.log")
+        else:
+            yield ok(f"agent {name}", f"pid {process.pid}, up for {process.uptime_s} s")
+
+
+def _doors(settings: Settings) -> Iterator[Finding]:
+    """Knock at every API without a token and with a wrong one, at the server and at each node."""
+    nodes = [f"http://{agents.node_address(node)}:{settings.port('nomad_http')}" for node in range(1, settings.nodes + 1)]
+    doors = (
+        *(("Nomad", url, "/v1/jobs", "X-Nomad-Token") for url in (settings.nomad_url, *nodes)),
+        ("Consul", settings.consul_url, "/v1/agent/self", "X-Consul-Token"),
+        ("Vault", settings.vault_url, "/v1/sys/mounts", "X-Vault-Token"),
+    )
+    for name, url, path, header in doors:
+        for who, headers in (("anonymous", {}), ("a wrong token", {header: _BOGUS})):
+            yield _knock(f"{name} at {url}", url + path, who, headers)
+
+
+def _knock(check: str, url: str, who: str, headers: dict[str, str]) -> Finding:
+    try:
+        code = httpx.get(url, headers=headers, trust_env=False, timeout=_TIMEOUT_S).status_code
+    except httpx.TransportError as error:
+        return problem(check, f"does not answer ({error})", MEND)
+    if code in {httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED}:
+        return ok(check, f"refuses {who} ({code})")
+    return problem(check, f"answers {who} with {code}", "its access rules are off: `berth down`, then `berth up`")
+
+
+def _consul(state: State, settings: Settings) -> Iterator[Finding]:
+    with session("Consul", settings.consul_url, state.key("consul-management")) as consul:
+        consul.get("/v1/acl/token/self")
+        yield ok("Consul token", "valid")
+
+
+def _nomad(state: State, settings: Settings) -> Iterator[Finding]:
+    with session("Nomad", settings.nomad_url, state.key("nomad-bootstrap")) as nomad:
+        nomad.get("/v1/acl/token/self")
+        yield ok("Nomad token", "valid")
+        rows = status.nodes(nomad)
+    for node in rows:
+        if node.status != "ready" or node.gpus != GPUS_PER_NODE:
+            yield problem(f"node {node.name}", f"{node.status}, {node.gpus} of {GPUS_PER_NODE} GPUs", MEND)
+        elif not node.eligible:
+            fix = f"nomad node eligibility -enable, if nobody is at work on {node.name}"
+            yield note(f"node {node.name}", "ready, but drained: it takes no tasks", fix)
+        else:
+            yield ok(f"node {node.name}", f"ready, {node.gpus_free} of {node.gpus} GPUs free")
+    if len(rows) < settings.nodes:
+        yield problem("nodes", f"{len(rows)} of {settings.nodes}", MEND)
+
+
+def _vault(state: State, settings: Settings) -> Iterator[Finding]:
+    with session("Vault", settings.vault_url, state.key("vault-operator")) as vault:
+        seal = vault.get("/v1/sys/seal-status")
+        if seal["sealed"]:
+            yield problem("Vault seal", "sealed", f"{MEND}; see {state.logs / 'unseal.log'}")
+            return
+        yield ok("Vault seal", "unsealed")
+        ttl_s = vault.get("/v1/auth/token/lookup-self")["data"]["ttl"]
+        yield ok("Vault token", f"valid for {ttl_s // 86400} days; `berth up` renews it")
+        devices = vault.get("/v1/sys/audit")["data"]
+    if len(devices) < 2:  # noqa: PLR2004 - one that fails stops Vault
+        yield problem("Vault audit", f"{len(devices)} of 2 devices", MEND)
+    else:
+        yield ok("Vault audit", f"on: {', '.join(sorted(devices))}")
+
+
+def _clock(state: State, settings: Settings) -> Iterator[Finding]:
+    del state
+    try:
+        answer = httpx.get(settings.vault_url + "/v1/sys/seal-status", trust_env=False, timeout=_TIMEOUT_S)
+    except httpx.TransportError as error:
+        yield problem("clock", f"Vault does not tell its time ({error})", MEND)
+        return
+    skew_s = abs(time.time() - email.utils.parsedate_to_datetime(answer.headers["Date"]).timestamp())
+    if skew_s > _SKEW_S:
+        yield problem("clock", f"{skew_s:.0f} s off Vault's", "set the clock: logins of jobs fail beyond 150 s")
+    else:
+        yield ok("clock", "as Vault's")

@@ -1,0 +1,47 @@
+"""The catalogue on a laptop: checked before anything boots, given first secrets, deployed, and ready to be tried."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nomad_jobs.checks import check
+from nomad_jobs.images import Pins
+from nomad_jobs.model import Service
+from nomad_jobs.platform import Platform
+from scripts.ops import catalogue
+from scripts.ops.deploy.report import print_report
+from scripts.ops.deploy.run import Target, deploy
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.seed import seed, write_headers
+from scripts.ops.local.settings import Settings
+from scripts.ops.local.state import State
+from scripts.ops.progress import Progress
+
+
+def checked_services(settings: Settings) -> tuple[Service, ...]:
+    """Load the catalogue and refuse what this laptop could not run, while nothing was begun yet.
+
+    Raises:
+        ConfigError: (or ManyErrors) one line for each fault.
+
+    """
+    services = catalogue.load_services()
+    check(services, local_platform(settings), Pins())
+    return services
+
+
+def serve(services: Sequence[Service], state: State, platform: Platform, progress: Progress, *, as_json: bool) -> None:
+    """Deploy `services` to the booted platform and print what runs and how to try it.
+
+    Raises:
+        DeployError: (or its kin) a service did not become healthy; it says why.
+
+    """
+    headers = Path(os.path.relpath(state.root / "headers"))
+    with Target.of(platform, state.credentials()) as target:
+        with progress.step("secrets", "first values") as step:
+            made = seed(services, platform, target.vault, state.keys)
+            write_headers(services, platform, target.vault, headers)
+            step.says(f"{made} made" if made else "all there")
+        done = deploy(services, target, Pins(), progress)
+        print_report(done, target, as_json=as_json, headers=headers)
