@@ -1,13 +1,17 @@
 """What services must agree on with each other and with the platform: pure, everything found in one pass."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Literal
 
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.model import ENGINE_SHUTDOWN_S, Service
-from nomad_jobs.platform import Platform
+from nomad_jobs.platform import NodePool, Platform
+
+Pools = Mapping[Literal["app", "gpu", "ingress"], NodePool]
+"""Which node pool takes which kind of service."""
 
 
 def check(services: Sequence[Service], platform: Platform, images: Pins) -> None:
@@ -62,24 +66,30 @@ def _duplicates(what: str, values: list[str]) -> Iterator[BerthError]:
 
 
 def _fits(services: Sequence[Service], platform: Platform) -> Iterator[BerthError]:
+    yield from pool_faults(services, platform.pools, stack=platform.stack, is_cloud=platform.is_cloud)
+    for service in services:
+        if service.kill_timeout_s > platform.max_kill_timeout_s:
+            longest = platform.max_kill_timeout_s - ENGINE_SHUTDOWN_S
+            what = f"needs {service.kill_timeout_s} s to stop, but nodes allow {platform.max_kill_timeout_s} s"
+            yield ConfigError(f"service '{service.name}'", what, f"set longest_request_s to {longest} or less")
+
+
+def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str, is_cloud: bool) -> Iterator[BerthError]:
+    """Yield what services ask of their pools, by kind, and those lack: the pool itself, GPUs, or their model."""
     for service in services:
         where = f"service '{service.name}'"
-        pool = platform.pools.get(service.pool.value)
+        pool = pools.get(service.pool.value)
         if pool is None:
-            has = ", ".join(sorted(platform.pools))
-            yield ConfigError(where, f"runs on the {service.pool} pool, but stack {platform.stack} has only {has}")
+            has = ", ".join(sorted(pools))
+            yield ConfigError(where, f"runs on the {service.pool} pool, but stack {stack} has only {has}")
             continue
-        run = service.container if platform.is_cloud else service.process
+        run = service.container if is_cloud else service.process
         if run.gpus and run.gpus.count > pool.gpus_per_node:
             what = f"asks for {run.gpus.count} GPUs, but a node of pool '{pool.name}' has {pool.gpus_per_node}"
             yield ConfigError(where, what, "ask for fewer, or add a pool that has them")
         elif run.gpus and run.gpus.model not in pool.gpu_model:
             what = f"asks for {run.gpus.model} GPUs, but pool '{pool.name}' has {pool.gpu_model or 'none with a name'}"
             yield ConfigError(where, what)
-        if service.kill_timeout_s > platform.max_kill_timeout_s:
-            longest = platform.max_kill_timeout_s - ENGINE_SHUTDOWN_S
-            what = f"needs {service.kill_timeout_s} s to stop, but nodes allow {platform.max_kill_timeout_s} s"
-            yield ConfigError(where, what, f"set longest_request_s to {longest} or less")
 
 
 def _unpinned(services: Sequence[Service], platform: Platform, images: Pins) -> Iterator[BerthError]:
