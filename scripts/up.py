@@ -6,6 +6,7 @@ import typer
 
 from scripts.ops import toolchain
 from scripts.ops.local import agents, boot
+from scripts.ops.local.serve import checked_services, serve
 from scripts.ops.local.settings import MAX_NODES, parse_ports
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
@@ -15,11 +16,15 @@ from scripts.ops.toolchain import system_packages
 
 def run(
     *,
-    nodes: Annotated[int | None, typer.Option(min=1, max=MAX_NODES, help="Nomad clients, 8 emulated GPUs each.")] = None,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, max=MAX_NODES, help="Nomad clients, 8 emulated GPUs each.")
+    ] = None,
     port: Annotated[list[str] | None, typer.Option(help="name=number; may be given again. Remembered.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before nodes are removed.")] = False,
     deploy: Annotated[bool, typer.Option(help="Deploy the catalogue.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the Platform record.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Report for programs; with --no-deploy, the Platform record.")
+    ] = False,
 ) -> None:
     """Boot the platform on this machine, or mend it, and deploy the catalogue to it.
 
@@ -28,12 +33,13 @@ def run(
     progress, state = Progress(), State.default()
     before = state.settings()
     settings = before.with_changes(nodes=nodes, ports=parse_ports(port or ()))
+    services = checked_services(settings) if deploy else ()
     if settings.nodes < before.nodes:
         confirm(f"remove {before.nodes - settings.nodes} of {before.nodes} nodes", yes=yes)
     toolchain.install(agents.PROGRAMS, progress)
     system_packages.ensure(["nginx"], progress)
     platform = boot.up(state, settings, progress)
     if deploy:
-        pass  # the catalogue: scripts.ops.deploy
-    if as_json:
+        serve(services, state, platform, progress, as_json=as_json)
+    elif as_json:
         typer.echo(platform.to_json(), nl=False)

@@ -114,6 +114,8 @@ class Nomad:
                 self.api.where, f"{what}: {error}", "the token is missing, expired or not allowed"
             ) from None
         except BaseNomadException as error:
+            if isinstance(getattr(error, "nomad_resp", None), requests.RequestException):
+                raise BerthError(self.api.where, f"{what}: does not answer", FIX) from None
             raise DeployError(self.api.where, f"{what}: {_words(error)}") from None
         except requests.RequestException as error:
             raise BerthError(self.api.where, f"{what}: does not answer ({error})", FIX) from None

@@ -89,5 +89,6 @@ def _curl(service: Service, sample: Sample, platform: Platform, headers: Path | 
         # curl reads the header from the file: the key is in no command line and in no shell history.
         words += ["-H", f"@{headers / service.name}" if headers else "Authorization: Bearer …"]
     if sample.json is not None:
-        words += ["--json", json.dumps(sample.json)]
+        # Not --json: Ubuntu 22.04's curl does not know it.
+        words += ["-H", "Content-Type: application/json", "-d", json.dumps(sample.json, separators=(",", ":"))]
     return shlex.join(words)

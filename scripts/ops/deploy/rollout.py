@@ -14,6 +14,8 @@ from scripts.ops.progress import Step
 
 _LOOK_S = 5.0
 """Longest single wait: a failed task is noticed within this even when nothing is told about its deployment."""
+_ROOM_S = 10.0
+"""How long nothing at all may be placed."""
 _OVER = {"successful", "failed", "cancelled"}
 
 
@@ -69,9 +71,20 @@ class Rollout:
             if evaluation.get("Status") in {"complete", "failed", "canceled", "blocked"}:
                 break
             self._in_time(lambda: "the scheduler does not answer")
-        # What found no room may still find it: a rolling update frees its own old instances first.
-        if (lacking := why.placement(evaluation)) and not (self.nomad.allocations(self.service.name).body or []):
-            self._stop_waiting(lacking)
+        if lacking := why.placement(evaluation):
+            self._await_room(lacking)
+
+    def _await_room(self, lacking: str) -> None:
+        """Give a stopping neighbour time to leave; a rolling update frees room by itself, instance by instance."""
+        self.step.says(lacking)
+        index, end = 0, min(time.monotonic() + _ROOM_S, self.deadline)
+        while True:
+            answer = self.nomad.allocations(self.service.name, index, max(end - time.monotonic(), 0.1))
+            if answer.body:
+                return
+            index = answer.index
+            if time.monotonic() >= end:
+                self._stop_waiting(lacking)
 
     def _deployed(self, version: int) -> None:
         index = 0

@@ -1,0 +1,157 @@
+"""A deployment that fails says why, changes nothing it need not, and leaves what served serving."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from nomad_jobs.catalog import SERVICES
+from nomad_jobs.errors import BerthError, ConfigError, DeadlineError, DeployError, Exit, RevertedError
+from nomad_jobs.images import Pins
+from nomad_jobs.model import Check, File, Gpus, Secret, Service
+from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.deploy.run import Done, Target, deploy
+from scripts.ops.local.seed import seed
+from tests.support.laptop import Laptop, quiet
+from tests.support.services import web
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _front_door_alone(target: Target, platform: Laptop) -> None:
+    """Other tests of this platform may have left the whole catalogue, which takes all GPUs."""
+    seed([INGRESS], target.platform, target.vault, platform.state.keys)
+    run(target, INGRESS, deadline_s=60)
+    for service in SERVICES:
+        if service is not INGRESS:
+            target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+
+
+@pytest.fixture(autouse=True)
+def _purged(target: Target) -> Iterator[None]:
+    yield
+    for job in target.nomad.api.get("/v1/jobs") or ():
+        if job["ID"].startswith("test-"):
+            target.nomad.api.delete(f"/v1/job/{job['ID']}", purge="true")
+
+
+def run(target: Target, *services: Service, deadline_s: float = 30) -> tuple[Done, ...]:
+    return deploy(services, target, Pins(), quiet(), whole=False, deadline_s=deadline_s)
+
+
+def why(target: Target, service: Service, kind: type[BerthError], deadline_s: float = 30) -> str:
+    with pytest.raises(kind) as caught:
+        run(target, service, deadline_s=deadline_s)
+    return str(caught.value)
+
+
+def test_no_room_names_the_dimension_that_lacks(target: Target) -> None:
+    eight = web("test-eight")
+    run(target, replace(eight, process=replace(eight.process, gpus=Gpus(count=8))))
+    two = web("test-two")
+    said = why(target, replace(two, process=replace(two.process, gpus=Gpus(count=2))), DeadlineError, deadline_s=5)
+    assert "test-two" in said
+    assert "devices" in said
+    assert "exhausted on 1 node(s)" in said
+
+
+def test_memory_that_no_node_has_is_named(target: Target) -> None:
+    big = web("test-big")
+    said = why(target, replace(big, process=replace(big.process, memory_mb=10_000_000)), DeadlineError, deadline_s=5)
+    assert "memory exhausted on 1 node(s)" in said
+
+
+def test_a_failing_check_is_shown_with_its_output(target: Target) -> None:
+    service = web("test-check", checks=(Check(path="/gone", interval_s=1),))
+    said = why(target, service, DeadlineError, deadline_s=8)
+    assert "check 'http http /gone' of test-check is critical" in said
+    assert "404" in said
+
+
+def test_a_task_that_exits_is_shown_with_its_last_words(target: Target) -> None:
+    service = web("test-exit", setup="echo no such model >&2; exit 3")
+    said = why(target, service, DeployError, deadline_s=60)
+    assert "Exit Code: 3" in said
+    assert "no such model" in said
+
+
+def test_a_program_that_is_not_there_is_named(target: Target) -> None:
+    service = web("test-absent")
+    said = why(target, replace(service, process=replace(service.process, argv=("no-such-program",))), DeployError, 60)
+    assert "no-such-program" in said
+
+
+def test_a_missing_secret_is_named_with_its_path_before_anything_changes(target: Target) -> None:
+    key = Secret(name="key", fields=("user", "password"))
+    service = web("test-secret", files=(File(path="secrets/key", parts=(key["password"],)),))
+    said = why(target, service, ConfigError)
+    assert "the secret secret/default/test-secret/key is missing" in said
+    assert "vault kv put -cas=0 secret/default/test-secret/key user=- password=-" in said
+    assert target.nomad.job("test-secret") is None
+    assert target.vault.policy("berth-test-secret") is None
+
+
+def test_a_bad_version_is_reverted_while_the_good_one_serves(target: Target) -> None:
+    run(target, web("test-revert", says="good"))
+    with pytest.raises(RevertedError) as caught:
+        run(target, web("test-revert", says="bad", setup="echo broken >&2; exit 1"), deadline_s=60)
+    assert caught.value.code == Exit.REVERTED
+    assert "broken" in str(caught.value)
+    address = target.consul.healthy("test-revert").body[0]["Service"]
+    assert httpx.get(f"http://{address['Address']}:{address['Port']}/said", trust_env=False).text == "good"
+
+
+def test_the_same_bad_version_is_tried_again_when_asked(target: Target) -> None:
+    service = web("test-again", setup="exit 1")
+    why(target, service, DeployError, deadline_s=60)
+    first = target.nomad.job("test-again")
+    why(target, service, DeployError, deadline_s=60)
+    second = target.nomad.job("test-again")
+    assert first
+    assert second
+    assert second["Version"] > first["Version"]
+
+
+def test_a_job_that_berth_did_not_make_is_left_alone(target: Target) -> None:
+    task = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "sleep", "args": ["300"]}}
+    group = {"Name": "g", "Tasks": [task]}
+    job = {"ID": "test-foreign", "Name": "test-foreign", "Datacenters": ["dc1"], "TaskGroups": [group]}
+    target.nomad.register(job, modify_index=0)
+    said = why(target, web("test-foreign"), DeployError)
+    assert "a job of this name that Berth did not make" in said
+    live = target.nomad.job("test-foreign")
+    assert live
+    assert live["Version"] == 0
+
+
+def test_a_job_changed_by_somebody_else_meanwhile_is_not_overwritten(target: Target) -> None:
+    run(target, web("test-race"))
+    live = target.nomad.job("test-race")
+    assert live
+    with pytest.raises(DeployError, match="job modify index"):
+        target.nomad.register(live, modify_index=live["JobModifyIndex"] - 1)
+
+
+def test_one_failure_does_not_stop_its_neighbours(target: Target) -> None:
+    with pytest.raises(DeployError, match="test-ill"):
+        run(target, web("test-ill", setup="exit 1"), web("test-well"), deadline_s=60)
+    assert len(target.consul.healthy("test-well").body) == 1
+
+
+def test_no_answer_from_the_platform_is_said_with_the_next_command(platform: Laptop) -> None:
+    moved = platform.platform.model_copy(update={"nomad_url": "http://127.0.0.1:9"})
+    with (
+        Target.of(moved, platform.credentials) as gone,
+        pytest.raises(BerthError, match=r"does not answer.*berth doctor"),
+    ):
+        run(gone, web("test-gone"))
+
+
+def test_a_wrong_token_is_an_authentication_error(platform: Laptop) -> None:
+    wrong = replace(platform.credentials, vault="hvs.wrong")
+    with Target.of(platform.platform, wrong) as target, pytest.raises(BerthError) as caught:
+        run(target, web("test-token", files=(File(path="secrets/k", parts=(Secret(name="k")["value"],)),)))
+    assert caught.value.code == Exit.AUTH
+    assert "hvs.wrong" not in str(caught.value)

@@ -1,0 +1,22 @@
+"""Small services for live tests: a web server of the standard library, and what goes wrong with it."""
+
+from typing import Any
+
+from nomad_jobs.model import Check, Container, Port, Process, Route, Sample, Service
+
+_SERVE = "python3 -m http.server --bind 127.0.0.1 --directory . $NOMAD_PORT_http"
+
+
+def web(name: str, *, says: str = "v1", setup: str = "true", **changes: Any) -> Service:
+    """A service whose `/said` holds `says`; `setup` is a shell command that runs first."""
+    script = f"{setup} && mkdir -p local/www && cd local/www && printf %s '{says}' > said && exec {_SERVE}"
+    values: dict[str, Any] = {
+        "name": name,
+        "summary": "A test",
+        "container": Container(image="none:1"),
+        "process": Process(argv=("/bin/sh", "-c", script), starts_within_s=20),
+        "ports": (Port(container=8000),),
+        "checks": (Check(path="/said", interval_s=1),),
+        "route": Route(host=name, longest_request_s=2, sample=Sample(path="/said", expect=says)),
+    }
+    return Service(**{**values, **changes})
