@@ -34,6 +34,17 @@ TIERS = (Tier.PRIVATE, Tier.PUBLIC, Tier.ISOLATED)
 """Widest first."""
 
 
+class Nat(StrEnum):
+    """How private subnets reach the internet."""
+
+    NONE = "none"
+    """Not at all: everything comes through AWS's endpoints."""
+    SINGLE = "single"
+    """Through one gateway, which costs least and falls with its zone."""
+    PER_ZONE = "per_zone"
+    """Through one in each zone: no zone needs another's."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubnetPlan:
     """One subnet."""
@@ -67,6 +78,11 @@ def plan_subnets(cidr: IPv4Network, zones: Sequence[str], tiers: Sequence[Tier] 
         for slot, (zone, block) in enumerate(zip(zones, blocks, strict=False))
         for place, (tier, network) in enumerate(zip(tiers, _halved(block, len(tiers)), strict=True))
     )
+
+
+def nat_zones(zones: tuple[str, ...], nat: Nat) -> tuple[str, ...]:
+    """Name the zones that have a NAT gateway."""
+    return {Nat.NONE: (), Nat.SINGLE: zones[:1], Nat.PER_ZONE: zones}[nat]
 
 
 def _halved(block: IPv4Network, count: int) -> list[IPv4Network]:
