@@ -35,6 +35,13 @@ def running_page(directory: Path, *ports: int, key: str = "k-chat") -> Iterator[
         yield Page(app, peers)
 
 
+@pytest.fixture(scope="module")
+def quick_page(tmp_path_factory: pytest.TempPathFactory, engine: App) -> Iterator[Page]:
+    """A page in front of the shared engine that never pauses."""
+    with running_page(tmp_path_factory.mktemp("chat"), engine.port, key="first-key") as found:
+        yield found
+
+
 @pytest.fixture
 def real_time_engine(tmp_path: Path) -> Iterator[App]:
     with running_engine(tmp_path, "--shutdown-timeout", "10", keys=("k-op", "k-chat"), time_scale=1) as app:

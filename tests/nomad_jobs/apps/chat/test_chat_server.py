@@ -65,8 +65,8 @@ def test_without_peers_it_is_503_with_a_friendly_sentence_until_the_file_names_o
         assert client.post("/api/chat", json=ASK).status_code == 503
 
 
-def test_the_model_card_is_passed_on(page: Page) -> None:
-    with page.app.client() as client:
+def test_the_model_card_is_passed_on(quick_page: Page) -> None:
+    with quick_page.app.client() as client:
         card = client.get("/api/model").json()
     assert (card["model"], card["ready"], card["simulated"], card["hardware"]) == ("scout", True, True, "8x H200")
 
@@ -133,9 +133,9 @@ def test_a_key_the_model_refuses_is_our_fault_and_not_the_visitors(tmp_path: Pat
     assert refused.json()["error"]["message"] == "The model refused this page's request (401)."
 
 
-def test_a_conversation_that_is_too_long_keeps_the_models_words(tmp_path: Path, engine: App) -> None:
+def test_a_conversation_that_is_too_long_keeps_the_models_words(quick_page: Page) -> None:
     long = {"messages": [{"role": "user", "content": "word " * 9000}]}
-    with running_page(tmp_path, engine.port, key="first-key") as page, page.app.client() as client:
+    with quick_page.app.client() as client:
         refused = client.post("/api/chat", json=long)
     assert refused.status_code == 400
     assert "maximum context length is 8448 tokens" in refused.json()["error"]["message"]
@@ -144,13 +144,13 @@ def test_a_conversation_that_is_too_long_keeps_the_models_words(tmp_path: Path, 
 @pytest.mark.parametrize(
     "messages", [None, [], [{}], [{"role": "tool", "content": "x"}], [{"role": "user", "content": " "}], [1], "hi"]
 )
-def test_what_is_no_conversation_is_400(page: Page, messages: object) -> None:
-    with page.app.client() as client:
+def test_what_is_no_conversation_is_400(quick_page: Page, messages: object) -> None:
+    with quick_page.app.client() as client:
         assert client.post("/api/chat", json={"messages": messages}).status_code == 400
 
 
-def test_the_page_and_its_files_come_from_here_and_nothing_else_may(page: Page) -> None:
-    with page.app.client() as client:
+def test_the_page_and_its_files_come_from_here_and_nothing_else_may(quick_page: Page) -> None:
+    with quick_page.app.client() as client:
         shown = client.get("/")
         assert "default-src 'none'; script-src 'self'" in shown.headers["content-security-policy"]
         files = re.findall(r'(?:src|href)="(static/[^"]+)"', shown.text)
