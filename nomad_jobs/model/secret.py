@@ -12,7 +12,7 @@ class Origin(StrEnum):
     TOKEN = "token"  # noqa: S105 - a kind of secret, not one
     """Random text, made by Berth."""
     CERTIFICATE = "certificate"
-    """A TLS certificate and its key for the stack's domain, signed by the laptop's own authority."""
+    """A TLS certificate and its key for all routed hosts, signed by the laptop's own authority."""
     OPERATOR = "operator"
     """Somebody else's (a registry's password, say): random text stands in for it on a laptop."""
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from nginx.render import route_host
 from nomad_jobs.model import Origin, Secret, Service, secret_path
 from nomad_jobs.platform import Platform
 from scripts.ops.vault import Vault
@@ -22,13 +23,22 @@ _TOKEN_BYTES = 32
 def seed(services: Sequence[Service], platform: Platform, vault: Vault, keys: Path) -> int:
     """Write each secret of the catalogue that Vault does not hold yet; give how many.
 
-    What an operator has set stays: a write needs the path to be empty (check-and-set 0). `keys` holds the laptop's
-    certificate authority, made on first need.
+    `services` is the whole catalogue: the certificate is for exactly their hosts. What an operator has set stays: a
+    write needs the path to be as it was read (check-and-set). `keys` holds the laptop's certificate authority, made
+    on first need.
     """
-    missing = [(path, secret) for path, secret in _paths(services, platform).items() if vault.secret_version(path) == 0]
-    for path, secret in missing:
-        vault.put_secret(path, _first_value(secret, platform, keys), after_version=0)
-    return len(missing)
+    hosts = [route_host(service, platform) for service in services if service.route]
+    writes = 0
+    for path, secret in _paths(services, platform).items():
+        version = vault.secret_version(path)
+        # A wildcard right below `localhost` is refused by clients, so a new host needs a new certificate.
+        stale = (
+            version and secret.origin is Origin.CERTIFICATE and not _covers(vault.secret(path)["certificate"], hosts)
+        )
+        if version == 0 or stale:
+            vault.put_secret(path, _first_value(secret, hosts, keys), after_version=version)
+            writes += 1
+    return writes
 
 
 def write_headers(services: Sequence[Service], platform: Platform, vault: Vault, folder: Path) -> None:
@@ -52,19 +62,25 @@ def _paths(services: Sequence[Service], platform: Platform) -> Mapping[str, Secr
     }
 
 
-def _first_value(secret: Secret, platform: Platform, keys: Path) -> dict[str, str]:
+def _first_value(secret: Secret, hosts: Sequence[str], keys: Path) -> dict[str, str]:
     if secret.origin is Origin.CERTIFICATE:
-        certificate, key = _certificate(platform, keys)
+        certificate, key = _certificate(hosts, keys)
         return {"certificate": certificate, "private_key": key}
     return {field: secrets.token_urlsafe(_TOKEN_BYTES) for field in secret.fields}
 
 
-def _certificate(platform: Platform, keys: Path) -> tuple[str, str]:
+def _covers(certificate: str, hosts: Sequence[str]) -> bool:
+    extensions = x509.load_pem_x509_certificate(certificate.encode()).extensions
+    names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(hosts) <= set(names.get_values_for_type(x509.DNSName))
+
+
+def _certificate(hosts: Sequence[str], keys: Path) -> tuple[str, str]:
     authority, authority_key = _authority(keys)
     key = ec.generate_private_key(ec.SECP256R1())
-    names: list[x509.GeneralName] = [x509.DNSName(platform.domain), x509.DNSName(f"*.{platform.domain}")]
+    names: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
     certificate = (
-        _builder(f"*.{platform.domain}", authority.subject, key.public_key())
+        _builder("Berth laptop front door", authority.subject, key.public_key())
         .add_extension(x509.SubjectAlternativeName([*names, x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )

@@ -1,0 +1,153 @@
+"""The front door under change and fault: what served goes on serving, and nothing answers for somebody else."""
+
+import signal
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from nomad_jobs.images import Pins
+from nomad_jobs.model import Service
+from nomad_jobs.render import routes_prefix
+from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.deploy.run import Target, deploy
+from scripts.ops.local import processes
+from scripts.ops.local.seed import seed
+from scripts.ops.waiting import wait_until
+from tests.support.laptop import Laptop, quiet
+from tests.support.services import web
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+
+
+CLIENT = httpx.Client(trust_env=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
+"""Each request connects anew: a reload closes idle connections, which is not what is tested here."""
+
+
+@pytest.fixture(scope="module")
+def served(target: Target, platform: Laptop) -> Iterator[Service]:
+    service = web("test-door", says="served")
+    seed([INGRESS, service], target.platform, target.vault, platform.state.keys)
+    run(target, INGRESS, service)
+    yield service
+    target.nomad.api.delete("/v1/job/test-door", purge="true")
+
+
+def run(target: Target, *services: Service) -> None:
+    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
+
+
+def get(target: Target, host: str = "test-door.localhost", path: str = "/said") -> httpx.Response:
+    platform = target.platform
+    url = f"http://{platform.entry}:{platform.http_port}{path}"
+    return CLIENT.get(url, headers={"Host": host})
+
+
+def until(what: str, target: Target, status: int) -> httpx.Response:
+    def missing() -> str | None:
+        answer = get(target)
+        return None if answer.status_code == status else f"{answer.status_code}"
+
+    wait_until(missing, where="NGINX", what=what, deadline_s=20)
+    return get(target)
+
+
+def test_without_a_healthy_instance_it_answers_503_and_when_to_come_back(target: Target, served: Service) -> None:
+    target.nomad.api.delete(f"/v1/job/{served.name}")
+    answer = until("503", target, 503)
+    assert answer.headers["Retry-After"] == "5"
+    assert answer.json()["error"] == "no healthy instance"
+    run(target, served)
+    assert get(target).text == "served"
+
+
+def test_a_route_that_nginx_refuses_leaves_the_last_good_one(target: Target, served: Service) -> None:
+    del served
+    key = f"{routes_prefix(target.platform)}/test-broken"
+    good = f"{routes_prefix(target.platform)}/test-good"
+    try:
+        target.consul.put_key(key, "server { listen what; }")
+        wait_until(
+            lambda: None if "Template ran script" in _events(target) else "no script ran",
+            where="ingress",
+            what="the change script",
+            deadline_s=20,
+        )
+        assert get(target).text == "served"
+        target.consul.put_key(key, "# mended")
+        port = target.platform.http_port
+        target.consul.put_key(
+            good, f"server {{ listen 127.0.0.1:{port}; server_name good.localhost; return 200 mended; }}"
+        )
+        wait_until(
+            lambda: None if get(target, "good.localhost").text == "mended" else "not yet",
+            where="NGINX",
+            what="the mended configuration",
+            deadline_s=20,
+        )
+    finally:
+        target.consul.delete_key(key)
+        target.consul.delete_key(good)
+
+
+def test_it_serves_on_while_consul_is_away(target: Target, served: Service, platform: Laptop) -> None:
+    del served
+    with stopped("consul", platform):
+        assert [get(target).text for _ in range(20)] == ["served"] * 20
+    assert get(target).text == "served"
+
+
+def test_a_rolling_update_loses_no_request(target: Target, served: Service) -> None:
+    answers: list[int | str] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            try:
+                answers.append(get(target).status_code)
+            except httpx.HTTPError as error:
+                answers.append(repr(error))
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in asking:
+        thread.start()
+    try:
+        run(target, web(served.name, says="next"))
+    finally:
+        done.set()
+        for thread in asking:
+            thread.join()
+    assert len(answers) > 100
+    assert {answer: answers.count(answer) for answer in set(answers)} == {200: len(answers)}
+
+
+def test_tls_is_served_with_the_laptops_own_authority(target: Target, served: Service, platform: Laptop) -> None:
+    del served
+    context = ssl.create_default_context(cafile=platform.state.keys / "ca.crt")
+    url = f"https://{target.platform.entry}:{target.platform.https_port}/said"
+    with httpx.Client(verify=context, trust_env=False) as client:
+        sni = {"sni_hostname": "test-door.localhost"}
+        assert client.get(url, headers={"Host": "test-door.localhost"}, extensions=sni).status_code == 200
+    with httpx.Client(trust_env=False) as client, pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+        client.get(url)
+
+
+def _events(target: Target) -> str:
+    return str(target.nomad.allocations("ingress").body[0]["TaskStates"])
+
+
+@contextmanager
+def stopped(name: str, platform: Laptop) -> Iterator[None]:
+    """Freeze an agent: it keeps its port and answers nothing, as in a partition."""
+    agents = [one for one in processes.of_state(platform.state.root) if one.name() == name]
+    assert agents
+    for agent in agents:
+        agent.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for agent in agents:
+            agent.send_signal(signal.SIGCONT)
