@@ -5,7 +5,7 @@ from pathlib import Path
 from nomad_jobs.model import Service
 from nomad_jobs.platform import Platform
 from nomad_jobs.services.ingress import INGRESS
-from nomad_jobs.text import environment
+from nomad_jobs.text import render
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -23,18 +23,15 @@ def render_route(service: Service, platform: Platform) -> str:
     The front door's own route also answers for hosts that nobody has, and redirects to TLS where the platform says so.
     """
     plain, tls = _listen(platform, "http"), f"{_listen(platform, 'https')} ssl"
-    return (
-        environment(_TEMPLATES)
-        .get_template("route.conf.j2")
-        .render(
-            name=service.name,
-            route=service.route,
-            host=route_host(service, platform),
-            listens=(tls,) if platform.tls_routes else (plain, tls),
-            redirect=plain if platform.tls_routes else "",
-            default=service.follows_routes,
-        )
-    )
+    context = {
+        "name": service.name,
+        "route": service.route,
+        "host": route_host(service, platform),
+        "listens": (tls,) if platform.tls_routes else (plain, tls),
+        "redirect": plain if platform.tls_routes else "",
+        "default": service.follows_routes,
+    }
+    return render(_TEMPLATES, "route.conf.j2", context)
 
 
 def _listen(platform: Platform, label: str) -> str:

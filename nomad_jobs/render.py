@@ -10,7 +10,7 @@ from typing import Any
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.model import Env, File, OnChange, Part, Peers, Port, SecretRef, Service, Source, secret_path
 from nomad_jobs.platform import Platform
-from nomad_jobs.text import consul_template, environment, hcl
+from nomad_jobs.text import consul_template, hcl, render
 
 ROOT = Path(__file__).parent.parent
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -48,17 +48,15 @@ def render_job(service: Service, platform: Platform, *, images: Pins, versions: 
 
     """
     context = _context(service, platform, images, versions or {})
-    template = environment(_TEMPLATES).get_template("service.nomad.hcl.j2")
-    unmarked = template.render(context)
+    unmarked = render(_TEMPLATES, "service.nomad.hcl.j2", context)
     release = hashlib.sha256(unmarked.encode()).hexdigest()[:12]
     context["meta"] = {"berth_release": release, **context["meta"]}
-    return template.render(context)
+    return render(_TEMPLATES, "service.nomad.hcl.j2", context)
 
 
 def render_consul_policy(service: Service, platform: Platform) -> str:
     """Render what the service's templates may read in Consul: its peers, or for the front door every route."""
-    template = environment(_TEMPLATES).get_template("consul_policy.hcl.j2")
-    return template.render(s=service, routes=routes_prefix(platform))
+    return render(_TEMPLATES, "consul_policy.hcl.j2", {"s": service, "routes": routes_prefix(platform)})
 
 
 def routes_prefix(platform: Platform) -> str:

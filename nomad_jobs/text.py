@@ -2,13 +2,17 @@
 
 import json
 import re
+import traceback
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unicodedata import is_normalized
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+
+from nomad_jobs.errors import ConfigError
 
 _HEREDOC_SAFE = re.compile(r"[\n\t -~\u00a1-\u2027\u202a-\ud7ff\ue000-\ufffd]*\n")
 """Printable lines: anything else is clearer, and safer, in a quoted string."""
@@ -49,6 +53,23 @@ def consul_template(value: str) -> str:
     if not is_normalized("NFC", value):
         return '{{ base64Decode "' + b64encode(value.encode()).decode() + '" }}'
     return re.sub(r"\{{2,}|\{$", lambda braces: '{{ "' + braces.group() + '" }}', value)
+
+
+def render(folder: Path, name: str, context: Mapping[str, Any]) -> str:
+    """Render the template `name` of `folder`.
+
+    Raises:
+        ConfigError: the template is wrong or names what `context` lacks; it says the template's own file and line.
+
+    """
+    try:
+        return environment(folder).get_template(name).render(context)
+    except TemplateSyntaxError as error:
+        raise ConfigError(f"{error.filename or name}:{error.lineno}", str(error.message), "mend the template") from None
+    except TemplateError as error:
+        frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(str(folder))]
+        where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
+        raise ConfigError(where, str(error.message), "mend the template, or give it the value") from None
 
 
 @cache

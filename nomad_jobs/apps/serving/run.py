@@ -98,6 +98,15 @@ class Stopping:
             if not self.running:
                 self._idle.set()
 
+    @contextmanager
+    def cut_quietly(self) -> Iterator[None]:
+        """End a request that the stop cuts without a traceback: it is in the log as cut."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not self.begun.is_set():
+                raise
+
     async def idle(self, timeout_s: float) -> bool:
         """Wait until nothing runs; False when `timeout_s` seconds did not suffice."""
         with suppress(TimeoutError):
@@ -119,7 +128,7 @@ class _Guarded:
         elif self._stopping.begun.is_set():
             await _logged(_refuse, scope, receive, send)
         else:
-            with self._stopping.counted():
+            with self._stopping.counted(), self._stopping.cut_quietly():
                 await _logged(self._app, scope, receive, send)
 
 

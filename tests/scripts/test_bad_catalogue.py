@@ -1,0 +1,107 @@
+"""A catalogue with mistakes: the command names each in one line, all at once, exits 2 and writes nothing."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.platforms import CLOUD
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("infra", "nginx", "nomad_jobs", "scripts", "vault_policies")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout of one's own, to make mistakes in."""
+    for package in PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__", "go.sum")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+    return tmp_path
+
+
+def render(checkout: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "scripts", "render", *options, "--out", str(checkout / "out")]
+    state = {"BERTH_STATE_DIR": str(checkout / "state"), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(argv, cwd=checkout, env=state, capture_output=True, text=True, timeout=60, check=False)
+
+
+def add(checkout: Path, name: str, text: str, *, to_menu: bool = True) -> None:
+    """Add a service as a user would: one file, one line in the menu."""
+    (checkout / "nomad_jobs/services" / f"{name}.py").write_text(text)
+    menu = checkout / "nomad_jobs/catalog.py"
+    if to_menu:
+        text = menu.read_text().replace("SERVICES = (", f"SERVICES = ({name.upper()}, ")
+        menu.write_text(text.replace('"""\n\n', f'"""\n\nfrom nomad_jobs.services.{name} import {name.upper()}\n', 1))
+
+
+def service(name: str, *, port: int = 8000, gpus: int = 0, host: str = "") -> str:
+    variable = name.replace("-", "_").replace(" ", "_").upper()
+    return f"""from nomad_jobs.model import Check, Container, Gpus, Port, Process, Route, Service
+
+{variable} = Service(
+    name="{name}",
+    summary="A test",
+    container=Container(image="app:1"),
+    process=Process(argv=("app",), gpus=Gpus(count={gpus}) if {gpus} else None),
+    ports=(Port(container={port}),),
+    checks=(Check(),),
+    route=Route(host="{host or name.replace(" ", "-")}"),
+)
+"""
+
+
+def test_a_good_catalogue_renders(checkout: Path) -> None:
+    add(checkout, "extra", service("extra"))
+    done = render(checkout)
+    assert done.returncode == 0, done.stderr
+    assert (checkout / "out/jobs/extra.nomad.hcl").exists()
+
+
+def test_mistakes_in_several_files_are_named_at_once(checkout: Path) -> None:
+    add(checkout, "one", service("my app"))
+    add(checkout, "two", service("two", port=80))
+    add(checkout, "three", "THREE = undefined_name\n")
+    add(checkout, "four", "FOUR = (\n", to_menu=False)
+    done = render(checkout)
+    assert done.returncode == 2
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 4, done.stderr
+    text = done.stderr
+    assert "name 'my app' must be lower-case letters, digits and dashes" in text
+    assert "port http is 80, but must be 1024 to 65535" in text
+    assert "nomad_jobs/services/three.py:1: NameError: name 'undefined_name' is not defined" in text
+    assert "four.py:1: SyntaxError" in text
+    assert not (checkout / "out").exists()
+
+
+def test_disagreements_between_services_are_named_at_once(checkout: Path) -> None:
+    add(checkout, "twin", service("twin", host="chat"))
+    add(checkout, "greedy", service("greedy", gpus=9))
+    done = render(checkout)
+    assert done.returncode == 2
+    assert "2 services have the route host 'chat'" in done.stderr
+    assert "asks for 9 GPUs, but a node of pool 'default' has 8" in done.stderr
+    assert not (checkout / "out").exists()
+
+
+def test_a_cloud_stack_names_every_image_without_a_pin(checkout: Path) -> None:
+
+    (checkout / "platform.json").write_text(CLOUD.to_json())
+    done = render(checkout, "prod", "--platform", "platform.json")
+    assert done.returncode == 2
+    assert "image vllm/vllm-openai:v0.19.1: has no digest in images.lock" in done.stderr
+    assert "`berth images pin llama-4-scout`" in done.stderr
+    assert done.stderr.count("has no digest") == 5
+
+
+def test_a_template_with_an_undefined_name_is_an_error_with_its_line(checkout: Path) -> None:
+    template = checkout / "nomad_jobs/templates/identity.hcl.j2"
+    template.write_text(template.read_text() + "[[ nowhere ]]\n")
+    done = render(checkout)
+    assert done.returncode == 2
+    assert "identity.hcl.j2:" in done.stderr
+    assert "'nowhere' is undefined" in done.stderr
+    assert "Traceback" not in done.stderr
