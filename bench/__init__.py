@@ -1,0 +1,1 @@
+"""What Berth promises about speed and size, measured: `make bench`."""

@@ -1,0 +1,82 @@
+"""How long the laptop's platform takes to boot, serve, do nothing, stop and come back, and how much memory it holds."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.rows import Row, seconds
+from scripts.ops.local import processes
+from tests.support.laptop import free_ports
+
+_RUNS = 3
+_PLATFORM = ("nomad", "consul", "vault", "nginx", "example-fs-device")
+
+
+def measure() -> list[Row]:
+    """Boot from nothing, again, after `down`; programs and virtual environment are there."""
+    times: dict[str, list[float]] = {"first": [], "again": [], "down": [], "back": []}
+    sizes: list[float] = []
+    for _ in range(_RUNS):
+        with _laptop() as berth:
+            times["first"].append(seconds(lambda: berth("up", *berth.ports)))
+            sizes.append(berth.pss_mb())
+            times["again"].append(seconds(lambda: berth("up")))
+            times["down"].append(seconds(lambda: berth("down")))
+            times["back"].append(seconds(lambda: berth("up")))
+    return [
+        _row("`berth up` from nothing to all verified", times["first"], "45 s"),
+        _row("`berth up` with nothing to do", times["again"], "5 s"),
+        _row("`berth down`", times["down"], ""),
+        _row("`berth up` after it, data kept", times["back"], ""),
+        Row(
+            what="memory (PSS): Nomad and helpers, Consul, Vault, NGINX",
+            values=tuple(sizes),
+            unit="MB",
+            promise="700 MB",
+        ),
+        Row(what="`berth --help`", values=tuple(seconds(_help) for _ in range(5)), unit="s"),
+    ]
+
+
+class _Berth:
+    """The command, on a state directory of its own."""
+
+    def __init__(self, root: Path, ports: dict[str, int]) -> None:
+        self.root = root
+        self.ports = [word for name, number in ports.items() for word in ("--port", f"{name}={number}")]
+
+    def __call__(self, *words: str) -> None:
+        env = {**os.environ, "BERTH_STATE_DIR": str(self.root)}
+        subprocess.run([sys.executable, "-m", "scripts", *words], env=env, check=True, capture_output=True)
+
+    def pss_mb(self) -> float:
+        ours = [one for one in processes.of_state(self.root) if _is_platform(one)]
+        return sum(one.memory_full_info().pss for one in ours) / 1e6
+
+
+def _is_platform(process: psutil.Process) -> bool:
+    return Path(process.exe()).name.startswith(_PLATFORM)
+
+
+@contextmanager
+def _laptop() -> Iterator[_Berth]:
+    with tempfile.TemporaryDirectory(prefix="berth-") as folder, free_ports() as ports:
+        berth = _Berth(Path(folder) / "state", ports)
+        try:
+            yield berth
+        finally:
+            berth("down", "--destroy", "--yes")
+
+
+def _help() -> None:
+    subprocess.run([sys.executable, "-m", "scripts", "--help"], check=True, capture_output=True)
+
+
+def _row(what: str, values: list[float], promise: str) -> Row:
+    return Row(what=what, values=tuple(values), unit="s", promise=promise)
