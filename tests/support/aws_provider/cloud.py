@@ -1,0 +1,88 @@
+"""The one way to AWS: boto3 clients on the moto server, and the faults that a test asks for."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+EXPIRES_AFTER = "BERTH_AWS_TOKEN_EXPIRES_AFTER"
+"""Environment: after so many changing calls the token is expired, as it is when a laptop slept."""
+_READS = ("Describe", "Get", "List", "Head")
+
+
+class Cloud:
+    """Clients by service, in one region."""
+
+    def __init__(self, region: str) -> None:
+        """Take endpoint and credentials from the environment, as every AWS program does."""
+        self.region = region
+        self._session = boto3.Session(region_name=region)
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        limit = os.environ.get(EXPIRES_AFTER)
+        self._changes_left = int(limit) if limit else None
+
+    def __call__(self, service: str, region: str = "") -> Any:
+        """Give the client of `service`."""
+        with self._lock:
+            key = f"{service} {region}"
+            if key not in self._clients:
+                # One try: a fault is shown, not hidden behind retries.
+                config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=32)
+                client = self._session.client(service, region_name=region or self.region, config=config)
+                client.meta.events.register("before-call", self._expire)
+                self._clients[key] = client
+            return self._clients[key]
+
+    @cached_property
+    def account(self) -> str:
+        """The account's 12 digits."""
+        return str(self("sts").get_caller_identity()["Account"])
+
+    def arn(self, service: str, resource: str, *, region: bool = True) -> str:
+        """Write an ARN of this account."""
+        return f"arn:aws:{service}:{self.region if region else ''}:{self.account}:{resource}"
+
+    def _expire(self, model: Any, **_: Any) -> None:
+        if self._changes_left is None:
+            return
+        with self._lock:
+            if not model.name.startswith(_READS):
+                self._changes_left -= 1
+            if self._changes_left >= 0:
+                return
+        message = "The security token included in the request is expired"
+        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": message}}, model.name)
+
+
+def found(ask: Callable[[], Any]) -> Any:
+    """Ask AWS; None where it says that there is no such thing."""
+    try:
+        return ask()
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise
+
+
+@contextmanager
+def gone_is_fine() -> Iterator[None]:
+    """Delete what may be gone already."""
+    try:
+        yield
+    except ClientError as error:
+        if not is_missing(error):
+            raise
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether AWS says that what was asked for does not exist."""
+    code = str(error.response["Error"]["Code"])
+    marks = ("NotFound", "NoSuch", "NotExist", "404", "DoesNotExist", "ParameterNotFound", "ValidationErrorGone")
+    return any(mark in code for mark in marks)

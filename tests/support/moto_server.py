@@ -1,0 +1,48 @@
+"""A moto server of its own for a test: AWS without AWS, on a port of the system's choosing."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+REGION = "us-east-1"
+_SERVE = """
+import sys, threading
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+# One request after another: moto's backends are not made for threads.
+server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.port, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    """Serve moto in a process of its own, which ends with its standard input; gives its URL."""
+    argv = [sys.executable, "-c", _SERVE]
+    environment = {**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environment) as moto:
+        assert moto.stdout is not None
+        assert moto.stdin is not None
+        try:
+            yield f"http://127.0.0.1:{int(moto.stdout.readline())}"
+        finally:
+            moto.stdin.close()
+            moto.wait(timeout=10)
+
+
+def credentials(url: str) -> dict[str, str]:
+    """Give the environment in which every AWS program talks to `url`, and to nothing else."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SESSION_TOKEN": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
