@@ -8,9 +8,6 @@ from pulumi_aws import ec2
 
 from infra.label import Label
 
-FOLDER = "flow-logs"
-"""Where in the log bucket they are."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FlowLogsArgs:
@@ -32,9 +29,9 @@ class FlowLogs(pulumi.ComponentResource):
             vpc_id=args.vpc_id,
             traffic_type="ALL",
             log_destination_type="s3",
-            log_destination=pulumi.Output.concat(args.bucket_arn, "/", FOLDER, "/"),
+            log_destination=args.bucket_arn,  # AWS writes below AWSLogs/<account>/vpcflowlogs/
             max_aggregation_interval=600,  # seconds; a tenth of it makes ten times the objects
-            tags=args.label.tags(FOLDER),
+            tags=args.label.tags("flow-logs"),
             opts=ResourceOptions(parent=self),
         )
         self.register_outputs({})

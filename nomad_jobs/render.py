@@ -67,6 +67,8 @@ def routes_prefix(platform: Platform) -> str:
 def _context(service: Service, platform: Platform, images: Pins, versions: SecretVersions) -> dict[str, Any]:
     run = service.container if platform.is_cloud else service.process
     plain_env = (
+        # A container is reached through its host's port alone; a laptop's process must not be reached from outside.
+        Env(name="BERTH_BIND", value="0.0.0.0" if platform.is_cloud else platform.entry),  # noqa: S104
         Env(name="BERTH_STACK", value=platform.stack),
         *(env for env in service.env if isinstance(env.value, str)),
     )

@@ -37,7 +37,10 @@ class _Shape:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Container(_Shape):
-    """How a service runs from an image: the cloud. Nomad interpolates `${NOMAD_…}` in `argv`."""
+    """How a service runs from an image: the cloud. Nomad interpolates `${NOMAD_…}` in `argv`.
+
+    `--host ${BERTH_BIND} --port ${NOMAD_PORT_http}` is right in a container and on a laptop alike.
+    """
 
     image: str
     """By tag; `images.lock` pins the digest."""

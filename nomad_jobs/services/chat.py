@@ -7,18 +7,14 @@ from nomad_jobs.services.registry import LOGIN, apps_image
 _APP = (
     *("python3", "-m", "nomad_jobs.apps.chat", "--model", LLAMA_4_SCOUT.name),
     *("--api-key-file", "${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "${NOMAD_TASK_DIR}/peers.json"),
+    *("--host", "${BERTH_BIND}", "--port", "${NOMAD_PORT_http}"),
 )
 
 CHAT = Service(
     name="chat",
     summary="A web page that streams from the model",
-    container=Container(
-        image=apps_image("chat"),
-        login=LOGIN,
-        argv=(*_APP, "--host", "0.0.0.0", "--port", "8000"),  # noqa: S104 - inside its container
-        instances=2,
-    ),
-    process=Process(argv=(*_APP, "--host", "${NOMAD_IP_http}", "--port", "${NOMAD_PORT_http}")),
+    container=Container(image=apps_image("chat"), login=LOGIN, argv=_APP, instances=2),
+    process=Process(argv=_APP),
     ports=(Port(container=8000),),
     checks=(Check(path="/health"),),
     route=Route(host="chat", longest_request_s=300, sample=Sample(expect="<title>")),

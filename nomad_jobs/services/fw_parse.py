@@ -5,44 +5,25 @@ from nomad_jobs.services.registry import LOGIN, apps_image
 
 _REJECTED = "2 123456789010 eni-1235b8ca 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK"
 """The example of a rejected connection in AWS's documentation of VPC flow logs."""
-_APP = ("python3", "-m", "nomad_jobs.apps.fw_parse")
+_APP = (
+    *("python3", "-m", "nomad_jobs.apps.fw_parse", "--host", "${BERTH_BIND}", "--http-port", "${NOMAD_PORT_http}"),
+    *("--https-port", "${NOMAD_PORT_https}", "--admin-port", "${NOMAD_PORT_admin}"),
+)
 
 FW_PARSE = Service(
     name="fw-parse",
     summary="Firewall log lines to JSON",
-    container=Container(
-        image=apps_image("fw-parse"),
-        login=LOGIN,
-        argv=(
-            *(*_APP, "--host", "0.0.0.0", "--http-port", "1337"),  # noqa: S104 - inside its container
-            *("--https-port", "1339", "--admin-port", "3000"),
-        ),
-        cpu_mhz=500,
-        memory_mb=256,
-    ),
-    process=Process(
-        argv=(
-            *(*_APP, "--host", "${NOMAD_IP_http}", "--http-port", "${NOMAD_PORT_http}"),
-            *("--https-port", "${NOMAD_PORT_https}", "--admin-port", "${NOMAD_PORT_admin}"),
-        ),
-    ),
+    container=Container(image=apps_image("fw-parse"), login=LOGIN, argv=_APP, cpu_mhz=500, memory_mb=256),
+    process=Process(argv=_APP),
     ports=(
         Port(label="http", container=1337),
         Port(label="https", container=1339),
         Port(label="admin", container=3000),
     ),
-    checks=(
-        Check(port="http"),
-        Check(port="https", protocol="https"),
-        Check(port="admin"),
-    ),
+    checks=(Check(port="http"), Check(port="https", protocol="https"), Check(port="admin")),
     route=Route(
         host="fw-parse",
         max_body_mb=8,
-        sample=Sample(
-            path="/parse",
-            json={"log": _REJECTED},
-            expect="172.31.9.69",
-        ),
+        sample=Sample(path="/parse", json={"log": _REJECTED}, expect="172.31.9.69"),
     ),
 )

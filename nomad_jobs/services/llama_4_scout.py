@@ -28,6 +28,7 @@ _HUB = Secret(name="hugging-face", fields=("token",))
 _ENGINE = (
     *("--served-model-name", _NAME, "--config", "${NOMAD_SECRETS_DIR}/engine.yaml"),
     *("--shutdown-timeout", str(_LONGEST_STREAM_S)),
+    *("--host", "${BERTH_BIND}", "--port", "${NOMAD_PORT_http}"),
 )
 
 LLAMA_4_SCOUT = Service(
@@ -36,7 +37,7 @@ LLAMA_4_SCOUT = Service(
     pool=Pool.GPU,
     container=Container(
         image="vllm/vllm-openai:v0.19.1",
-        argv=(*_ENGINE, "--host", "0.0.0.0", "--port", "8000", "--tensor-parallel-size", "8"),  # noqa: S104 - inside its container
+        argv=(*_ENGINE, "--tensor-parallel-size", "8"),
         gpus=Gpus(count=8, model="H200"),
         cpu_mhz=64_000,
         memory_mb=512_000,
@@ -44,10 +45,7 @@ LLAMA_4_SCOUT = Service(
         starts_within_s=1800,
     ),
     process=Process(
-        argv=(
-            *("python3", "-m", "nomad_jobs.apps.engine", *_ENGINE),
-            *("--host", "${NOMAD_IP_http}", "--port", "${NOMAD_PORT_http}", "--tensor-parallel-size", "4"),
-        ),
+        argv=("python3", "-m", "nomad_jobs.apps.engine", *_ENGINE, "--tensor-parallel-size", "4"),
         instances=2,
         gpus=Gpus(count=4),
     ),

@@ -164,7 +164,7 @@ def test_flow_logs_go_to_the_bucket() -> None:
         "vpcId": "vpc-1",
         "trafficType": "ALL",
         "logDestinationType": "s3",
-        "logDestination": "arn:aws:s3:::logs/flow-logs/",
+        "logDestination": "arn:aws:s3:::logs",
         "maxAggregationInterval": 600,
         "tags": Label("dev").tags("flow-logs"),
     }

@@ -1,30 +1,38 @@
-"""The local platform with the real programs: closed from the first minute, and mended whatever is killed."""
+"""The local platform with the real programs: closed from the first minute, and quiet about its tokens."""
 
+import json
+import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 
-from scripts.ops.local import agents, processes, status
+from nomad_jobs.errors import BerthError
+from scripts.ops.local import boot, check_machine, check_platform, processes, status
+from scripts.ops.local.findings import Mark
+from scripts.ops.local.settings import Settings
+from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
-from scripts.ops.waiting import wait_until
-from tests.support.laptop import Laptop
+from scripts.ops.toolchain import resolve
+from tests.support.laptop import Laptop, free_ports, quiet
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
 
+REPOSITORY = Path(__file__).parents[2]
+AGENTS = REPOSITORY / "tests" / "golden" / "agents"
 KEPT = "/v1/secret/data/kept"
+HEADERS = {"nomad": "X-Nomad-Token", "consul": "X-Consul-Token", "vault": "X-Vault-Token"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _a_secret_written_before(platform: Laptop) -> None:
-    platform.vault.post(KEPT, json={"options": {"cas": 0}, "data": {"value": "still here"}})
+def url(platform: Laptop, api: str) -> str:
+    return str(getattr(platform.platform, f"{api}_url"))
 
 
 @pytest.mark.parametrize(
@@ -37,74 +45,83 @@ def _a_secret_written_before(platform: Laptop) -> None:
         ("consul", "/v1/kv/berth"),
         ("consul", "/v1/acl/tokens"),
         ("vault", "/v1/sys/mounts"),
-        ("vault", "/v1/secret/data/kept"),
+        ("vault", KEPT),
     ],
 )
-@pytest.mark.parametrize("token", ["", "0b0c0d0e-0000-4000-8000-000000000000"])
-def test_anonymous_and_bogus_tokens_are_refused(platform: Laptop, api: str, path: str, token: str) -> None:
-    url = {
-        "nomad": platform.platform.nomad_url,
-        "consul": platform.platform.consul_url,
-        "vault": platform.platform.vault_url,
-    }
-    header = {"nomad": "X-Nomad-Token", "consul": "X-Consul-Token", "vault": "X-Vault-Token"}[api]
-    answer = httpx.get(url[api] + path, headers={header: token} if token else {}, trust_env=False)
+@pytest.mark.parametrize("token", ["", "0b0c0d0e-0000-4000-8000-000000000000"], ids=["anonymous", "bogus"])
+def test_who_has_no_token_is_refused(platform: Laptop, api: str, path: str, token: str) -> None:
+    headers = {HEADERS[api]: token} if token else {}
+    answer = httpx.get(url(platform, api) + path, headers=headers, trust_env=False)
     assert answer.status_code == httpx.codes.FORBIDDEN
 
 
 def test_everything_listens_on_loopback_only(platform: Laptop) -> None:
-    ours = {process.pid for process in processes.of_state(platform.state.root)}
-    listening = [one for one in psutil.net_connections("inet") if one.pid in ours and one.status == psutil.CONN_LISTEN]
+    listening = processes.listening({process.pid for process in processes.of_state(platform.state.root)})
     assert len(listening) >= 9
-    assert {one.laddr.ip for one in listening} == {"127.0.0.1", "127.0.0.2"}
+    assert {address.split(".")[0] for address, _, _ in listening} == {"127"}
 
 
 def test_the_secrets_engine_refuses_a_write_that_names_no_version(platform: Laptop) -> None:
-    answer = httpx.post(
-        platform.platform.vault_url + KEPT,
-        json={"data": {"value": "overwritten"}},
-        headers={"X-Vault-Token": platform.credentials.vault},
-        trust_env=False,
-    )
+    headers = {"X-Vault-Token": platform.credentials.vault}
+    answer = httpx.post(url(platform, "vault") + KEPT, json={"data": {"a": "b"}}, headers=headers, trust_env=False)
     assert "check-and-set parameter required" in answer.text
 
 
-def test_the_deployers_token_cannot_widen_itself(platform: Laptop) -> None:
+@pytest.mark.parametrize("path", ["sys/policies/acl/platform-operator", "sys/policies/acl/other", "auth/token/create"])
+def test_the_deployers_token_cannot_widen_itself(platform: Laptop, path: str) -> None:
     headers = {"X-Vault-Token": platform.credentials.vault}
-    for path in ("sys/policies/acl/platform-operator", "sys/policies/acl/other", "auth/token/create"):
-        answer = httpx.put(f"{platform.platform.vault_url}/v1/{path}", json={}, headers=headers, trust_env=False)
-        assert answer.status_code == httpx.codes.FORBIDDEN, path
+    answer = httpx.put(f"{url(platform, 'vault')}/v1/{path}", json={}, headers=headers, trust_env=False)
+    assert answer.status_code == httpx.codes.FORBIDDEN
+
+
+def test_no_root_token_of_vault_is_left(platform: Laptop) -> None:
+    assert json.loads(platform.state.key("vault-init.json") or "").keys() == {"keys_base64"}
+    made = [
+        line for line in _audit(platform) if line["type"] == "response" and line["auth"].get("policies") == ["root"]
+    ]
+    assert made[-1]["request"]["path"] == "auth/token/revoke-self"
+
+
+def test_every_audit_device_has_every_request(platform: Laptop) -> None:
+    platform.vault.get("/v1/sys/health")
+    assert set(platform.vault.get("/v1/sys/audit")["data"]) == {"file/", "stdout/"}
+    assert "sys/generate-root" not in {line["request"]["path"] for line in _audit(platform)[-5:]}
 
 
 def test_the_state_directory_is_for_its_owner_alone(platform: Laptop) -> None:
     root = platform.state.root
-    for folder in (root, *(root / name for name in ("keys", "run", "logs", "consul", "vault", "nomad-1"))):
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
-    for file in [*(root / "keys").iterdir(), *(root / "run").glob("*.hcl"), root / "logs" / "vault-audit.log"]:
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    folders = ("keys", "run", "logs", "consul", "vault", "nomad-server", "nomad-1")
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (root, *(root / one for one in folders))} == {0o700}
+    keys = [path for path in platform.state.keys.iterdir() if path.suffix != ".crt"]
+    files = [*keys, *platform.state.run.glob("*.hcl"), platform.state.logs / "vault-audit.log"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
 def test_no_token_shows_in_command_lines_output_or_logs(platform: Laptop) -> None:
     state = platform.state
+    env = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(Path.home())}
     argv = [sys.executable, "-m", "scripts", "up", "--no-deploy", "--json"]
     shown = subprocess.run(
-        argv, env={**_environment(), "BERTH_STATE_DIR": str(state.root)}, capture_output=True, text=True, check=True
+        argv,
+        env={**env, "BERTH_STATE_DIR": str(state.root)},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    secrets = [
-        (state.keys / name).read_text().strip()
-        for name in ("consul-management", "consul-nomad", "consul-agent", "nomad-bootstrap", "vault-operator")
-    ]
+    assert json.loads(shown.stdout)["stack"] == "local"
+    names = ("consul-management", "consul-nomad", "consul-agent", "nomad-bootstrap", "vault-operator")
     lines = [" ".join(process.cmdline()) for process in processes.of_state(state.root)]
     logs = [path.read_text(errors="replace") for path in state.logs.iterdir()]
-    for secret in secrets:
+    for secret in map(state.key, names):
+        assert secret
         assert not any(secret in text for text in (*lines, *logs, shown.stdout, shown.stderr))
 
 
 def test_agents_get_a_clean_environment(platform: Laptop) -> None:
-    allowed = {"HOME", "LANG", "PATH", "BERTH_PLATFORM", "BERTH_CONFIG"}
     for name, process in Supervisor(platform.state).processes().items():
         given = {key for key in psutil.Process(process.pid).environ() if not key.startswith("SUPERVISOR_")}
-        assert given == allowed, name
+        assert given == {"HOME", "LANG", "PATH", "BERTH_PLATFORM", "BERTH_CONFIG"}, name
 
 
 def test_a_second_up_changes_nothing(platform: Laptop) -> None:
@@ -113,50 +130,65 @@ def test_a_second_up_changes_nothing(platform: Laptop) -> None:
     assert (_pids(platform), _files(platform)) == before
 
 
-@pytest.mark.parametrize("name", ["consul", "vault", "nomad-server", "nomad-1"])
-def test_an_agent_that_is_killed_comes_back_by_itself(platform: Laptop, name: str) -> None:
-    before = _pids(platform)[name]
-    psutil.Process(before).send_signal(signal.SIGKILL)
-    wait_until(lambda: _not_anew(platform, name, before), where=name, what="a restart", deadline_s=15)
-    wait_until(lambda: _not_serving(platform), where=name, what="serving", deadline_s=30)
-    assert {one.name: one.restarts for one in status.agents(platform.state)}[name] >= 1
+def test_a_process_that_only_looks_at_the_state_directory_is_not_ours(platform: Laptop) -> None:
+    argv = ["/usr/bin/tail", "-f", str(platform.state.logs / "consul.log")]
+    with subprocess.Popen(argv, cwd=platform.state.root, stdout=subprocess.DEVNULL) as bystander:
+        ours = {process.pid for process in processes.of_state(platform.state.root)}
+        bystander.send_signal(signal.SIGKILL)
+        assert bystander.pid not in ours
 
 
-@pytest.mark.parametrize("also", [(), ("consul", "vault", "nomad-server", "nomad-1", "aws", "unseal")], ids=["supervisor", "all"])
-def test_up_mends_what_was_killed_with_its_supervisor(platform: Laptop, also: tuple[str, ...]) -> None:
-    before = _pids(platform)
-    supervisor = Supervisor(platform.state).pid()
-    for pid in (supervisor, *(before[name] for name in also)):
-        psutil.Process(pid).kill()
-    platform.up()
-    assert not set(before.values()) & {process.pid for process in processes.of_state(platform.state.root)}
-    assert platform.vault.get(KEPT)["data"]["data"] == {"value": "still here"}
-    assert _not_serving(platform) is None
-
-
-def test_more_nodes_join_and_leave(platform: Laptop) -> None:
-    platform.up(replace(platform.settings, nodes=3))
-    nodes = status.nodes(platform.nomad)
-    assert [(node.name, node.status, node.gpus) for node in nodes] == [
-        (f"nomad-{one}", "ready", 8) for one in (1, 2, 3)
+def test_doctor_finds_nothing_wrong(platform: Laptop) -> None:
+    found = [
+        *check_machine.machine(platform.state, platform.settings),
+        *check_platform.platform(platform.state, platform.settings),
     ]
-    platform.up(replace(platform.settings, nodes=1))
-    assert [node.name for node in status.nodes(platform.nomad)] == ["nomad-1"]
+    assert [one for one in found if one.mark is Mark.PROBLEM] == []
+    assert {one.check for one in found} >= {
+        "Vault seal",
+        "Vault audit",
+        "Nomad token",
+        "clock",
+        "reach",
+        "node nomad-1",
+    }
 
 
-def test_a_bystander_in_the_state_directory_is_not_ours(platform: Laptop) -> None:
-    bystander = subprocess.Popen(
-        ["tail", "-f", str(platform.state.logs / "consul.log")], cwd=platform.state.root, stdout=subprocess.DEVNULL
-    )
-    try:
-        assert bystander.pid not in {process.pid for process in processes.of_state(platform.state.root)}
-    finally:
-        bystander.kill()
-        bystander.wait()
+def test_status_counts_memory_and_gpus(platform: Laptop) -> None:
+    agents = {one.name: one for one in status.agents(platform.state)}
+    assert all(agents[name].pss_mb > 5 for name in ("consul", "vault", "nomad-server", "nomad-1"))
+    assert [(node.name, node.gpus) for node in status.nodes(platform.nomad)] == [("nomad-1", 8)]
 
 
-def _environment() -> dict[str, str]:
-    return {"PATH": f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/bin", "HOME": str(Path.home())}
+def test_a_taken_port_is_named_and_nothing_starts(tmp_path: Path) -> None:
+    state = State(tmp_path / "s")
+    with free_ports() as ports, socket.socket() as taken:
+        taken.bind(("127.0.0.1", ports["vault_api"]))
+        taken.listen()
+        with pytest.raises(
+            BerthError, match=rf"port vault_api: \d+ is taken by .* \(pid {os.getpid()}\).*--port vault_api="
+        ):
+            boot.up(state, Settings(ports=ports), quiet())
+    assert processes.of_state(state.root) == []
+
+
+@pytest.mark.parametrize("role", ["server", "client", "ingress", "laptop"])
+def test_the_real_programs_accept_the_agents_configurations(role: str, tmp_path: Path) -> None:
+    for path in (AGENTS / role).glob("*.hcl"):
+        if path.name.startswith("nomad") and "secrets" not in path.name:
+            argv = [str(resolve("nomad")), "config", "validate", str(path)]
+        elif path.name == "consul.hcl":
+            (tmp_path / "consul.hcl").write_text(path.read_text())
+            argv = [str(resolve("consul")), "validate", str(tmp_path / "consul.hcl")]
+        else:
+            continue
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert "Configuration is valid!" in done.stdout, f"{path.name}: {done.stdout}{done.stderr}"
+
+
+def _audit(platform: Laptop) -> list[dict[str, Any]]:
+    lines = (platform.state.logs / "vault-audit.log").read_text().splitlines()
+    return [{"auth": {}, **json.loads(line)} for line in lines]
 
 
 def _pids(platform: Laptop) -> dict[str, int]:
@@ -165,21 +197,5 @@ def _pids(platform: Laptop) -> dict[str, int]:
 
 def _files(platform: Laptop) -> dict[str, int]:
     state = platform.state
-    folders = (state.keys, state.run)
-    files = [path for folder in folders for path in folder.iterdir() if path.is_file()]
+    files = [path for folder in (state.keys, state.run) for path in folder.iterdir() if path.is_file()]
     return {path.name: path.stat().st_mtime_ns for path in (*files, state.root / "settings.json")}
-
-
-def _not_anew(platform: Laptop, name: str, before: int) -> str | None:
-    now = Supervisor(platform.state).processes()[name]
-    return None if now.state == "RUNNING" and now.pid not in {0, before} else f"it is {now.state}"
-
-
-def _not_serving(platform: Laptop) -> str | None:
-    try:
-        assert platform.vault.get(KEPT)["data"]["data"]["value"]
-        assert platform.consul.get("/v1/acl/token/self")
-        nodes = status.nodes(platform.nomad)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is not serving yet
-        return str(error)
-    return None if [node.status for node in nodes] == ["ready"] else str(nodes)

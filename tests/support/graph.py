@@ -146,7 +146,10 @@ def record(
 
 @contextmanager
 def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Give a loop whose worker threads have theirs too (the mock monitor asks for them), and close them all."""
+    """Give a loop whose worker thread has one too (the mock monitor asks for it), and close them all.
+
+    One worker, so that resources are registered in the same order every time.
+    """
     loops = [asyncio.new_event_loop()]
 
     def one_more() -> None:
@@ -155,7 +158,7 @@ def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
 
     asyncio.set_event_loop(loops[0])
     try:
-        with ThreadPoolExecutor(max_workers=4, initializer=one_more) as workers:
+        with ThreadPoolExecutor(max_workers=1, initializer=one_more) as workers:
             loops[0].set_default_executor(workers)
             yield loops[0]
     finally:

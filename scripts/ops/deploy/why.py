@@ -38,7 +38,7 @@ def waiting_for(allocations: Sequence[_Json]) -> str:
         for state in (allocation.get("TaskStates") or {}).values():
             events = state.get("Events") or []
             if events and state.get("State") != "dead":
-                return f"{events[-1]['Type'].lower()}: {events[-1].get('DisplayMessage', '')}"[:70]
+                return f"{events[-1]['Type'].lower()}: {_message(events[-1])}"[:70]
     return "an instance to start"
 
 
@@ -54,14 +54,19 @@ def failures(service: Service, allocations: Sequence[_Json], nomad: Nomad, consu
 def _task_failures(allocation: _Json, nomad: Nomad) -> Iterator[str]:
     for task, state in (allocation.get("TaskStates") or {}).items():
         events = state.get("Events") or []
-        missing = [one["DisplayMessage"] for one in events if one["Type"] == "Template"]
+        missing = [_message(one) for one in events if one["Type"] == "Template"]
         if missing and state.get("State") == "pending":
             yield f"task '{task}' waits: {missing[-1]}"
         hard = {"Driver Failure", "Failed Validation", "Setup Failure", "Killing"}
         ended = [one for one in events if one["Type"] == "Terminated"]
-        yield from (f"task '{task}': {one['DisplayMessage']}" for one in events[-3:] if one["Type"] in hard)
+        yield from (f"task '{task}': {_message(one)}" for one in events[-3:] if one["Type"] in hard)
         if ended:
-            yield f"task '{task}' ended: {ended[-1]['DisplayMessage']}{_last_words(allocation, task, nomad)}"
+            yield f"task '{task}' ended: {_message(ended[-1])}{_last_words(allocation, task, nomad)}"
+
+
+def _message(event: _Json) -> str:
+    """What Nomad says of an event, on one line."""
+    return " ".join(event.get("DisplayMessage", "").split())
 
 
 def _last_words(allocation: _Json, task: str, nomad: Nomad) -> str:

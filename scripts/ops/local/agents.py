@@ -1,4 +1,4 @@
-"""What runs on a laptop and with which configuration: from the settings, the state directory's paths and its keys."""
+"""What runs on a laptop, and with which configuration: pure, from settings, paths and keys."""
 
 import hashlib
 import sys
@@ -20,6 +20,8 @@ ISSUER = "http://nomad.localhost"
 SERVER = "nomad-server"
 """Apart from the nodes, as in the cloud: a node that starts before its server has keys waits half a minute for them."""
 PROGRAMS = ("consul", "vault", "nomad", "example-fs-device")
+KEYS = ("consul-management", "consul-nomad")
+"""Secrets that stand in configurations: made beforehand, so that each agent can start before the other knows them."""
 _STOP_S = 20
 
 
@@ -45,10 +47,15 @@ def node_address(number: int) -> str:
     return f"127.0.0.{number + 1}"
 
 
-def plan(settings: Settings, state: State, programs: Mapping[str, Path]) -> Boot:
+def node_url(number: int, settings: Settings) -> str:
+    """Address of the API of a node's own agent."""
+    return f"http://{node_address(number)}:{settings.port('nomad_http')}"
+
+
+def plan(settings: Settings, state: State, programs: Mapping[str, Path], keys: Mapping[str, str]) -> Boot:
     """Work out what must be there and run."""
     nodes = range(1, settings.nodes + 1)
-    configs = _configs(settings, state)
+    configs = _configs(settings, state, keys)
     gpus = [state.root / "gpus" / node_name(node) / f"gpu{gpu}" for node in nodes for gpu in range(GPUS_PER_NODE)]
     data = [state.root / name for name in ("consul", "vault", SERVER, *map(node_name, nodes))]
     return Boot(
@@ -66,7 +73,7 @@ def environment(state: State, home: str, bin_dir: Path) -> dict[str, str]:
     return {"HOME": home, "LANG": "C.UTF-8", "PATH": ":".join(map(str, path)), MARK: str(state.root)}
 
 
-def _configs(settings: Settings, state: State) -> dict[str, str]:
+def _configs(settings: Settings, state: State, keys: Mapping[str, str]) -> dict[str, str]:
     ports = {name: settings.port(name) for name in DEFAULTS}
     texts = {
         "consul.hcl": render.consul(
@@ -79,8 +86,8 @@ def _configs(settings: Settings, state: State) -> dict[str, str]:
                 expect=1,
             )
         ),
-        "consul-secrets.hcl": render.consul_secrets(ConsulSecrets(management_token=state.ensure_key("consul-management"))),
-        "nomad-secrets.hcl": render.nomad_secrets(NomadSecrets(consul_token=state.ensure_key("consul-nomad"))),
+        "consul-secrets.hcl": render.consul_secrets(ConsulSecrets(management_token=keys["consul-management"])),
+        "nomad-secrets.hcl": render.nomad_secrets(NomadSecrets(consul_token=keys["consul-nomad"])),
         "vault.hcl": render.vault(
             render.VaultAgent(
                 name="laptop",
@@ -153,7 +160,14 @@ def _programs(
 
     consul, vault, nomad = (str(programs[name]) for name in ("consul", "vault", "nomad"))
     python, moto = sys.executable, str(Path(sys.executable).parent / "moto_server")
-    unseal = ("-m", "scripts.ops.local.unseal", "--vault", settings.vault_url, "--keys", str(state.keys / "vault-init.json"))
+    unseal = (
+        "-m",
+        "scripts.ops.local.unseal",
+        "--vault",
+        settings.vault_url,
+        "--keys",
+        str(state.keys / "vault-init.json"),
+    )
     return (
         Program(name="unseal", argv=(python, *unseal), events="PROCESS_STATE_RUNNING"),
         agent("consul", (consul, "agent"), "consul.hcl", "consul-secrets.hcl"),

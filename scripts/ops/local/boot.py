@@ -55,12 +55,13 @@ def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step)
     if not supervisor.alive():
         _clear(state, step)
     processes.refuse_foreign({name: settings.port(name) for name in DEFAULTS if name != "dynamic"}, state.root)
-    plan = agents.plan(settings, state, programs)
+    keys = {name: state.ensure_key(name) for name in agents.KEYS}
+    plan = agents.plan(settings, state, programs, keys)
     env = agents.environment(state, os.environ.get("HOME", "/"), toolchain.bin_dir())
     with _retired(layout.surplus(supervisor, plan), state, step):
         state.write(state.root / "settings.json", settings.to_json())
         layout.write(state, plan, env)
-        layout.supervise(supervisor, plan, env)
+        layout.supervise(supervisor, env)
 
 
 def _clear(state: State, step: Step) -> None:
@@ -99,7 +100,7 @@ class _Verification:
         self.jwks_url = settings.nomad_url + nomad_setup.JWKS_PATH
 
     def run(self) -> None:
-        """Each by itself, then what needs others; nodes last: what one does not see when it starts, it misses for long."""
+        """Each by itself, then what needs others; nodes last: what one does not see at its start it misses for long."""
         for name in ("aws", "consul", "vault", agents.SERVER):
             self.supervisor.begin(name)
         _side_by_side(self._consul, self._vault, self._nomad)
@@ -139,6 +140,9 @@ class _Verification:
                 self.supervisor.signal(name, "HUP")
 
         with self.progress.step("nodes", "Consul, Vault and GPUs on each") as step:
+            for number, name in enumerate(self.nodes, start=1):
+                with session("Nomad", agents.node_url(number, self.settings)) as node:
+                    nomad_setup.await_client(node, Watch(self.supervisor, name))
             nomad_setup.await_nodes(self.nomad, self.nodes, look_again, step.says)
             drains.release(self.nomad)
 

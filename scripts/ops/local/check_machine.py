@@ -47,7 +47,7 @@ def _floor(name: str, version: str) -> Iterator[Finding]:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("-")[0].split("+")[0].split("."))
+    return tuple(int(part) for part in version.split("-", maxsplit=1)[0].split("+", maxsplit=1)[0].split("."))
 
 
 def _state(state: State) -> Iterator[Finding]:
@@ -60,7 +60,8 @@ def _state(state: State) -> Iterator[Finding]:
     else:
         yield ok("disk", f"{free_mb} MB free at {state.root}")
     paths = (state.root, state.keys, state.run, state.logs, *state.keys.iterdir(), *state.run.glob("*.hcl"))
-    wide = [path for path in paths if stat.S_IMODE(path.stat().st_mode) & _OWN_ONLY]
+    # A certificate (seed.py writes one there) is public.
+    wide = [path for path in paths if path.suffix != ".crt" and stat.S_IMODE(path.stat().st_mode) & _OWN_ONLY]
     if wide:
         fix = f"chmod -R go= {state.root}, and rotate what others could have read"
         yield problem("file modes", f"others may read {', '.join(map(str, wide))}", fix)
@@ -86,8 +87,8 @@ def _ports(state: State, settings: Settings) -> Iterator[Finding]:
 
 def _reachable(ours: set[int]) -> Iterator[Finding]:
     """What of ours the network could reach: nothing should."""
-    listening = [one for one in psutil.net_connections("inet") if one.pid in ours and one.status == psutil.CONN_LISTEN]
-    wide = [f"{one.laddr.ip}:{one.laddr.port} (pid {one.pid})" for one in listening if not _is_loopback(one.laddr.ip)]
+    listening = processes.listening(ours)
+    wide = [f"{address}:{port} (pid {pid})" for address, port, pid in listening if not _is_loopback(address)]
     if wide:
         yield problem("reach", f"open to the network: {', '.join(wide)}", "bind it to 127.0.0.1")
     elif listening:
@@ -104,4 +105,3 @@ def read_settings(state: State) -> Settings | Finding:
         return state.settings()
     except BerthError as error:
         return problem("settings", error.what, error.fix)
-

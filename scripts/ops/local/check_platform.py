@@ -45,7 +45,11 @@ def _agents(state: State, supervisor: Supervisor) -> Iterator[Finding]:
     restarts = {row.name: row.restarts for row in status.agents(state)}
     for name, process in supervisor.processes().items():
         if not process.runs:
-            yield problem(f"agent {name}", f"{process.state.lower()}: {process.why}", f"see {state.logs / name}.log, then `berth up`")
+            yield problem(
+                f"agent {name}",
+                f"{process.state.lower()}: {process.why}",
+                f"see {state.logs / name}.log, then `berth up`",
+            )
         elif restarts.get(name, 0) >= _FLAPS:
             yield note(f"agent {name}", f"died {restarts[name]} times", f"see {state.logs / name}.log")
         else:
@@ -54,7 +58,7 @@ def _agents(state: State, supervisor: Supervisor) -> Iterator[Finding]:
 
 def _doors(settings: Settings) -> Iterator[Finding]:
     """Knock at every API without a token and with a wrong one, at the server and at each node."""
-    nodes = [f"http://{agents.node_address(node)}:{settings.port('nomad_http')}" for node in range(1, settings.nodes + 1)]
+    nodes = [agents.node_url(node, settings) for node in range(1, settings.nodes + 1)]
     doors = (
         *(("Nomad", url, "/v1/jobs", "X-Nomad-Token") for url in (settings.nomad_url, *nodes)),
         ("Consul", settings.consul_url, "/v1/agent/self", "X-Consul-Token"),

@@ -24,8 +24,8 @@ def write(state: State, boot: Boot, env: Mapping[str, str]) -> None:
     state.write(state.run / "supervisord.conf", conf(state, boot.programs, env))
 
 
-def supervise(supervisor: Supervisor, boot: Boot, env: Mapping[str, str]) -> None:
-    """Have supervisord know exactly the plan's programs; one whose configuration differs is stopped.
+def supervise(supervisor: Supervisor, env: Mapping[str, str]) -> None:
+    """Have supervisord know exactly what `write` wrote down; a program whose configuration differs is stopped.
 
     Raises:
         BerthError: supervisord does not start.

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
+
 from nomad_jobs.errors import AuthError, DeadlineError, DeployError
 from scripts.ops.api import Api
 from scripts.ops.local.sessions import session
@@ -15,7 +17,8 @@ JWKS_PATH = "/.well-known/jwks.json"
 _START_S = 60
 _WAIT_S = 1.0
 _LOOK_AGAIN_S = 8.0
-"""A node looks for Consul and Vault every 15 s, and tells of it 5 to 10 s later; after this long it is told to look."""
+"""A node looks for Consul and Vault every 15 s, or when told to, and tells its server 5 to 10 s later."""
+_BLIND = "does not see"
 
 
 def await_keys(nomad: Api, watch: Watch) -> None:
@@ -46,6 +49,16 @@ def bootstrap(nomad: Api, state: State) -> None:
         raise AuthError("nomad", f"does not take our token, and has had its first one ({error.what})", fix) from None
 
 
+def await_client(node: Api, watch: Watch) -> None:
+    """Wait until a node's own agent is in touch with its server: what the server says of it may be from before."""
+
+    def missing() -> str | None:
+        status = node.status("/v1/agent/health?type=client")
+        return None if status == httpx.codes.OK else f"its health is {status}"
+
+    watch.until(missing, "touch with its server")
+
+
 def await_nodes(nomad: Api, names: list[str], look_again: Callable[[], None], says: Callable[[str], None]) -> None:
     """Wait until the nodes `names` are ready and see Consul, Vault and their GPUs.
 
@@ -53,7 +66,7 @@ def await_nodes(nomad: Api, names: list[str], look_again: Callable[[], None], sa
         DeadlineError: one was not within a minute; it is named with what it lacks.
 
     """
-    end, index, told = time.monotonic() + _START_S, 0, time.monotonic()
+    end, index, told = time.monotonic() + _START_S, 0, 0.0
     while True:
         answer = nomad.blocking("/v1/nodes", index, _WAIT_S, resources="true")
         index = answer.index
@@ -65,7 +78,7 @@ def await_nodes(nomad: Api, names: list[str], look_again: Callable[[], None], sa
         says(text)
         if time.monotonic() >= end:
             raise DeadlineError("nomad", f"nodes were not ready within {_START_S} s: {text}", "`berth doctor` looks")
-        if time.monotonic() - told > _LOOK_AGAIN_S:
+        if _BLIND in text and time.monotonic() - told > _LOOK_AGAIN_S:
             look_again()
             told = time.monotonic()
 
@@ -78,7 +91,7 @@ def _faults(nomad: Api, row: dict[str, Any] | None) -> list[str]:
     devices = ((row.get("NodeResources") or {}).get("Devices")) or []
     gpus = sum(len(device["Instances"]) for device in devices)
     attributes = (nomad.get(f"/v1/node/{row['ID']}") or {}).get("Attributes") or {}
-    wanted = {"consul.version": "does not see Consul", "vault.version": "does not see Vault"}
+    wanted = {"consul.version": f"{_BLIND} Consul", "vault.version": f"{_BLIND} Vault"}
     faults = [fault for name, fault in wanted.items() if name not in attributes]
     return faults + ([f"has {gpus} of {GPUS_PER_NODE} GPUs"] if gpus != GPUS_PER_NODE else [])
 

@@ -1,12 +1,14 @@
 """Processes and ports: which ones belong to a state directory, and who owns a port that we need."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from nomad_jobs.errors import BerthError, raise_all
+from nomad_jobs.errors import BerthError, DeadlineError, raise_all
+from scripts.ops.waiting import wait_until
 
 MARK = "BERTH_PLATFORM"
 """Environment variable that every process of a platform inherits: the path of its state directory.
@@ -14,6 +16,7 @@ MARK = "BERTH_PLATFORM"
 A path in a command line or a working directory is not enough: an editor, a `tail -f` of a log or a shell that sits
 in the state directory is not ours to end.
 """
+_SETTLE_S = 1
 _ANY = {"0.0.0.0", "::", "*"}  # noqa: S104 - addresses that are compared, not bound
 
 
@@ -58,7 +61,9 @@ def owners(ports: Iterable[int]) -> dict[int, Owner]:
     """Who listens on each of `ports` at loopback or everywhere; free ones are left out."""
     wanted, found = set(ports), {}
     for connection in psutil.net_connections("inet"):
-        is_listening = connection.status == psutil.CONN_LISTEN or (connection.type.name == "SOCK_DGRAM" and not connection.raddr)
+        is_listening = connection.status == psutil.CONN_LISTEN or (
+            connection.type.name == "SOCK_DGRAM" and not connection.raddr
+        )
         address = connection.laddr
         if is_listening and address and address.port in wanted and _is_local(address.ip):
             found[address.port] = Owner(address.port, connection.pid, _program(connection.pid))
@@ -72,17 +77,30 @@ def refuse_foreign(ports: Mapping[str, int], root: Path) -> None:
         BerthError: somebody does; every such port is named with its owner and with how to choose another.
 
     """
-    taken = owners(ports.values())
-    ours = {process.pid for process in of_state(root)} if taken else set()
+    found: dict[str, Owner] = {}
+
+    def missing() -> str | None:
+        found.clear()
+        found.update(_foreign(ports, root))
+        return ", ".join(found) or None
+
+    # A process of ours that is just ending still holds its port, and can no longer be told for ours.
+    with suppress(DeadlineError):
+        wait_until(missing, where="ports", what="their being free", deadline_s=_SETTLE_S)
     raise_all(
         BerthError(
             f"port {name}",
-            f"{number} is taken by {taken[number]}; nothing was started",
-            f"end that process, or choose another port: berth up --port {name}={another(number)}",
+            f"{owner.port} is taken by {owner}; nothing was started",
+            f"end that process, or choose another port: berth up --port {name}={another(owner.port)}",
         )
-        for name, number in ports.items()
-        if number in taken and taken[number].pid not in ours
+        for name, owner in found.items()
     )
+
+
+def _foreign(ports: Mapping[str, int], root: Path) -> dict[str, Owner]:
+    taken = owners(ports.values())
+    ours = {process.pid for process in of_state(root)} if taken else set()
+    return {name: taken[port] for name, port in ports.items() if port in taken and taken[port].pid not in ours}
 
 
 def another(port: int) -> int:
@@ -94,7 +112,7 @@ def _belongs(process: psutil.Process, root: Path) -> bool:
     try:
         if process.environ().get(MARK) == str(root):
             return True
-        # NGINX and others overwrite their environment with their title; a task sits in its allocation, without a terminal.
+        # NGINX overwrites its environment with its title; but a task sits in its allocation, without a terminal.
         return _is_task_folder(Path(process.cwd()), root) and process.terminal() is None
     except (psutil.Error, OSError):
         return False
@@ -109,6 +127,15 @@ def _is_local(address: str) -> bool:
     return address in _ANY or address.startswith(("127.", "::1", "::ffff:127."))
 
 
+def listening(pids: set[int]) -> list[tuple[str, int, int]]:
+    """Address, port and process id of every TCP socket on which `pids` listen."""
+    return [
+        (one.laddr.ip, one.laddr.port, one.pid)
+        for one in psutil.net_connections("inet")
+        if one.pid in pids and one.pid and one.laddr and one.status == psutil.CONN_LISTEN
+    ]
+
+
 def _program(pid: int | None) -> str:
     try:
         return psutil.Process(pid).name() if pid else ""
@@ -116,8 +143,6 @@ def _program(pid: int | None) -> str:
         return "a process that just ended"
 
 
-def _quietly(action: "object") -> None:
-    try:
-        action()  # type: ignore[operator]
-    except psutil.Error:
-        pass
+def _quietly(action: Callable[[], None]) -> None:
+    with suppress(psutil.Error):  # it ended by itself in between
+        action()

@@ -9,6 +9,7 @@ import psutil
 
 from nomad_jobs.errors import BerthError
 from scripts.ops.local import drains, processes
+from scripts.ops.local.agents import SERVER
 from scripts.ops.local.sessions import session
 from scripts.ops.local.state import State, writing
 from scripts.ops.local.supervision import Supervisor
@@ -63,18 +64,22 @@ def _drain(state: State, deadline_s: float, says: Callable[[str], None]) -> None
 
 
 def _stop_agents(supervisor: Supervisor, says: Callable[[str], None]) -> None:
-    """Nomad first: it takes its services out of Consul."""
+    """Nodes before their server, and Nomad before Consul, out of which it takes its services."""
     known = sorted(supervisor.processes())
-    for name in (*(one for one in known if one.startswith("nomad-")), "vault", "consul", "aws"):
+    nodes = [name for name in known if name.startswith("nomad-") and name != SERVER]
+    for name in (*nodes, SERVER, "vault", "consul", "aws", "unseal"):
         if name in known:
             says(f"stopping {name}")
             supervisor.stop(name)
     main = psutil.Process(supervisor.pid())
     supervisor.shutdown()
+    says("stopping supervisord")
     main.wait(_END_S)
 
 
 def _mounts(root: Path) -> list[str]:
     """Tasks' secrets are kept in memory: Nomad mounts a tmpfs for each, and leaves it until it collects its garbage."""
-    points = [line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/mounts").read_text().splitlines()]
+    points = [
+        line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/mounts").read_text().splitlines()
+    ]
     return [point for point in points if Path(point).is_relative_to(root) and Path(point) != root]

@@ -31,7 +31,7 @@ class State:
 
     def __init__(self, root: Path) -> None:
         """Name the directory; nothing is read or made yet."""
-        self.root = root.absolute()
+        self.root = root.resolve()  # as the kernel names the working directories of its processes
         self.run, self.logs, self.keys = (self.root / name for name in ("run", "logs", "keys"))
         self.socket = self.run / "supervisor.sock"
 
@@ -70,12 +70,12 @@ class State:
 
         """
         lock = FileLock(self.root / "lock", mode=0o600)
-        try:
-            with writing(self.root):
+        with writing(self.root):
+            try:
                 lock.acquire(timeout=deadline_s)
-        except Timeout:
-            what = f"another berth up or down has been at work for {deadline_s:.0f} s"
-            raise BerthError(str(self.root), what, "let it finish, or end it, then try again") from None
+            except Timeout:  # an OSError too, which `writing` would take for the disk's
+                what = f"another berth up or down has been at work for {deadline_s:.0f} s"
+                raise BerthError(str(self.root), what, "let it finish, or end it, then try again") from None
         try:
             yield
         finally:
@@ -144,7 +144,9 @@ class State:
     def _check_path(self) -> None:
         fix = "set BERTH_STATE_DIR to another directory"
         if bad := _UNPRINTABLE & set(str(self.root)):
-            raise ConfigError(str(self.root), f"the path of a state directory may not hold {' '.join(sorted(bad))}", fix)
+            raise ConfigError(
+                str(self.root), f"the path of a state directory may not hold {' '.join(sorted(bad))}", fix
+            )
         if len(os.fsencode(self.socket)) > _SOCKET_PATH_MAX:
             raise ConfigError(str(self.root), "the path is too long for a Unix socket below it", fix)
 

@@ -48,9 +48,7 @@ def root(vault: Api, state: State) -> Iterator[Api]:
     keys = json.loads(state.key(KEYS) or "{}")
     vault.delete("/v1/sys/generate-root/attempt")  # one that a crash left half-way
     attempt = vault.put("/v1/sys/generate-root/attempt", json={})
-    answer = vault.put(
-        "/v1/sys/generate-root/update", json={"key": keys["keys_base64"][0], "nonce": attempt["nonce"]}
-    )
+    answer = vault.put("/v1/sys/generate-root/update", json={"key": keys["keys_base64"][0], "nonce": attempt["nonce"]})
     token = _decoded(answer["encoded_token"], attempt["otp"])
     with session("Vault", vault.url, token) as as_root:
         try:

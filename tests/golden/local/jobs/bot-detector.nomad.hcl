@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "default"
   type        = "service"
   meta = {
-    "berth_release"                     = "50c581688e32"
+    "berth_release"                     = "f8dfc6d68287"
     "berth_stack"                       = "local"
     "berth_secret_bot-detector/api-key" = "0"
     "berth_secret_registry/login"       = "0"
@@ -70,10 +70,11 @@ job "bot-detector" {
 
       config {
         command = "python3"
-        args    = ["-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/api-key.json", "--host", "$${NOMAD_IP_http}", "--port", "$${NOMAD_PORT_http}"]
+        args    = ["-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/api-key.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
       }
 
       env = {
+        "BERTH_BIND"  = "127.0.0.1"
         "BERTH_STACK" = "local"
       }
 

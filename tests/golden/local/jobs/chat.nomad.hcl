@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "default"
   type        = "service"
   meta = {
-    "berth_release"                       = "9312315a25d7"
+    "berth_release"                       = "51bad77aea03"
     "berth_stack"                         = "local"
     "berth_secret_llama-4-scout/key-chat" = "0"
     "berth_secret_registry/login"         = "0"
@@ -70,10 +70,11 @@ job "chat" {
 
       config {
         command = "python3"
-        args    = ["-m", "nomad_jobs.apps.chat", "--model", "llama-4-scout", "--api-key-file", "$${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "$${NOMAD_TASK_DIR}/peers.json", "--host", "$${NOMAD_IP_http}", "--port", "$${NOMAD_PORT_http}"]
+        args    = ["-m", "nomad_jobs.apps.chat", "--model", "llama-4-scout", "--api-key-file", "$${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "$${NOMAD_TASK_DIR}/peers.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
       }
 
       env = {
+        "BERTH_BIND"  = "127.0.0.1"
         "BERTH_STACK" = "local"
       }
 

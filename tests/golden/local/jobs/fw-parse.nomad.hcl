@@ -7,7 +7,7 @@ job "fw-parse" {
   node_pool   = "default"
   type        = "service"
   meta = {
-    "berth_release"               = "b64a475d1cd6"
+    "berth_release"               = "b6c51c0da408"
     "berth_stack"                 = "local"
     "berth_secret_registry/login" = "0"
   }
@@ -107,10 +107,11 @@ job "fw-parse" {
 
       config {
         command = "python3"
-        args    = ["-m", "nomad_jobs.apps.fw_parse", "--host", "$${NOMAD_IP_http}", "--http-port", "$${NOMAD_PORT_http}", "--https-port", "$${NOMAD_PORT_https}", "--admin-port", "$${NOMAD_PORT_admin}"]
+        args    = ["-m", "nomad_jobs.apps.fw_parse", "--host", "$${BERTH_BIND}", "--http-port", "$${NOMAD_PORT_http}", "--https-port", "$${NOMAD_PORT_https}", "--admin-port", "$${NOMAD_PORT_admin}"]
       }
 
       env = {
+        "BERTH_BIND"  = "127.0.0.1"
         "BERTH_STACK" = "local"
       }
 

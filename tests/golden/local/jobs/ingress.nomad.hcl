@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "default"
   type        = "system"
   meta = {
-    "berth_release"            = "87a45b68668c"
+    "berth_release"            = "48bf36ceeb12"
     "berth_stack"              = "local"
     "berth_secret_ingress/tls" = "0"
   }
@@ -82,6 +82,7 @@ job "ingress" {
       }
 
       env = {
+        "BERTH_BIND"  = "127.0.0.1"
         "BERTH_STACK" = "local"
       }
 
@@ -151,7 +152,7 @@ http {
 
     # Health, and where a service without healthy instances ends up: 503 with Retry-After, never a broken file.
     server {
-        listen {{ env "NOMAD_PORT_status" }} default_server;
+        listen {{ env "BERTH_BIND" }}:{{ env "NOMAD_PORT_status" }} default_server;
         access_log off;
         location = /healthz {
             default_type text/plain;

@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "default"
   type        = "service"
   meta = {
-    "berth_release"                           = "17331edf0f0a"
+    "berth_release"                           = "0906e4129033"
     "berth_stack"                             = "local"
     "berth_secret_llama-4-scout/hugging-face" = "0"
     "berth_secret_llama-4-scout/key-operator" = "3"
@@ -81,10 +81,11 @@ job "llama-4-scout" {
 
       config {
         command = "python3"
-        args    = ["-m", "nomad_jobs.apps.engine", "--served-model-name", "llama-4-scout", "--config", "$${NOMAD_SECRETS_DIR}/engine.yaml", "--shutdown-timeout", "300", "--host", "$${NOMAD_IP_http}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "4"]
+        args    = ["-m", "nomad_jobs.apps.engine", "--served-model-name", "llama-4-scout", "--config", "$${NOMAD_SECRETS_DIR}/engine.yaml", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "4"]
       }
 
       env = {
+        "BERTH_BIND"  = "127.0.0.1"
         "BERTH_STACK" = "local"
       }
 

@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_release"                     = "033b15925b26"
+    "berth_release"                     = "672fa36198bc"
     "berth_stack"                       = "prod"
     "berth_secret_bot-detector/api-key" = "0"
     "berth_secret_registry/login"       = "0"
@@ -71,7 +71,7 @@ job "bot-detector" {
 
       config {
         image = "registry.example.com:5050/backend/bot-detector/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-        args  = ["python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/api-key.json", "--host", "0.0.0.0", "--port", "8000"]
+        args  = ["python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/api-key.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
         auth {
           username = "${REGISTRY_USERNAME}"
@@ -80,6 +80,7 @@ job "bot-detector" {
       }
 
       env = {
+        "BERTH_BIND"  = "0.0.0.0"
         "BERTH_STACK" = "prod"
       }
 

@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_release"                       = "52aff8c851ed"
+    "berth_release"                       = "a9024d00c832"
     "berth_stack"                         = "prod"
     "berth_secret_llama-4-scout/key-chat" = "0"
     "berth_secret_registry/login"         = "0"
@@ -71,7 +71,7 @@ job "chat" {
 
       config {
         image = "registry.example.com:5050/backend/chat/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-        args  = ["python3", "-m", "nomad_jobs.apps.chat", "--model", "llama-4-scout", "--api-key-file", "$${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "$${NOMAD_TASK_DIR}/peers.json", "--host", "0.0.0.0", "--port", "8000"]
+        args  = ["python3", "-m", "nomad_jobs.apps.chat", "--model", "llama-4-scout", "--api-key-file", "$${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "$${NOMAD_TASK_DIR}/peers.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
         auth {
           username = "${REGISTRY_USERNAME}"
@@ -80,6 +80,7 @@ job "chat" {
       }
 
       env = {
+        "BERTH_BIND"  = "0.0.0.0"
         "BERTH_STACK" = "prod"
       }
 

@@ -7,7 +7,7 @@ job "fw-parse" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_release"               = "d024fd7819ad"
+    "berth_release"               = "da5f94986a68"
     "berth_stack"                 = "prod"
     "berth_secret_registry/login" = "0"
   }
@@ -110,7 +110,7 @@ job "fw-parse" {
 
       config {
         image = "registry.example.com:5050/backend/fw-parse/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-        args  = ["python3", "-m", "nomad_jobs.apps.fw_parse", "--host", "0.0.0.0", "--http-port", "1337", "--https-port", "1339", "--admin-port", "3000"]
+        args  = ["python3", "-m", "nomad_jobs.apps.fw_parse", "--host", "$${BERTH_BIND}", "--http-port", "$${NOMAD_PORT_http}", "--https-port", "$${NOMAD_PORT_https}", "--admin-port", "$${NOMAD_PORT_admin}"]
         ports = ["http", "https", "admin"]
         auth {
           username = "${REGISTRY_USERNAME}"
@@ -119,6 +119,7 @@ job "fw-parse" {
       }
 
       env = {
+        "BERTH_BIND"  = "0.0.0.0"
         "BERTH_STACK" = "prod"
       }
 

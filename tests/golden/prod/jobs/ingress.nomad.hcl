@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_release"            = "132195ef0e81"
+    "berth_release"            = "1dc4b777e60b"
     "berth_stack"              = "prod"
     "berth_secret_ingress/tls" = "0"
   }
@@ -86,6 +86,7 @@ job "ingress" {
       }
 
       env = {
+        "BERTH_BIND"  = "0.0.0.0"
         "BERTH_STACK" = "prod"
       }
 
@@ -155,7 +156,7 @@ http {
 
     # Health, and where a service without healthy instances ends up: 503 with Retry-After, never a broken file.
     server {
-        listen {{ env "NOMAD_PORT_status" }} default_server;
+        listen {{ env "BERTH_BIND" }}:{{ env "NOMAD_PORT_status" }} default_server;
         access_log off;
         location = /healthz {
             default_type text/plain;

@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "gpu-h200"
   type        = "service"
   meta = {
-    "berth_release"                           = "cd125f42a911"
+    "berth_release"                           = "2745676a8dce"
     "berth_stack"                             = "prod"
     "berth_secret_llama-4-scout/hugging-face" = "0"
     "berth_secret_llama-4-scout/key-operator" = "3"
@@ -82,13 +82,14 @@ job "llama-4-scout" {
 
       config {
         image = "vllm/vllm-openai:v0.19.1@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-        args  = ["--served-model-name", "llama-4-scout", "--config", "$${NOMAD_SECRETS_DIR}/engine.yaml", "--shutdown-timeout", "300", "--host", "0.0.0.0", "--port", "8000", "--tensor-parallel-size", "8"]
+        args  = ["--served-model-name", "llama-4-scout", "--config", "$${NOMAD_SECRETS_DIR}/engine.yaml", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "8"]
         ports = ["http"]
 
         shm_size = 17179869184
       }
 
       env = {
+        "BERTH_BIND"  = "0.0.0.0"
         "BERTH_STACK" = "prod"
       }
 
