@@ -1,0 +1,47 @@
+node_name            = "ip-10-0-1-10"
+datacenter           = "eu-west-1"
+data_dir             = "/opt/consul"
+bind_addr            = "{{ GetPrivateIP }}"
+client_addr          = "127.0.0.1"
+server               = false
+retry_join           = ["provider=aws tag_key=berth_role tag_value=prod-server"]
+log_level            = "info"
+disable_update_check = true
+disable_remote_exec  = true
+enable_script_checks = false
+check_update_interval = "0s"
+ui_config { enabled = false }
+http_config { allow_write_http_from = ["127.0.0.0/8"] }
+performance { raft_multiplier = 1 }
+telemetry {
+  prometheus_retention_time = "60s"
+  disable_hostname          = true
+}
+ports {
+  server   = 8300
+  serf_lan = 8301
+  serf_wan = -1
+  http     = 8500
+  https    = 8501
+  dns      = 8600
+  grpc     = -1
+  grpc_tls = -1
+}
+acl {
+  enabled                  = true
+  default_policy           = "deny"
+  down_policy              = "extend-cache"
+  enable_token_persistence = true
+}
+encrypt_verify_incoming = true
+encrypt_verify_outgoing = true
+tls {
+  defaults {
+    ca_file         = "/etc/consul.d/tls/ca.pem"
+    verify_incoming = false
+    verify_outgoing = true
+    tls_min_version = "TLSv1_2"
+  }
+  internal_rpc { verify_server_hostname = true }
+}
+auto_encrypt { tls = true }

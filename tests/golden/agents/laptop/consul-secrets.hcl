@@ -1,0 +1,5 @@
+acl {
+  tokens {
+    initial_management = "11111111-made-up"
+  }
+}

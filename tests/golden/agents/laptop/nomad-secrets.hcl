@@ -1,0 +1,1 @@
+consul { token = "22222222-made-up" }

@@ -1,0 +1,222 @@
+"""Whatever is killed, lost or interrupted: it comes back by itself, by the next `berth up`, or says why not."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from nomad_jobs.errors import BerthError
+from scripts.ops.local import boot, check_platform, processes, shutdown, status
+from scripts.ops.local.findings import Mark
+from scripts.ops.local.settings import PORTS_PER_NODE, Settings
+from scripts.ops.local.state import State
+from scripts.ops.local.supervision import Supervisor
+from scripts.ops.waiting import wait_until
+from tests.support.jobs import sleeper
+from tests.support.laptop import Laptop, free_ports, laptop, quiet
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-faults")]
+
+REPOSITORY = Path(__file__).parents[2]
+KEPT = "/v1/secret/data/kept"
+AGENTS = ("consul", "vault", "nomad-server", "nomad-1", "aws", "unseal")
+
+
+@pytest.fixture(scope="module")
+def ours() -> Iterator[Laptop]:
+    """A platform of its own: what is done to it here would disturb others."""
+    with laptop() as booted:
+        booted.vault.post(KEPT, json={"options": {"cas": 0}, "data": {"value": "still here"}})
+        yield booted
+
+
+@pytest.mark.parametrize("name", ["consul", "vault", "nomad-server", "nomad-1", "unseal"])
+def test_an_agent_that_is_killed_comes_back_by_itself(ours: Laptop, name: str) -> None:
+    before = _pids(ours)[name]
+    psutil.Process(before).kill()
+    wait_until(lambda: _not_anew(ours, name, before), where=name, what="a restart", deadline_s=15)
+    wait_until(lambda: _not_serving(ours), where=name, what="serving", deadline_s=30)
+    assert {one.name: one.restarts for one in status.agents(ours.state)}[name] >= 1
+
+
+@pytest.mark.parametrize("also", [(), AGENTS], ids=["supervisor", "all"])
+def test_up_mends_what_was_killed_with_its_supervisor(ours: Laptop, also: tuple[str, ...]) -> None:
+    before = _pids(ours)
+    for pid in (Supervisor(ours.state).pid(), *(before[name] for name in also)):
+        psutil.Process(pid).kill()
+    ours.up()
+    assert not set(before.values()) & {process.pid for process in processes.of_state(ours.state.root)}
+    assert ours.vault.get(KEPT)["data"]["data"] == {"value": "still here"}
+    assert _not_serving(ours) is None
+
+
+def test_more_nodes_join_and_leave(ours: Laptop) -> None:
+    ours.up(replace(ours.settings, nodes=3))
+    nodes = [(node.name, node.status, node.gpus) for node in status.nodes(ours.nomad)]
+    assert nodes == [("nomad-1", "ready", 8), ("nomad-2", "ready", 8), ("nomad-3", "ready", 8)]
+    _run(ours, sleeper("spread", count=2, gpus=8))
+    ours.up(replace(ours.settings, nodes=2))
+    _await_running(ours, "spread", 2)
+    assert [(node.name, node.gpus_free) for node in status.nodes(ours.nomad)] == [("nomad-1", 0), ("nomad-2", 0)]
+    ours.nomad.delete("/v1/job/spread", purge="true")
+    ours.up()
+    assert [node.name for node in status.nodes(ours.nomad)] == ["nomad-1"]
+
+
+def test_down_stops_every_task_and_up_brings_them_back(ours: Laptop) -> None:
+    _run(ours, sleeper("pair", count=2))
+    _run(ours, sleeper("everywhere", kind="system"))
+    shutdown.down(ours.state, quiet(), deadline_s=20)
+    assert processes.of_state(ours.state.root) == []
+    ours.up()
+    for job, count in (("pair", 2), ("everywhere", 1)):
+        _await_running(ours, job, count)
+    assert [node.eligible for node in status.nodes(ours.nomad)] == [True]
+    assert ours.vault.get(KEPT)["data"]["data"] == {"value": "still here"}
+
+
+def test_down_ends_tasks_whose_agents_are_dead(ours: Laptop) -> None:
+    _run(ours, sleeper("orphan"))
+    for pid in (Supervisor(ours.state).pid(), *_pids(ours).values()):
+        psutil.Process(pid).kill()
+    assert [one for one in processes.of_state(ours.state.root) if "sleep" in one.name()]
+    shutdown.down(ours.state, quiet())
+    assert processes.of_state(ours.state.root) == []
+    ours.up()
+
+
+def test_other_ports_are_taken_up_with_all_data(ours: Laptop) -> None:
+    with free_ports() as ports:
+        moved = Settings(ports={**ports, "dynamic": ours.settings.port("dynamic") + PORTS_PER_NODE})
+        platform = ours.up(moved)
+    assert platform.nomad_url.endswith(f":{moved.port('nomad_http')}")
+    assert [one.check for one in check_platform.platform(ours.state, moved) if one.mark is Mark.PROBLEM] == []
+    ours.up()
+    assert ours.vault.get(KEPT)["data"]["data"] == {"value": "still here"}
+
+
+def test_doctor_names_an_agent_that_is_down_and_its_cure(ours: Laptop) -> None:
+    Supervisor(ours.state).stop("consul")
+    found = [one for one in check_platform.platform(ours.state, ours.settings) if one.mark is Mark.PROBLEM]
+    assert found[0].check == "agent consul"
+    assert all(one.fix for one in found)
+    ours.up()
+
+
+def test_an_agent_that_cannot_start_is_named_with_its_log(ours: Laptop) -> None:
+    Supervisor(ours.state).stop("consul")
+    meta = ours.state.root / "consul" / "node-id"
+    kept = meta.read_text()
+    meta.write_text("no id at all")
+    with pytest.raises(BerthError, match=r"(?s)^consul: keeps ending.*node ID"):
+        ours.up()
+    meta.write_text(kept)
+    ours.up()
+
+
+def test_a_lost_token_file_is_replaced(ours: Laptop) -> None:
+    for name in ("consul-agent", "consul-nomad", "vault-operator"):
+        (ours.state.keys / name).unlink()
+    ours.up()
+    assert _not_anonymous(ours.state) is None
+    assert not [one for one in check_platform.platform(ours.state, ours.settings) if one.mark is Mark.PROBLEM]
+
+
+def test_a_lost_first_token_of_nomad_is_said_with_the_way_out(ours: Laptop) -> None:
+    path = ours.state.keys / "nomad-bootstrap"
+    kept = path.read_text()
+    path.unlink()
+    with pytest.raises(BerthError, match=r"nomad: does not take our token.*put .*nomad-bootstrap back"):
+        ours.up()
+    path.write_text(kept)
+    ours.up()
+
+
+def test_vault_without_its_key_is_left_alone_unless_nobody_ever_had_it(ours: Laptop) -> None:
+    shutdown.down(ours.state, quiet())
+    (ours.state.keys / "vault-init.json").rename(ours.state.keys / "aside")
+    with pytest.raises(BerthError, match="vault: its unseal key is missing"):
+        ours.up()
+    (ours.state.keys / "vault-init.begun").touch()  # as if a crash had come between init and the key's file
+    ours.up()
+    assert _not_anonymous(ours.state) is None
+    assert not (ours.state.keys / "vault-init.begun").exists()
+
+
+def test_a_first_boot_that_is_killed_again_and_again_is_mended() -> None:
+    state = State(Path(tempfile.mkdtemp(prefix="berth-")))
+    with free_ports() as ports:
+        try:
+            for moment in ("… vault ", "… nomad ", "… vault set-up", "✓ vault set-up"):
+                _kill_up_at(moment, state, ports)
+            boot.up(state, Settings(ports=ports), quiet())
+            found = list(check_platform.platform(state, Settings(ports=ports)))
+            assert [one for one in found if one.mark is Mark.PROBLEM] == []
+        finally:
+            shutdown.down(state, quiet())
+            shutdown.destroy(state)
+
+
+def _kill_up_at(moment: str, state: State, ports: dict[str, int]) -> None:
+    pairs = [part for name, number in ports.items() for part in ("--port", f"{name}={number}")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "scripts", "up", "--no-deploy", *pairs],
+        env={**os.environ, "BERTH_STATE_DIR": str(state.root)},
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as up:
+        assert up.stderr is not None
+        said = []
+        for line in up.stderr:
+            said.append(line)
+            if moment in line:
+                up.kill()
+                return
+    raise AssertionError(f"{moment!r} never came: {''.join(said)}")
+
+
+def _run(ours: Laptop, job: dict[str, Any]) -> None:
+    ours.nomad.put("/v1/jobs", json={"Job": job})
+    _await_running(ours, job["ID"], job["TaskGroups"][0]["Count"])
+
+
+def _await_running(ours: Laptop, job: str, count: int) -> None:
+    end, index = time.monotonic() + 30, 0
+    while time.monotonic() < end:
+        answer = ours.nomad.blocking(f"/v1/job/{job}/allocations", index, 5)
+        index = answer.index
+        if sum(one["ClientStatus"] == "running" for one in answer.body or ()) == count:
+            return
+    raise AssertionError(f"{job} does not run {count} times")
+
+
+def _pids(ours: Laptop) -> dict[str, int]:
+    return {name: process.pid for name, process in Supervisor(ours.state).processes().items() if process.pid}
+
+
+def _not_anew(ours: Laptop, name: str, before: int) -> str | None:
+    now = Supervisor(ours.state).processes()[name]
+    return None if now.state == "RUNNING" and now.pid not in {0, before} else f"it is {now.state}"
+
+
+def _not_serving(ours: Laptop) -> str | None:
+    try:
+        ours.vault.get(KEPT)
+        ours.consul.get("/v1/acl/token/self")
+        nodes = status.nodes(ours.nomad)
+    except BerthError as error:
+        return str(error)
+    return None if [node.status for node in nodes] == ["ready"] else str(nodes)
+
+
+def _not_anonymous(state: State) -> str | None:
+    return None if all(state.key(name) for name in ("consul-agent", "consul-nomad", "vault-operator")) else "no keys"
