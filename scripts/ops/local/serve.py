@@ -39,7 +39,7 @@ def serve(services: Sequence[Service], state: State, platform: Platform, progres
     """
     headers = Path(os.path.relpath(state.root / "headers"))
     with Target.of(platform, state.credentials()) as target:
-        with progress.step("secrets", "first values") as step:
+        with progress.step("first values", "secrets that Vault lacks") as step:
             made = seed(services, platform, target.vault, state.keys)
             write_headers(services, platform, target.vault, headers)
             step.says(f"{made} made" if made else "all there")
