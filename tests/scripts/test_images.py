@@ -115,15 +115,6 @@ def test_a_service_that_is_not_there_is_code_2(
     assert not lock.exists()
 
 
-def test_an_image_without_a_tag_is_code_2(
-    lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    serve(monkeypatch, web="nginx")
-    assert run(["images", "pin"]) == Exit.CONFIG
-    assert "error image 'nginx': has no tag — write one" in capsys.readouterr().err
-    assert not lock.exists()
-
-
 def test_every_image_of_the_real_catalogue_is_a_tag(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
     listed = [service.container.image for service in catalog.SERVICES]
     lock.write_text(dump_lock(Pins(dict.fromkeys(listed, DIGEST))))

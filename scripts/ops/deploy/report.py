@@ -22,18 +22,28 @@ def print_report(done: Sequence[Done], target: Target, *, as_json: bool, headers
 
     `headers` is the folder with ready Authorization headers, which keep keys out of the command line.
     """
-    rows = [_row(one, target) for one in done]
+    services = [one.service for one in done]
+    rows = service_rows(services, target)
     if as_json:
+        rows = [
+            {**row, "changed": one.changed, "seconds": round(one.seconds, 1)}
+            for row, one in zip(rows, done, strict=True)
+        ]
         print(json.dumps(rows, indent=2))  # noqa: T201 - data goes to stdout
         return
     console = Console(highlight=False)
-    console.print(_table(rows))
-    for line in _try_lines(done, target.platform, headers):
+    console.print(services_table(rows))
+    for line in _try_lines(services, target.platform, headers):
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _row(one: Done, target: Target) -> dict[str, Any]:
-    service, platform = one.service, target.platform
+def service_rows(services: Sequence[Service], target: Target) -> list[dict[str, Any]]:
+    """What Consul knows of each service: address, healthy instances and how many there should be, GPUs in use."""
+    return [_row(service, target) for service in services]
+
+
+def _row(service: Service, target: Target) -> dict[str, Any]:
+    platform = target.platform
     run = service.container if platform.is_cloud else service.process
     label = service.route.port if service.route else service.ports[0].label
     peers = target.consul.healthy(service.consul_name(label)).body or []
@@ -44,12 +54,11 @@ def _row(one: Done, target: Target) -> dict[str, Any]:
         "wanted": expected_instances(service, platform),
         "addresses": sorted(f"{peer['Service']['Address']}:{peer['Service']['Port']}" for peer in peers),
         "gpus": run.gpus.count * len(peers) if run.gpus else 0,
-        "changed": one.changed,
-        "seconds": round(one.seconds, 1),
     }
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> Table:
+def services_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Lay rows out for a terminal of 80 columns."""
     table = Table(box=None, pad_edge=False)
     for name in ("service", "url", "up", "GPUs", "instances"):
         # 80 columns hold one address a line; the rest must be copied whole.
@@ -75,12 +84,12 @@ def _url(service: Service, platform: Platform) -> str:
     return f"http://{host}:{platform.http_port}"
 
 
-def _try_lines(done: Sequence[Done], platform: Platform, headers: Path | None) -> Iterator[str]:
+def _try_lines(services: Sequence[Service], platform: Platform, headers: Path | None) -> Iterator[str]:
     yield ""
     yield "try"
-    for one in done:
-        if one.service.route is not None:
-            yield f"  {_curl(one.service, one.service.route.sample, platform, headers)}"
+    for service in services:
+        if service.route is not None:
+            yield f"  {_curl(service, service.route.sample, platform, headers)}"
 
 
 def _curl(service: Service, sample: Sample, platform: Platform, headers: Path | None) -> str:
