@@ -21,18 +21,28 @@ def check(services: Sequence[Service], platform: Platform, images: Pins) -> None
         ConfigError: (or ManyErrors) one line for each fault.
 
     """
-    raise_all((*_pairs(services), *_fits(services, platform), *_unpinned(services, platform, images)))
+    raise_all(faults(services, platform, images))
+
+
+def faults(services: Sequence[Service], platform: Platform, images: Pins) -> Iterator[BerthError]:
+    """Name everything that `check` would refuse."""
+    yield from _pairs(services)
+    yield from _fits(services, platform)
+    yield from _unpinned(services, platform, images)
 
 
 def deploy_order(services: Sequence[Service]) -> tuple[tuple[Service, ...], ...]:
     """Group services in waves: each needs only services of earlier waves; within one, order as in the catalogue.
+
+    What they use beyond `services` is taken to run already.
 
     Raises:
         ConfigError: services need each other in a circle.
 
     """
     waves: list[tuple[Service, ...]] = []
-    left, ready = list(services), set[str]()
+    left = list(services)
+    ready = {name for service in services for name in service.uses} - {service.name for service in services}
     while left:
         wave = tuple(service for service in left if ready.issuperset(service.uses))
         if not wave:

@@ -22,9 +22,9 @@ def run(  # noqa: PLR0913 - one parameter for each option
     as_json: Annotated[bool, typer.Option("--json", help="Report for programs.")] = False,
 ) -> None:
     """Make STACK run what the catalogue says, and wait until NGINX serves it."""
-    record, services = stacks.platform_of(stack, platform), catalogue.load_services(only or ())
+    record, pins = stacks.platform_of(stack, platform), images.read_pins()
+    services = catalogue.load(record, pins, only or ())
     confirm(f"deploy {len(services)} service(s) to {stack}", yes=yes or stack == stacks.LOCAL)
-    pins = images.read_pins()
     with Target.of(record, stacks.credentials_of(stack)) as target:
         done = deploy(services, target, pins, Progress(), whole=not only, deadline_s=deadline_s)
         print_report(done, target, as_json=as_json)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from nomad_jobs.checks import check
 from scripts.ops import catalogue, images, rendering, stacks
 
 
@@ -19,7 +18,7 @@ def run(
     Secrets are shown at version 0, the newest; `berth deploy` pins the version that Vault has then.
     """
     record = stacks.platform_of(stack, platform)
-    services, pins = catalogue.load_services(), images.read_pins(images.LOCK)
-    check(services, record, pins)
+    pins = images.read_pins()
+    services = catalogue.load(record, pins)
     for path in rendering.write(rendering.render(services, record, pins), out):
         typer.echo(path)

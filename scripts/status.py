@@ -25,7 +25,7 @@ def run(*, as_json: Annotated[bool, typer.Option("--json", help="Print as JSON."
     services: list[dict[str, Any]] = []
     if agents:
         with Target.of(state.platform(), state.credentials()) as target:
-            services = service_rows(catalogue.load_services(), target)
+            services = service_rows(catalogue.load_menu(), target)
         with session("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap")) as nomad:
             nodes = status.nodes(nomad)
     if as_json:

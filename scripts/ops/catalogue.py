@@ -2,33 +2,61 @@
 
 import importlib
 import pkgutil
+import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nomad_jobs import services as service_modules
+from nomad_jobs.checks import faults
 from nomad_jobs.errors import BerthError, ConfigError, ManyErrors, raise_all
+from nomad_jobs.images import Pins
 from nomad_jobs.model import Service
+from nomad_jobs.platform import Platform
 
 
-def load_services(only: Sequence[str] = ()) -> tuple[Service, ...]:
-    """Import the catalogue; with `only`, just those of it.
+def load(platform: Platform, images: Pins, only: Sequence[str] = ()) -> tuple[Service, ...]:
+    """Import the catalogue and hold it against `platform`; with `only`, give just those services of it.
 
     Raises:
-        ConfigError: (or ManyErrors) a service file is wrong, named with its line; or `only` names none.
+        ConfigError: (or ManyErrors) what is wrong in any service file, between services, or for this platform.
 
     """
-    raise_all(error for module in pkgutil.iter_modules(service_modules.__path__) for error in _faults(module.name))
-    from nomad_jobs.catalog import SERVICES  # noqa: PLC0415 - importing it is the work of this function
-
-    names = [service.name for service in SERVICES]
-    unknown = [
+    broken = list(_import_all())
+    services = _menu() if not broken else tuple(_services_that_load())
+    # A service that did not load is missing to those that use it; saying so again would not help.
+    found = (one for one in faults(services, platform, images) if not (broken and "not in the catalogue" in one.what))
+    raise_all({str(error): error for error in (*broken, *found)}.values())
+    names = [service.name for service in services]
+    raise_all(
         ConfigError("--only", f"no service '{name}'", f"there is {', '.join(names)}")
         for name in only
         if name not in names
-    ]
-    raise_all(unknown)
-    return tuple(service for service in SERVICES if not only or service.name in only)
+    )
+    return tuple(service for service in services if not only or service.name in only)
+
+
+def load_menu() -> tuple[Service, ...]:
+    """Import the catalogue alone, for what shows rather than changes; raises as `load` does."""
+    raise_all({str(error): error for error in _import_all()}.values())
+    return _menu()
+
+
+def _menu() -> tuple[Service, ...]:
+    return tuple(importlib.import_module("nomad_jobs.catalog").SERVICES)
+
+
+def _import_all() -> Iterator[BerthError]:
+    for module in pkgutil.iter_modules(service_modules.__path__):
+        yield from _faults(module.name)
+
+
+def _services_that_load() -> Iterator[Service]:
+    for module in pkgutil.iter_modules(service_modules.__path__):
+        loaded = sys.modules.get(f"{service_modules.__name__}.{module.name}")
+        # Imported names are others' services: each is counted in its own file only.
+        own = [value for value in vars(loaded).values() if isinstance(value, Service)] if loaded else []
+        yield from (one for one in own if one.name.replace("-", "_") == module.name)
 
 
 def _faults(module: str) -> tuple[BerthError, ...]:

@@ -70,6 +70,10 @@ def test_services_come_after_what_they_use() -> None:
     assert [[service.name for service in wave] for wave in order] == [["base", "free"], ["mid"], ["web"]]
 
 
+def test_what_is_used_but_not_deployed_now_is_taken_to_run() -> None:
+    assert [[service.name for service in wave] for wave in deploy_order((using("web", "base"),))] == [["web"]]
+
+
 def test_a_circle_is_refused() -> None:
     with pytest.raises(ConfigError, match="a1, b1 need each other in a circle"):
         deploy_order((using("a1", "b1"), using("b1", "a1")))

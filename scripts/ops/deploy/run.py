@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from nomad_jobs.checks import check, deploy_order
+from nomad_jobs.checks import deploy_order
 from nomad_jobs.errors import BerthError, raise_all
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Kind, Service
@@ -71,17 +71,16 @@ def deploy(  # noqa: PLR0913 - what a deployment needs, each named
     whole: bool = True,
     deadline_s: float | None = None,
 ) -> tuple[Done, ...]:
-    """Make `target` run `services`; nothing is changed before everything that can be checked was.
+    """Make `target` run `services`, which were checked when they were loaded.
 
     `whole`: they are the whole catalogue, so that routes of anything else are forgotten. `deadline_s` bounds each
     service's rollout; by default its own start-up time does.
 
     Raises:
-        ConfigError: (or ManyErrors) the catalogue cannot run there, or a secret is missing.
+        ConfigError: (or ManyErrors) a secret is missing; nothing was changed.
         DeployError: (or its kin) a service failed; those before it stay deployed, those after were not begun.
 
     """
-    check(services, target.platform, images)
     with progress.step("secrets", "their versions"):
         versions = access.secret_versions(services, target.platform, target.vault)
     rendered = render(services, target.platform, images, versions)

@@ -133,6 +133,7 @@ class _Verification:
     def _vault_identity(self) -> None:
         with self.progress.step("vault set-up", "audit, secrets engine, letting jobs log in"):
             vault_setup.setup(self.vault, self.state, self.jwks_url)
+            vault_setup.rotate_audit(self.state, lambda: self.supervisor.signal("vault", "HUP"))
 
     def _await_nodes(self) -> None:
         def look_again() -> None:

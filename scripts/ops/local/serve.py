@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from nomad_jobs.checks import check
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Service
 from nomad_jobs.platform import Platform
@@ -25,9 +24,7 @@ def checked_services(settings: Settings) -> tuple[Service, ...]:
         ConfigError: (or ManyErrors) one line for each fault.
 
     """
-    services = catalogue.load_services()
-    check(services, local_platform(settings), Pins())
-    return services
+    return catalogue.load(local_platform(settings), Pins())
 
 
 def serve(services: Sequence[Service], state: State, platform: Platform, progress: Progress, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from scripts.ops.local.agents import ISSUER
 from scripts.ops.local.consul_setup import POLICIES
 from scripts.ops.local.converge import differs
 from scripts.ops.local.sessions import session
-from scripts.ops.local.state import State
+from scripts.ops.local.state import State, writing
 from scripts.ops.local.vault_keys import root
 from scripts.ops.waiting import wait_until
 from vault_policies.render import AUTH_MOUNT, KV_MOUNT
@@ -19,6 +19,7 @@ TOKEN = "vault-operator"  # noqa: S105 - the name of its file
 _PERIOD_S = 32 * 24 * 3600
 _RENEW_BELOW_S = _PERIOD_S / 2
 _UPGRADE_S = 20
+_AUDIT_MAX_BYTES = 50 * 2**20
 
 Change = Callable[[Api], None]
 """Something to write with a root token."""
@@ -35,6 +36,15 @@ def setup(vault: Api, state: State, jwks_url: str) -> None:
             change(as_root)
         if not is_valid:
             state.write(state.keys / TOKEN, _new_token(as_root) + "\n")
+
+
+def rotate_audit(state: State, reopen: Callable[[], None]) -> None:
+    """Set a large audit file aside, and have Vault begin a new one; the last one set aside is kept."""
+    log = state.logs / "vault-audit.log"
+    if log.exists() and log.stat().st_size > _AUDIT_MAX_BYTES:
+        with writing(log):
+            log.replace(log.with_suffix(".log.1"))
+        reopen()
 
 
 def _changes(vault: Api, state: State, jwks_url: str) -> Iterator[Change]:
