@@ -103,6 +103,17 @@ def test_other_ports_are_taken_up_with_all_data(ours: Laptop) -> None:
     assert ours.vault.get(KEPT)["data"]["data"] == {"value": "still here"}
 
 
+def test_a_large_audit_file_is_set_aside_and_vault_goes_on_in_a_new_one(ours: Laptop) -> None:
+    log = ours.state.logs / "vault-audit.log"
+    with log.open("a") as file:
+        file.truncate(60 * 2**20)  # sparse: it takes no room
+    ours.up()
+    assert log.with_suffix(".log.1").stat().st_size >= 60 * 2**20
+    wait_until(lambda: None if log.exists() else "no new file", where="vault", what="a new audit file", deadline_s=5)
+    ours.vault.get(KEPT)
+    assert "secret/data/kept" in log.read_text()
+
+
 def test_doctor_names_an_agent_that_is_down_and_its_cure(ours: Laptop) -> None:
     Supervisor(ours.state).stop("consul")
     found = [one for one in check_platform.platform(ours.state, ours.settings) if one.mark is Mark.PROBLEM]
