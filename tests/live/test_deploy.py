@@ -1,8 +1,11 @@
 """The catalogue on real Nomad, Consul, Vault and NGINX: served, repeated, kept apart, and kept secret."""
 
 import json
+import re
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +17,7 @@ from nomad_jobs.model import Service, secret_path
 from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT, OPERATOR_KEY
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import Done, Target, deploy
-from scripts.ops.local.seed import seed
+from scripts.ops.local.seed import seed, write_headers
 from tests.support.laptop import Laptop, quiet
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
@@ -83,6 +86,19 @@ def test_the_model_streams_tokens_through_nginx_as_they_come(target: Target, fro
     assert len(lines) > 16
     # 31 tokens at the published 7.51 ms each; a buffering proxy would hand them over in one piece.
     assert arrivals[-1] - arrivals[0] > 0.1
+
+
+@pytest.mark.usefixtures("first")
+def test_the_readmes_own_request_streams(target: Target, platform: Laptop) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (request,) = re.findall(r"^curl .*?\n```", readme, re.MULTILINE | re.DOTALL)
+    headers = platform.state.root / "headers"
+    write_headers(SERVICES, target.platform, target.vault, headers)
+    line = request.removesuffix("```").replace(".berth/local/headers", str(headers))
+    line = line.replace(":8080", f":{target.platform.http_port}")
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.count("data: ") > 10
+    assert done.stdout.strip().endswith("data: [DONE]")
 
 
 @pytest.mark.usefixtures("first")
