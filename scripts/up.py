@@ -4,14 +4,12 @@ from typing import Annotated
 
 import typer
 
-from scripts.ops import toolchain
-from scripts.ops.local import agents, boot
+from scripts.ops.local import boot
 from scripts.ops.local.serve import checked_services, serve
 from scripts.ops.local.settings import MAX_NODES, parse_ports
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 from scripts.ops.questions import confirm
-from scripts.ops.toolchain import system_packages
 
 
 def run(
@@ -36,8 +34,7 @@ def run(
     services = checked_services(settings) if deploy else ()
     if settings.nodes < before.nodes:
         confirm(f"remove {before.nodes - settings.nodes} of {before.nodes} nodes", yes=yes)
-    toolchain.install(agents.PROGRAMS, progress)
-    system_packages.ensure(["nginx"], progress)
+    boot.install(progress)
     platform = boot.up(state, settings, progress)
     if deploy:
         serve(services, state, platform, progress, as_json=as_json)

@@ -25,9 +25,16 @@ from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.local.watch import Watch
 from scripts.ops.progress import Progress, Step
+from scripts.ops.toolchain import system_packages
 
 _END_S = 15
 _RETIRE_S = 30
+
+
+def install(progress: Progress) -> None:
+    """Get every program that the platform runs, where it is not there yet."""
+    toolchain.install(agents.PROGRAMS, progress)
+    system_packages.ensure(["nginx"], progress)
 
 
 def up(state: State, settings: Settings, progress: Progress) -> Platform:

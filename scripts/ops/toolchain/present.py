@@ -92,7 +92,8 @@ def _candidates(name: str) -> list[Path]:
     ours = cache.bin_dir().resolve()  # its links are answers of ours, not a finding
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     paths = [folder / name for folder in dict.fromkeys(folders) if folder.resolve() != ours]
-    return [path.absolute() for path in paths if path.is_file() and os.access(path, os.X_OK)]
+    # os.path, which takes a folder that may not be searched for one without the program, as a shell does.
+    return [path.absolute() for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]  # noqa: PTH113
 
 
 def _beside(program: Program) -> Found:
