@@ -31,17 +31,24 @@ class Kms:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConsulAgent:
-    """A Consul agent; clients have `expect` 0."""
+    """A Consul agent: a client, unless it is `server` or expects others."""
 
     name: str
     datacenter: str
     data_dir: str
     bind_addr: str
     ports: Mapping[str, int]
+    server: bool = False
+    """A server that joins those that are there."""
     expect: int = 0
-    """How many servers form the cluster."""
+    """How many servers form a cluster that is not there yet."""
     retry_join: tuple[str, ...] = ()
     tls: Tls | None = None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is one of the servers."""
+        return self.server or self.expect > 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +83,8 @@ class NomadSecrets:
 class NomadServer:
     """The server half of a Nomad agent."""
 
-    expect: int
+    expect: int = 0
+    """How many servers form a cluster that is not there yet; 0: it joins those that are."""
     issuer: str
     """Issuer of workload identities; it cannot be changed later."""
     retry_join: tuple[str, ...] = ()
@@ -97,6 +105,12 @@ class NomadClient:
     """Empty: the one with the default route."""
     emulated_gpus: str = ""
     """Folder whose files show up as GPUs; empty: none are emulated."""
+    nvidia: bool = False
+    """Whether the node's GPUs are offered to jobs, by the device plugin `nomad-device-nvidia`."""
+    models_dir: str = ""
+    """Folder that jobs may mount as the host volume `models`; empty: none."""
+    drain_s: int = 600
+    """How long a node that is told to stop lets its jobs finish."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

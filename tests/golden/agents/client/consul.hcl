@@ -38,10 +38,13 @@ encrypt_verify_outgoing = true
 tls {
   defaults {
     ca_file         = "/etc/consul.d/tls/ca.pem"
+    cert_file       = "/etc/consul.d/tls/cert.pem"
+    key_file        = "/etc/consul.d/tls/key.pem"
     verify_incoming = false
     verify_outgoing = true
     tls_min_version = "TLSv1_2"
   }
+  # On loopback only, and Nomad, beside it, has no certificate to show there: tokens decide.
+  https { verify_incoming = false }
   internal_rpc { verify_server_hostname = true }
 }
-auto_encrypt { tls = true }

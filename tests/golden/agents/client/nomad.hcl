@@ -100,7 +100,7 @@ client {
     }
   }
   drain_on_shutdown {
-    deadline           = "10m"
+    deadline           = "600s"
     ignore_system_jobs = true
   }
 }
