@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import requests
+from requests.adapters import HTTPAdapter
 
 from nomad_jobs.errors import AuthError, BerthError, DeadlineError, DeployError
 
@@ -119,11 +120,23 @@ class Api:
             raise BerthError(self.where, f"does not answer ({error})", self.fix) from None
 
 
+class _Deadline(HTTPAdapter):
+    """Ends a request that its library would wait on for ever (py-consul sets no timeout at all)."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """Send with our deadline where there is none."""
+        if options.get("timeout") is None:
+            options["timeout"] = TIMEOUT_S
+        return super().send(request, *args, **options)
+
+
 def session(ca_file: str | None) -> requests.Session:
-    """Give the client libraries, which use requests, the same rules: verified TLS, nothing from the environment."""
+    """Give the client libraries, which use requests, our rules: verified TLS, a deadline, no settings from outside."""
     own = requests.Session()
     own.trust_env = False
     own.verify = ca_file or True
+    for scheme in ("http://", "https://"):
+        own.mount(scheme, _Deadline())
     return own
 
 

@@ -1,14 +1,16 @@
 """Consul: py-consul with the token we mean, httpx for blocking queries and ACLs it lacks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import consul
+import requests
 
+from nomad_jobs.errors import AuthError, BerthError, DeployError
 from scripts.ops.api import Answer, Api, session
 from scripts.ops.nomad import FIX
-
-_EXCEPTIONS = (consul.ConsulException,)
 
 
 class Consul:
@@ -31,16 +33,19 @@ class Consul:
 
     def keys(self, prefix: str) -> dict[str, str]:
         """Every entry below `prefix` and its text."""
-        _, rows = self._client.kv.get(prefix, recurse=True)
+        with self._translated(f"read {prefix}"):
+            _, rows = self._client.kv.get(prefix, recurse=True)
         return {row["Key"]: (row["Value"] or b"").decode() for row in rows or ()}
 
     def put_key(self, key: str, text: str) -> None:
         """Write an entry."""
-        self._client.kv.put(key, text)
+        with self._translated(f"write {key}"):
+            self._client.kv.put(key, text)
 
     def delete_key(self, key: str) -> None:
         """Remove one entry."""
-        self._client.kv.delete(key)
+        with self._translated(f"remove {key}"):
+            self._client.kv.delete(key)
 
     def healthy(self, service: str, index: int = 0, wait_s: float = 1) -> Answer:
         """Wait for news of a service's passing instances."""
@@ -59,3 +64,15 @@ class Consul:
         """Read a role by name; None if there is none."""
         found: dict[str, Any] | None = self.api.get(f"/v1/acl/role/name/{name}")
         return found
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (consul.ACLPermissionDenied, consul.ACLDisabled) as error:
+            fix = "the token is missing, expired or not allowed to do this"
+            raise AuthError(self.api.where, f"{what}: {error}", fix) from None
+        except consul.ConsulException as error:
+            raise DeployError(self.api.where, f"{what}: {error}") from None
+        except requests.RequestException as error:
+            raise BerthError(self.api.where, f"{what}: does not answer ({type(error).__name__})", FIX) from None

@@ -116,7 +116,10 @@ class Nomad:
         except BaseNomadException as error:
             if isinstance(getattr(error, "nomad_resp", None), requests.RequestException):
                 raise BerthError(self.api.where, f"{what}: does not answer", FIX) from None
-            raise DeployError(self.api.where, f"{what}: {_words(error)}") from None
+            words = _words(error)
+            # A token that is no UUID is taken for a workload's identity, and refused with a 500.
+            kind = AuthError if "ACL token not found" in words else DeployError
+            raise kind(self.api.where, f"{what}: {words}") from None
         except requests.RequestException as error:
             raise BerthError(self.api.where, f"{what}: does not answer ({error})", FIX) from None
 

@@ -149,9 +149,10 @@ def test_no_answer_from_the_platform_is_said_with_the_next_command(platform: Lap
         run(gone, web("test-gone"))
 
 
-def test_a_wrong_token_is_an_authentication_error(platform: Laptop) -> None:
-    wrong = replace(platform.credentials, vault="hvs.wrong")
+@pytest.mark.parametrize("which", ["nomad", "consul", "vault"])
+def test_a_wrong_token_is_an_authentication_error(platform: Laptop, which: str) -> None:
+    wrong = replace(platform.credentials, **{which: "wrong-00000000"})
     with Target.of(platform.platform, wrong) as target, pytest.raises(BerthError) as caught:
-        run(target, web("test-token", files=(File(path="secrets/k", parts=(Secret(name="k")["value"],)),)))
+        run(target, INGRESS)
     assert caught.value.code == Exit.AUTH
-    assert "hvs.wrong" not in str(caught.value)
+    assert "wrong-00000000" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,8 +100,10 @@ class Rollout:
             allocations = self._allocations(version)
             if not ours and self.service.kind is Kind.SYSTEM and allocations:
                 return  # this Nomad makes no deployments for system jobs: Consul's word, below, has to do
-            if any(one["ClientStatus"] == "failed" for one in allocations) and ours:
-                self.nomad.api.put(f"/v1/deployment/fail/{deployment['ID']}")
+            if ours and any(one["ClientStatus"] == "failed" for one in allocations):
+                # Nomad would go on replacing it until the deadline; it may also have come to the same end just now.
+                with suppress(DeployError):
+                    self.nomad.api.put(f"/v1/deployment/fail/{deployment['ID']}")
             self.step.says(why.waiting_for(allocations))
             self._in_time(lambda: self._failures(version))
         if not (ours and deployment["Status"] == "successful"):
