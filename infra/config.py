@@ -39,7 +39,7 @@ class StackConfig:
 
     stack: str = field(metadata={"example": "dev"})
     """Pulumi's name of the stack; every resource is named after it."""
-    region: str = field(metadata={"example": "eu-west-1", "key": "aws:region"})
+    region: str = field(metadata={"example": "us-east-1", "key": "aws:region"})
     """`aws:region`."""
     domain: str = field(metadata={"example": "berth.example.com"})
     """Routes are served under it, as `<host>.<domain>`."""
@@ -50,7 +50,7 @@ class StackConfig:
     budget_usd_month: int = field(metadata={"example": 1000})
     """US dollars that a month may cost before the alarm; it stops nothing."""
 
-    zones: tuple[str, ...] = field(metadata={"example": "eu-west-1a"})
+    zones: tuple[str, ...] = field(metadata={"example": "us-east-1a"})
     """Two to four availability zones. Their order is a history: append, never sort."""
     cidr: IPv4Network = field(metadata={"example": "10.20.0.0/16"})
     """The network, /16 to /22, of private addresses that no other network of yours uses."""

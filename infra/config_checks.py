@@ -51,13 +51,13 @@ def _place_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
         what = f"'{stack}' must be 2 to 20 small letters, digits and dashes, and not 'local', which is the laptop"
         yield ConfigError("stack", what, "`pulumi stack rename dev`")
     if region is not None and region not in REGIONS:
-        close = get_close_matches(region, REGIONS, n=1) or ["eu-west-1"]
+        close = get_close_matches(region, REGIONS, n=1) or ["us-east-1"]
         yield _fault("region", f"AWS has no region '{region}' that Berth knows", close[0])
     elif region is not None:
         yield from _zone_faults(region, zones)
     if "zones" in found and not ZONES_MIN <= len(zones) <= ZONES_MAX:
         what = f"{len(zones)} zone(s), but there must be {ZONES_MIN} to {ZONES_MAX}"
-        yield _fault(f"zones[{min(len(zones), ZONES_MAX)}]", what, f"{region or 'eu-west-1'}b")
+        yield _fault(f"zones[{min(len(zones), ZONES_MAX)}]", what, f"{region or 'us-east-1'}b")
     if len(set(zones)) < len(zones):
         yield _fault("zones[0]", f"{', '.join(zones)}: each must be named once", zones[0])
 
@@ -125,7 +125,7 @@ def _server_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
         yield _fault("servers", "a single server loses everything with its disk: prod needs 3 or 5", QUORUM)
     if servers is not None and zones is not None and servers >= QUORUM and ZONES_MIN <= len(zones) < QUORUM:
         what = f"{servers} servers over {len(zones)} zones: losing one zone may lose the majority"
-        yield _fault(f"zones[{len(zones)}]", what, f"{found.get('region', 'eu-west-1')}c")
+        yield _fault(f"zones[{len(zones)}]", what, f"{found.get('region', 'us-east-1')}c")
     if kind is not None and kind not in INSTANCE_TYPES:
         close = get_close_matches(kind, INSTANCE_TYPES, n=1, cutoff=0.3) or ["m7i.large"]
         yield _fault("server_type", f"Berth knows no instance type '{kind}'", close[0])

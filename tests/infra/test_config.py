@@ -29,7 +29,7 @@ def errors_of(changes: dict[str, Any], stack: str = "prod") -> list[BerthError]:
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_stack_files_are_good(stack: str) -> None:
     config = StackConfig.parse(values(stack))
-    assert (config.stack, config.region) == (stack, "eu-west-1")
+    assert (config.stack, config.region) == (stack, "us-east-1")
     assert [pool.role for pool in config.pools] == [Pool.APP, Pool.INGRESS, Pool.GPU]
     assert config.servers == {"dev": 1, "prod": 3}[stack]
 
@@ -38,7 +38,7 @@ def test_values_have_their_types() -> None:
     config = StackConfig.parse(values("prod"))
     assert config.cidr == IPv4Network("10.21.0.0/16")
     assert config.nat is Nat.PER_ZONE
-    assert config.zones == ("eu-west-1a", "eu-west-1b", "eu-west-1c")
+    assert config.zones == ("us-east-1a", "us-east-1b", "us-east-1c")
     assert isinstance(config.gitlab, GitLabConfig)
     assert config.gitlab.branch == "main"
 
@@ -79,24 +79,24 @@ def test_a_program_reads_the_configuration_of_its_stack(stack: str) -> None:
         ({"servers": 1}, "prod needs 3 or 5", "berth:servers 3"),
         ({"servers": "three"}, "must be a whole number", "berth:servers 3"),
         ({"server_type": "m7i.lrge"}, "no instance type 'm7i.lrge'", "berth:server_type m7i.large"),
-        ({"region": "eu-west-9"}, "no region 'eu-west-9'", "aws:region eu-west-"),
+        ({"region": "us-east-9"}, "no region 'us-east-9'", "aws:region us-"),
         ({"region": "cn-north-1"}, "no region 'cn-north-1'", "aws:region "),
-        ({"region": None}, "is missing", "aws:region eu-west-1"),
+        ({"region": None}, "is missing", "aws:region us-east-1"),
         ({"domain": None}, "is missing", "berth:domain berth.example.com"),
         ({"domain": "not a domain"}, "is no domain name", "berth:domain berth.example.com"),
         ({"hosted_zone_id": "example.com"}, "no identifier of a Route 53 zone", "berth:hosted_zone_id Z"),
         ({"alarm_email": "nobody"}, "is no mail address", "berth:alarm_email team@example.com"),
         ({"budget_usd_month": 0}, "0 is no budget", "berth:budget_usd_month 1000"),
-        ({"zones": ["eu-west-1a", "eu-west-1b", "us-east-1c"]}, "no zone of eu-west-1", "'berth:zones[2]' eu-west-1c"),
-        ({"zones": ["eu-west-1a"], "servers": 3}, "1 zone(s)", "'berth:zones[1]' eu-west-1b"),
-        ({"zones": ["eu-west-1a", "eu-west-1b"]}, "may lose the majority", "'berth:zones[2]' eu-west-1c"),
-        ({"zones": ["eu-west-1a", "eu-west-1b", "eu-west-1a"]}, "named once", "berth:zones[0]"),
-        ({"zones": "eu-west-1a"}, "must be a list", "'berth:zones[0]' eu-west-1a"),
+        ({"zones": ["us-east-1a", "us-east-1b", "eu-west-1c"]}, "no zone of us-east-1", "'berth:zones[2]' us-east-1c"),
+        ({"zones": ["us-east-1a"], "servers": 3}, "1 zone(s)", "'berth:zones[1]' us-east-1b"),
+        ({"zones": ["us-east-1a", "us-east-1b"]}, "may lose the majority", "'berth:zones[2]' us-east-1c"),
+        ({"zones": ["us-east-1a", "us-east-1b", "us-east-1a"]}, "named once", "berth:zones[0]"),
+        ({"zones": "us-east-1a"}, "must be a list", "'berth:zones[0]' us-east-1a"),
         ({"nat": "two"}, "must be none, single, per_zone", "berth:nat none"),
         ({"ipv6": "perhaps"}, "must be true or false", "berth:ipv6 false"),
         ({"egress_ports": [443, 70000]}, "70000 is no port", "'berth:egress_ports[1]' 443"),
         ({"interface_endpoints": ["ec2", "kms", "ssm", "ssmmessages"]}, "'ec2messages' must be there", "ec2messages"),
-        ({"zonse": ["eu-west-1a"]}, "did you mean berth:zones?", "pulumi config rm"),
+        ({"zonse": ["us-east-1a"]}, "did you mean berth:zones?", "pulumi config rm"),
         ({"stack": "Prod!"}, "small letters", "pulumi stack rename"),
         ({"stack": "local"}, "is the laptop", "pulumi stack rename"),
     ],
