@@ -6,7 +6,11 @@ mkdir -p live
 if cmp -s next/sites.conf live/sites.conf && cmp -s next/nginx.conf live/nginx.conf; then
     exit 0
 fi
-nginx -t -q -p "${NOMAD_TASK_DIR}" -e stderr -c next/nginx.conf
+nginx -t -q -p "${NOMAD_TASK_DIR}" -e stderr -c next/nginx.conf 2>refused.txt || {
+    cat refused.txt >&2
+    exit 1
+}
+rm -f refused.txt
 for file in nginx.conf sites.conf; do
     cp "next/$file" "live/.$file"
     mv "live/.$file" "live/$file"

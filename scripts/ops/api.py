@@ -43,7 +43,7 @@ class Api:
         """Name and address, for messages."""
         return f"{self.name} at {self.url}"
 
-    def get(self, path: str, **params: str | int) -> Any:
+    def get(self, path: str, /, **params: str | int) -> Any:
         """Read; None when there is nothing (404).
 
         Raises:
@@ -55,7 +55,7 @@ class Api:
         response = self._send("GET", path, params=params)
         return None if response.status_code == httpx.codes.NOT_FOUND else _json(response)
 
-    def text(self, path: str, **params: str | int) -> str:
+    def text(self, path: str, /, **params: str | int) -> str:
         """Read plain text, such as a log; empty when there is none."""
         response = self._send("GET", path, params=params)
         return "" if response.status_code == httpx.codes.NOT_FOUND else response.text

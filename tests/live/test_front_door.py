@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -71,12 +72,13 @@ def test_a_route_that_nginx_refuses_leaves_the_last_good_one(target: Target, ser
     try:
         target.consul.put_key(key, "server { listen what; }")
         wait_until(
-            lambda: None if "Template ran script" in _events(target) else "no script ran",
+            lambda: None if "on change but it exited with code: 1" in _events(target) else "no script failed",
             where="ingress",
             what="the change script",
             deadline_s=20,
         )
         assert get(target).text == "served"
+        assert 'host not found in "what" of the "listen" directive' in _refused(target)
         target.consul.put_key(key, "# mended")
         port = target.platform.http_port
         target.consul.put_key(
@@ -135,8 +137,18 @@ def test_tls_is_served_with_the_laptops_own_authority(target: Target, served: Se
         client.get(url)
 
 
+def _ingress(target: Target) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = target.nomad.allocations("ingress").body
+    return max((row for row in rows if row["ClientStatus"] == "running"), key=lambda row: int(row["CreateIndex"]))
+
+
 def _events(target: Target) -> str:
-    return str(target.nomad.allocations("ingress").body[0]["TaskStates"])
+    return str(_ingress(target)["TaskStates"])
+
+
+def _refused(target: Target) -> str:
+    """What the operator reads with `nomad alloc fs`."""
+    return target.nomad.api.text(f"/v1/client/fs/cat/{_ingress(target)['ID']}", path="ingress/local/refused.txt")
 
 
 @contextmanager
