@@ -1,0 +1,97 @@
+"""L1 to L4 of the LEAK rules: who may reach what."""
+
+from collections.abc import Iterator, Sequence
+
+from infra.firewall_plan import HTTPS
+from infra.policy.openings import LAST_PORT, Opening, openings
+from infra.policy.resource import Resource, Violation
+from infra.ports import BY_NAME, TABLE, Who
+
+EFA_PART = "efa"
+"""Tag of the group of EFA's interfaces, and of its rules."""
+_ENDS = ("securityGroupId", "referencedSecurityGroupId")
+PUBLIC_PORTS = frozenset({BY_NAME["http"].first, BY_NAME["https"].first})
+_ROWS = {(row.first, row.last, protocol) for row in TABLE for protocol in row.protocols} | {(HTTPS, HTTPS, "tcp")}
+
+
+def world_ingress(resource: Resource) -> Iterator[Violation]:
+    """L1: the internet may reach 80 and 443 alone (AWS Control Tower CT.EC2.PR.3)."""
+    for one in openings(resource):
+        if one.is_ingress and one.world and not _is_public_port(one):
+            mend = "name the group that needs it instead; people come in through Systems Manager"
+            yield _violation("L1", resource, one, f"is open to {one.world}", mend)
+
+
+def world_ingress_elsewhere(resources: Sequence[Resource]) -> Iterator[Violation]:
+    """L1: and those only on the group of the NGINX nodes."""
+    nginx = {one.urn for one in resources if one.kind == "SecurityGroup" and one.part == Who.INGRESS}
+    for resource in resources:
+        for one in openings(resource):
+            if one.is_ingress and one.world and not resource.is_from(*nginx) and resource.urn not in nginx:
+                mend = f"move the rule to the group of the {Who.INGRESS} nodes, where NGINX listens"
+                yield _violation("L1", resource, one, f"is open to {one.world} on machines without NGINX", mend)
+
+
+def world_egress(resource: Resource) -> Iterator[Violation]:
+    """L1: the internet is called at single TCP ports, those of registries; IPv4 and IPv6 alike."""
+    for one in openings(resource):
+        if not one.is_ingress and one.world and (one.protocol != "tcp" or one.first != one.last):
+            mend = "list the one port in berth:egress_ports; AWS is reached by its endpoints"
+            yield _violation("L1", resource, one, f"lets everything out to {one.world}", mend)
+
+
+def default_group(resource: Resource) -> Iterator[Violation]:
+    """L3: a VPC's own group has no rule (CIS 5.5)."""
+    if resource.kind == "DefaultSecurityGroup":
+        for one in openings(resource):
+            yield _violation("L3", resource, one, "the VPC's own group has a rule", "leave ingress and egress empty")
+
+
+def default_group_unadopted(resources: Sequence[Resource]) -> Iterator[Violation]:
+    """L3: and that group is adopted, for AWS makes it with rules."""
+    for vpc in (one for one in resources if one.kind == "Vpc"):
+        if not any(one.kind == "DefaultSecurityGroup" and one.is_from(vpc.urn) for one in resources):
+            mend = "add an ec2.DefaultSecurityGroup of it without rules"
+            yield Violation(rule="L3", resource=vpc.name, what="its own group has AWS's open rules", mend=mend)
+
+
+def named_ports(resource: Resource) -> Iterator[Violation]:
+    """L4: a rule between groups is one row of the port table; never all protocols or all ports."""
+    for one in openings(resource):
+        if one.protocol == "-1" and resource.part == EFA_PART and one.has_group and not one.world:
+            continue  # judged by `efa_alone`, which knows both its ends
+        if one.protocol == "-1" or (one.first, one.last) == (0, LAST_PORT):
+            mend = "write one rule for each row of infra/ports.py"
+            yield _violation("L4", resource, one, "lets every port through", mend)
+        elif one.has_group and (one.first, one.last, one.protocol) not in _ROWS:
+            mend = "add the row to infra/ports.py, which agents and firewall are both made from"
+            yield _violation("L4", resource, one, "is no row of the port table", mend)
+
+
+def efa_alone(resources: Sequence[Resource]) -> Iterator[Violation]:
+    """L4: the one exception is what AWS requires of EFA, a group all of whose traffic is with itself."""
+    groups = {one.urn for one in resources if one.kind == "SecurityGroup" and one.part == EFA_PART}
+    for resource in (one for one in resources if one.part == EFA_PART):
+        ends = {urn for name in _ENDS for urn in resource.made_from.get(name, ())}
+        for one in openings(resource):
+            if not (len(ends) == 1 and ends <= groups):
+                mend = "name the EFA group itself on both ends"
+                yield _violation("L4", resource, one, "lets every port through to another group", mend)
+
+
+def rules_inside_groups(resource: Resource) -> Iterator[Violation]:
+    """L4: rules are resources of their own, so that a diff names the port; each says what it is for."""
+    if resource.kind == "SecurityGroup" and (resource.items("ingress") or resource.items("egress")):
+        mend = "make each a vpc.SecurityGroupIngressRule or EgressRule"
+        yield Violation(rule="L4", resource=resource.name, what="has rules inside the group", mend=mend)
+    if resource.kind.endswith("gressRule") and not resource.props.get("description"):
+        mend = "say which program needs it, from whom"
+        yield Violation(rule="L4", resource=resource.name, what="the rule has no description", mend=mend)
+
+
+def _is_public_port(one: Opening) -> bool:
+    return one.protocol == "tcp" and one.first == one.last and one.first in PUBLIC_PORTS
+
+
+def _violation(rule: str, resource: Resource, one: Opening, what: str, mend: str) -> Violation:
+    return Violation(rule=rule, resource=resource.name, port=one.port, what=what, mend=mend)
