@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from infra.firewall_plan import HTTPS
+from infra.firewall_plan import EFA, HTTPS
 from infra.policy.openings import LAST_PORT, Opening, openings
 from infra.policy.resource import Resource, Violation
 from infra.ports import BY_NAME, TABLE, Who
 
-EFA_PART = "efa"
-"""Tag of the group of EFA's interfaces, and of its rules."""
 _ENDS = ("securityGroupId", "referencedSecurityGroupId")
 PUBLIC_PORTS = frozenset({BY_NAME["http"].first, BY_NAME["https"].first})
 _ROWS = {(row.first, row.last, protocol) for row in TABLE for protocol in row.protocols} | {(HTTPS, HTTPS, "tcp")}
@@ -58,7 +56,7 @@ def default_group_unadopted(resources: Sequence[Resource]) -> Iterator[Violation
 def named_ports(resource: Resource) -> Iterator[Violation]:
     """L4: a rule between groups is one row of the port table; never all protocols or all ports."""
     for one in openings(resource):
-        if one.protocol == "-1" and resource.part == EFA_PART and one.has_group and not one.world:
+        if one.protocol == "-1" and resource.part == EFA and one.has_group and not one.world:
             continue  # judged by `efa_alone`, which knows both its ends
         if one.protocol == "-1" or (one.first, one.last) == (0, LAST_PORT):
             mend = "write one rule for each row of infra/ports.py"
@@ -70,8 +68,8 @@ def named_ports(resource: Resource) -> Iterator[Violation]:
 
 def efa_alone(resources: Sequence[Resource]) -> Iterator[Violation]:
     """L4: the one exception is what AWS requires of EFA, a group all of whose traffic is with itself."""
-    groups = {one.urn for one in resources if one.kind == "SecurityGroup" and one.part == EFA_PART}
-    for resource in (one for one in resources if one.part == EFA_PART):
+    groups = {one.urn for one in resources if one.kind == "SecurityGroup" and one.part == EFA}
+    for resource in (one for one in resources if one.part == EFA):
         ends = {urn for name in _ENDS for urn in resource.made_from.get(name, ())}
         for one in openings(resource):
             if not (len(ends) == 1 and ends <= groups):
