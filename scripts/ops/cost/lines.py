@@ -1,0 +1,103 @@
+"""What of a stack is paid for by the hour or the month, counted from its configuration; no price is guessed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra import prices
+from infra.prices import HOURS_PER_MONTH, Item, Price
+from infra.subnets import nat_zones
+from nomad_jobs.model import Pool
+
+if TYPE_CHECKING:  # it imports pulumi, which `berth` itself does without
+    from infra.config import StackConfig
+    from infra.pools import PoolConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One thing that is paid for, whether or not it is used."""
+
+    what: str
+    detail: str
+    count: float
+    """How many, or how many GB."""
+    price: Price | None
+    """In dollars for each; None: no source was found."""
+    per_month: bool = False
+    """Whether the price is for a month rather than an hour."""
+    is_instance: bool = False
+    on_demand: Price | None = None
+    spot: Price | None = None
+    """Both prices of an instance, whichever it is started with."""
+
+    @property
+    def usd_hour(self) -> float | None:
+        """Dollars an hour; None without a price."""
+        if self.price is None:
+            return None
+        return self.count * self.price.usd / (HOURS_PER_MONTH if self.per_month else 1)
+
+    @property
+    def usd_month(self) -> float | None:
+        """Dollars a month of 730 hours."""
+        return None if self.usd_hour is None else self.usd_hour * HOURS_PER_MONTH
+
+
+def lines(config: "StackConfig") -> Iterator[Line]:
+    """Count everything that the stack pays for by the hour or the month, pools at their desired size."""
+    yield _instances("servers", config.server_type, config.servers, config.region)
+    for pool in config.pools:
+        yield from _pool(pool, pool.desired, config.region)
+    yield from _network(config)
+    yield _item(config, Item.KMS_KEY, "one for each purpose", _keys(), per_month=True)
+
+
+def month_at_most(config: "StackConfig") -> float:
+    """Sum a month in which every pool is at its `max` and no spot instance is to be had; unpriced lines count 0."""
+    fixed = sum(one.usd_month or 0 for one in lines(config) if not one.what.startswith("pool "))
+    largest = (_instances(pool.name, pool.instance_type, pool.max, config.region) for pool in config.pools)
+    return fixed + sum(one.usd_month or 0 for one in largest)
+
+
+def _instances(what: str, instance_type: str, count: int, region: str, *, is_spot: bool = False) -> Line:
+    on_demand, spot = prices.on_demand(region, instance_type), prices.spot(region, instance_type)
+    return Line(
+        what=what,
+        detail=f"{instance_type}{', spot' if is_spot else ''}",
+        count=count,
+        price=spot if is_spot else on_demand,
+        is_instance=True,
+        on_demand=on_demand,
+        spot=spot,
+    )
+
+
+def _pool(pool: "PoolConfig", nodes: int, region: str) -> Iterator[Line]:
+    what, base = f"pool {pool.name}", min(pool.on_demand_base, nodes) if pool.spot else nodes
+    if base or not pool.spot:
+        yield _instances(what, pool.instance_type, base, region)
+    if pool.spot:
+        yield _instances(what, pool.instance_type, nodes - base, region, is_spot=True)
+
+
+def _item(config: "StackConfig", item: Item, detail: str, count: float, *, per_month: bool = False) -> Line:
+    price = prices.item(config.region, item)
+    return Line(what=item.value, detail=detail, count=count, price=price, per_month=per_month)
+
+
+def _network(config: "StackConfig") -> Iterator[Line]:
+    zones = len(config.zones)
+    nats = len(nat_zones(config.zones, config.nat))
+    ingress = sum(pool.desired for pool in config.pools if pool.role is Pool.INGRESS)
+    endpoints = len(config.interface_endpoints) * zones
+    yield _item(config, Item.NAT_GATEWAY, f"berth:nat {config.nat}", nats)
+    yield _item(config, Item.NETWORK_LOAD_BALANCER, "in front of NGINX", 1)
+    yield _item(config, Item.INTERFACE_ENDPOINT, f"{len(config.interface_endpoints)} in {zones} zones", endpoints)
+    yield _item(config, Item.PUBLIC_IPV4, "NAT, load balancer in each zone, ingress nodes", nats + zones + ingress)
+
+
+def _keys() -> int:
+    from infra.keys import PURPOSES  # noqa: PLC0415 - imports pulumi
+
+    return len(PURPOSES)
