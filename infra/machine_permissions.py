@@ -22,14 +22,14 @@ class Reach:
         """Name a thing of this account and region."""
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
-    def parameters(self, folder: str) -> str:
-        """Name the Parameter Store's entries below a folder of the stack."""
-        return self.arn("ssm", f"parameter/{parameter_folder(self.label)}/{folder}/*")
+    def parameters(self, name: str) -> str:
+        """Name entries of the stack's folder in Parameter Store."""
+        return self.arn("ssm", f"parameter{parameter_folder(self.label, self.keys['state'])}/{name}")
 
 
-def parameter_folder(label: Label) -> str:
-    """Where the stack's parameters are, without the leading slash, as ARNs have it."""
-    return f"berth/{label.stack}"
+def parameter_folder(label: Label, state_key_arn: str) -> str:
+    """Say where the stack's parameters are: another key is another beginning, and finds nothing of the last one."""
+    return f"/berth/{label.stack}/{state_key_arn.rpartition('/')[2]}"
 
 
 def machine_statements(who: Who, reach: Reach) -> tuple[Statement, ...]:
@@ -58,10 +58,10 @@ def _every(reach: Reach) -> Sequence[Statement]:
             condition=_only_through("s3", reach),
         ),
         Statement(sid="FindServers", actions=("ec2:DescribeInstances",)),
-        Statement(sid="Authority", actions=("ssm:GetParameter",), resources=(reach.parameters("agent"),)),
+        Statement(sid="Authority", actions=("ssm:GetParameter",), resources=(reach.parameters("agent/*"),)),
         Statement(
             sid="LifecycleHooks",
-            actions=("autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"),
+            actions=("autoscaling:CompleteLifecycleAction",),
             resources=(groups,),
         ),
         Statement(
@@ -82,19 +82,19 @@ def _server(reach: Reach) -> Sequence[Statement]:
     ours = {"StringEquals": {f"aws:ResourceTag/{STACK_TAG}": reach.label.stack}}
     return (
         Statement(sid="Unseal", actions=locks, resources=(reach.keys["vault"], reach.keys["nomad"])),
-        Statement(sid="ReadTrust", actions=("ssm:GetParameter",), resources=(reach.parameters("server"),)),
+        Statement(sid="ReadTrust", actions=("ssm:GetParameter",), resources=(reach.parameters("server/*"),)),
         Statement(
             # Nobody may put another authority, or other recovery keys, over those that are there. Recovery keys are
             # written and never read here: they are for people.
             sid="WriteTrustOnce",
             actions=("ssm:PutParameter",),
-            resources=tuple(map(reach.parameters, ("agent", "server", "recovery"))),
+            resources=tuple(map(reach.parameters, ("agent/*", "server/*", "recovery/*"))),
             condition={"StringEquals": {"ssm:Overwrite": "false"}},
         ),
         Statement(
             sid="DropRootToken",
             actions=("ssm:DeleteParameter",),
-            resources=(reach.arn("ssm", f"parameter/{parameter_folder(reach.label)}/server/vault-root"),),
+            resources=(reach.parameters("server/vault-init-*"),),
         ),
         Statement(
             sid="Trust",

@@ -148,6 +148,30 @@ class VaultAgent:
     kms: Kms | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentFile:
+    """A file that Vault's agent keeps current; `text` is a Consul template."""
+
+    path: str
+    text: str
+    group: str = "root"
+    """Who may read it, besides root."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VaultNode:
+    """Vault's agent on a node, which logs in as the machine's IAM role."""
+
+    vault_url: str
+    ca_file: str
+    role: str
+    """Of Vault's AWS login."""
+    region: str
+    server_id: str
+    """What the login is addressed to, so that it is of no use elsewhere."""
+    files: tuple[AgentFile, ...]
+
+
 def consul(agent: ConsulAgent) -> str:
     """Write a Consul agent's configuration, nothing secret in it."""
     return _render("consul", agent=agent)
@@ -171,6 +195,11 @@ def nomad_secrets(secrets: NomadSecrets) -> str:
 def vault(agent: VaultAgent) -> str:
     """Write a Vault server's configuration, nothing secret in it."""
     return _render("vault", agent=agent)
+
+
+def vault_agent(agent: VaultNode) -> str:
+    """Write the configuration of Vault's agent; the secrets that it fetches are not in it."""
+    return _render("vault-agent", agent=agent)
 
 
 def _render(name: str, **values: object) -> str:

@@ -106,7 +106,7 @@ def test_a_server_overwrites_no_trust_and_reads_no_recovery_key(graph: Graph) ->
     statements = json.loads(policies(graph)["identity-server-policy"])["Statement"]
     (write,) = [statement for statement in statements if "ssm:PutParameter" in statement["Action"]]
     assert write["Condition"] == {"StringEquals": {"ssm:Overwrite": "false"}}
-    recovery = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/berth/prod/recovery/vault"
+    recovery = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/berth/prod/state/recovery/vault"
     for statement in statements:
         if "ssm:GetParameter" in statement["Action"]:
             assert not any(fnmatch.fnmatch(recovery, pattern) for pattern in statement["Resource"])
@@ -116,7 +116,7 @@ def test_a_server_overwrites_no_trust_and_reads_no_recovery_key(graph: Graph) ->
 def test_nodes_read_only_the_public_half_of_the_trust(graph: Graph, who: Who) -> None:
     for statement in json.loads(policies(graph)[f"identity-{who}-policy"])["Statement"]:
         if "ssm:GetParameter" in statement["Action"]:
-            assert statement["Resource"] == [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/berth/prod/agent/*"]
+            assert statement["Resource"] == [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/berth/prod/state/agent/*"]
 
 
 def test_keys_are_used_through_their_service_only(graph: Graph) -> None:

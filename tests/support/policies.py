@@ -5,7 +5,7 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # parliament still imports pkg_resources
-    import parliament  # type: ignore[import-untyped]  # it carries no types
+    import parliament
 
 _NO_FAULT = {
     "RESOURCE_STAR",  # most of EC2 can be asked of everything only; conditions on region and tags narrow it

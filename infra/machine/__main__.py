@@ -1,0 +1,95 @@
+"""One verb for each unit of the machine: `python3 machine.pyz VERB`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from infra.machine import authority, facts, install, lifecycle, nodes, servers, volume
+from infra.machine.aws import Aws, Parameters
+from infra.machine.facts import Facts
+from infra.machine.fault import Fault
+from infra.machine.imds import Metadata
+from infra.machine.system import folder
+
+
+class Machine:
+    """This machine, as its facts and its metadata service describe it."""
+
+    def __init__(self) -> None:
+        """Read both."""
+        self.facts: Facts = facts.read()
+        self.metadata = Metadata()
+        identity = self.metadata.identity
+        self.instance, self.address = str(identity["instanceId"]), str(identity["privateIp"])
+        self.account = str(identity["accountId"])
+        self.aws = Aws(self.facts.region, self.metadata.credentials)
+        self.parameters = Parameters(self.aws, self.facts.parameters, self.facts.state_key)
+
+    def install(self) -> None:
+        """Fetch programs and start units: cloud-init's last word."""
+        install.install(self.facts, self.aws)
+
+    def prepare(self) -> None:
+        """Find the data, the certificate authority and the own address: before any agent."""
+        if self.facts.volume:
+            volume.attach(self.aws, self.facts.volume, self.instance)
+        else:
+            volume.stripe()
+            folder(volume.DATA / "models", 0o755)
+        install.configure(self.facts, self.facts.name or self.instance, self.address)
+        if self.facts.is_server:
+            authority.certify(self.facts, self.address, self.parameters)
+        else:
+            authority.trust(self.parameters)
+
+    def converge(self) -> None:
+        """Make this server serve."""
+        self._server().converge()
+        lifecycle.tell(self.aws, self.facts, self.instance, lifecycle.READY)
+
+    def introduce(self) -> None:
+        """Introduce new nodes to Nomad."""
+        self._server().introduce()
+
+    def renew(self) -> None:
+        """Renew this server's certificate."""
+        servers.renew(self.facts, self.address, self.parameters)
+
+    def ready(self) -> None:
+        """Say that this node takes jobs."""
+        nodes.await_ready(self.address)
+        lifecycle.tell(self.aws, self.facts, self.instance, lifecycle.READY)
+
+    def watch(self) -> None:
+        """Wait for the machine's end, and go in order."""
+        print(lifecycle.watch(self.metadata), flush=True)  # noqa: T201 - its log
+        lifecycle.leave(self.facts, self.aws, self.instance)
+
+    def _server(self) -> servers.Servers:
+        return servers.Servers(self.facts, self.aws, self.parameters, self.address, self.account)
+
+
+def main() -> None:
+    """Run the verb that is named, and say in one line what is in its way."""
+    verbs: dict[str, Callable[[], None]] = {
+        "apply": nodes.apply,
+        "install": lambda: Machine().install(),
+        "prepare": lambda: Machine().prepare(),
+        "converge": lambda: Machine().converge(),
+        "introduce": lambda: Machine().introduce(),
+        "renew": lambda: Machine().renew(),
+        "ready": lambda: Machine().ready(),
+        "watch": lambda: Machine().watch(),
+    }
+    verb = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004 - the program and its verb
+    if verb not in verbs:
+        sys.exit(f"usage: machine.pyz {'|'.join(verbs)}")
+    try:
+        verbs[verb]()
+    except Fault as fault:
+        sys.exit(str(fault))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The stack's certificate authority: made by the first server, kept in Parameter Store, used by servers only.
+
+Servers certify themselves, so that Vault needs nobody before it can serve; nodes get theirs from Vault, which holds
+the same authority and gives out no server's name.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from infra.machine.aws import Parameters
+from infra.machine.facts import Facts
+from infra.machine.fault import Fault
+from infra.machine.system import folder, run, write
+
+TLS = Path("/etc/berth/tls")
+CA, CERT, KEY = TLS / "ca.pem", TLS / "cert.pem", TLS / "key.pem"
+CERTIFIED = "berth"
+"""Group that may read the machine's key."""
+LEAF_DAYS = 3
+_CA_DAYS = 3650
+_PUBLIC, _SECRET = "agent/authority", "server/authority"
+_RUN = "/run"
+"""In memory: the authority's key never touches a disk."""
+
+
+def trust(parameters: Parameters) -> None:
+    """Write down whom to believe.
+
+    Raises:
+        Fault: there is no authority yet: the first server makes it.
+
+    """
+    certificate = parameters.get(_PUBLIC)
+    if certificate is None:
+        raise Fault("no certificate authority yet: the first server makes it")
+    folder(TLS, 0o750, group=CERTIFIED)
+    write(CA, certificate)
+
+
+def certify(facts: Facts, address: str, parameters: Parameters) -> bool:
+    """Give this server a certificate of three days, under all the names that agents ask for; say whether it is new."""
+    secret = _secret(facts, parameters)
+    folder(TLS, 0o750, group=CERTIFIED)
+    write(CA, _certificate_of(secret))
+    if CERT.exists() and _is_fresh():
+        return False
+    with tempfile.TemporaryDirectory(dir=_RUN) as aside:
+        authority, request = Path(aside) / "authority.pem", Path(aside) / "request.pem"
+        key, cert, extensions = Path(aside) / "key.pem", Path(aside) / "cert.pem", Path(aside) / "extensions"
+        authority.write_text(secret)
+        extensions.write_text(_extensions(facts, address))
+        _new_key(key)
+        run(
+            "openssl",
+            "req",
+            "-new",
+            "-key",
+            str(key),
+            "-subj",
+            f"/CN=server.{facts.region}.nomad",
+            "-out",
+            str(request),
+        )
+        run(
+            *("openssl", "x509", "-req", "-in", str(request), "-CA", str(authority), "-CAkey", str(authority)),
+            *("-days", str(LEAF_DAYS), "-sha256", "-extfile", str(extensions), "-out", str(cert)),
+        )
+        # All three programs read it, each as its own user.
+        write(KEY, key.read_bytes(), 0o640, group=CERTIFIED)
+        return write(CERT, cert.read_bytes() + CA.read_bytes())
+
+
+def bundle(facts: Facts, parameters: Parameters) -> str:
+    """Give the authority itself, key and certificate, for Vault to hold."""
+    return _secret(facts, parameters)
+
+
+def _secret(facts: Facts, parameters: Parameters) -> str:
+    """Read the authority, or make it: of servers that try at once, one wins, and all read what it wrote."""
+    secret = parameters.get(_SECRET)
+    if secret is None:
+        parameters.put(_SECRET, _new_authority(facts), is_secret=True)
+        secret = parameters.get(_SECRET)
+    if secret is None:
+        raise Fault("the certificate authority was written, but cannot be read yet")
+    parameters.put(_PUBLIC, _certificate_of(secret), is_secret=False)
+    return secret
+
+
+def _new_authority(facts: Facts) -> str:
+    with tempfile.TemporaryDirectory(dir=_RUN) as aside:
+        key, cert = Path(aside) / "key.pem", Path(aside) / "cert.pem"
+        _new_key(key)
+        run(
+            *("openssl", "req", "-x509", "-new", "-key", str(key), "-days", str(_CA_DAYS), "-sha256"),
+            *("-subj", f"/CN=Berth {facts.stack} authority", "-out", str(cert)),
+            *("-addext", "basicConstraints=critical,CA:TRUE,pathlen:0"),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        )
+        return key.read_text() + cert.read_text()
+
+
+def _new_key(path: Path) -> None:
+    path.touch(0o600)
+    run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(path))
+
+
+def _extensions(facts: Facts, address: str) -> str:
+    """Name the roles that Nomad and Consul look for, the servers' names in DNS, and this machine."""
+    names = [
+        f"server.{facts.region}.nomad",
+        f"server.{facts.region}.consul",
+        *(f"{program}.{facts.zone}" for program in ("nomad", "consul", "vault")),
+        "localhost",
+    ]
+    alternatives = [*(f"DNS:{name}" for name in names), "IP:127.0.0.1", f"IP:{address}"]
+    return (
+        "basicConstraints=critical,CA:FALSE\n"
+        "keyUsage=critical,digitalSignature\n"
+        "extendedKeyUsage=serverAuth,clientAuth\n"
+        f"subjectAltName={','.join(alternatives)}\n"
+    )
+
+
+def _certificate_of(secret: str) -> str:
+    return secret[secret.index("-----BEGIN CERTIFICATE-----") :]
+
+
+def _is_fresh() -> bool:
+    """Whether it is good for two more days: it is looked at daily, and a missed day does no harm."""
+    try:
+        run("openssl", "x509", "-in", str(CERT), "-noout", "-checkend", str(2 * 24 * 3600))
+        run("openssl", "verify", "-CAfile", str(CA), str(CERT))
+    except Fault:
+        return False
+    return True

@@ -1,0 +1,157 @@
+"""The few AWS calls that a machine makes, signed with its own role's credentials (Signature Version 4)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+import urllib.parse
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import Any
+
+from infra.machine.fault import Fault
+from infra.machine.web import Refused, call
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_DOWNLOAD_S = 300
+
+
+def sign(  # noqa: PLR0913, PLR0917 - the parts of a request
+    credentials: dict[str, str],
+    region: str,
+    service: str,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes,
+    now: float,
+) -> dict[str, str]:
+    """Give the headers with which AWS takes the request for the role's own: `headers`, the date, the signature."""
+    parts = urllib.parse.urlsplit(url)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    signed = {**headers, "X-Amz-Date": stamp, "X-Amz-Security-Token": credentials["Token"]}
+    if service == "s3":
+        signed["X-Amz-Content-Sha256"] = hashlib.sha256(body).hexdigest()
+    lines = sorted((name.lower(), value.strip()) for name, value in {**signed, "Host": parts.netloc}.items())
+    names = ";".join(name for name, _ in lines)
+    request = "\n".join(
+        (
+            method,
+            parts.path or "/",
+            parts.query,
+            "".join(f"{name}:{value}\n" for name, value in lines),
+            names,
+            hashlib.sha256(body).hexdigest(),
+        )
+    )
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
+    text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    key = f"AWS4{credentials['SecretAccessKey']}".encode()
+    for part in (stamp[:8], region, service, "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    credential = f"{credentials['AccessKeyId']}/{scope}"
+    return {
+        **signed,
+        "Authorization": f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}",
+    }
+
+
+class Aws:
+    """AWS, as this machine's role."""
+
+    def __init__(self, region: str, credentials: Callable[[], dict[str, str]]) -> None:
+        """Ask `credentials` anew for every call: they expire."""
+        self.region, self._credentials = region, credentials
+
+    def ssm(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Call Systems Manager."""
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"AmazonSSM.{action}"}
+        return dict(json.loads(self._post("ssm", headers, json.dumps(body).encode()) or b"{}"))
+
+    def query(self, service: str, version: str, action: str, **fields: str) -> ET.Element:
+        """Call EC2 or auto scaling; fields of lists are written as `Name.1`, with `_` for `.` here."""
+        form = {"Action": action, "Version": version, **{name.replace("_", "."): one for name, one in fields.items()}}
+        headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+        answer = self._post(service, headers, urllib.parse.urlencode(form).encode())
+        return _without_namespaces(ET.fromstring(answer))  # noqa: S314 - AWS's own answer, over verified TLS
+
+    def download(self, bucket: str, key: str, sha256: str) -> bytes:
+        """Fetch an object, and refuse any other bytes than those of `sha256`."""
+        url = f"https://{bucket}.s3.{self.region}.amazonaws.com/{urllib.parse.quote(key)}"
+        headers = sign(self._credentials(), self.region, "s3", "GET", url, {}, b"", time.time())
+        _, body = call("GET", url, headers=headers, timeout_s=_DOWNLOAD_S)
+        if (found := hashlib.sha256(body).hexdigest()) != sha256:
+            raise Fault(f"s3://{bucket}/{key} has SHA-256 {found}, not {sha256}: refused")
+        return body
+
+    def vault_login(self, server_id: str) -> dict[str, str]:
+        """Give what Vault asks for to see who this machine is: a signed question to STS that Vault itself sends on."""
+        url, body = f"https://sts.{self.region}.amazonaws.com/", b"Action=GetCallerIdentity&Version=2011-06-15"
+        plain = {
+            "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+            "X-Vault-AWS-IAM-Server-ID": server_id,
+        }
+        headers = sign(self._credentials(), self.region, "sts", "POST", url, plain, body, time.time())
+        return {
+            "iam_http_request_method": "POST",
+            "iam_request_url": _base64(url.encode()),
+            "iam_request_body": _base64(body),
+            "iam_request_headers": _base64(json.dumps({**headers, "Host": url.split("/")[2]}).encode()),
+        }
+
+    def _post(self, service: str, headers: dict[str, str], body: bytes) -> bytes:
+        url = f"https://{service}.{self.region}.amazonaws.com/"
+        return call(
+            "POST",
+            url,
+            body,
+            sign(self._credentials(), self.region, service, "POST", url, headers, body, time.time()),
+        )[1]
+
+
+class Parameters:
+    """The stack's entries of Parameter Store, which are written once and never over."""
+
+    def __init__(self, aws: Aws, folder: str, key_id: str) -> None:
+        """Work below `folder`, such as `/berth/prod/1a2b3c4d`; secrets are locked with the KMS key `key_id`."""
+        self._aws, self._folder, self._key_id = aws, folder, key_id
+
+    def get(self, name: str) -> str | None:
+        """Read an entry; None where there is none."""
+        try:
+            found = self._aws.ssm("GetParameter", {"Name": f"{self._folder}/{name}", "WithDecryption": True})
+        except Refused as error:
+            if "ParameterNotFound" in error.body:
+                return None
+            raise
+        return str(found["Parameter"]["Value"])
+
+    def put(self, name: str, value: str, *, is_secret: bool) -> bool:
+        """Write an entry unless it is there; say whether it was written."""
+        locked = {"Type": "SecureString", "KeyId": self._key_id} if is_secret else {"Type": "String"}
+        body = {"Name": f"{self._folder}/{name}", "Value": value, "Overwrite": False, **locked}
+        try:
+            self._aws.ssm("PutParameter", body)
+        except Refused as error:
+            if "ParameterAlreadyExists" in error.body:
+                return False
+            raise
+        return True
+
+    def delete(self, name: str) -> None:
+        """Take an entry away."""
+        self._aws.ssm("DeleteParameter", {"Name": f"{self._folder}/{name}"})
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _without_namespaces(root: ET.Element) -> ET.Element:
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root

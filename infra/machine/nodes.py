@@ -1,0 +1,45 @@
+"""A node's part: its certificate and secrets come from Vault, its introduction from the servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infra.machine import nomad
+from infra.machine.authority import CA
+from infra.machine.fault import Fault
+from infra.machine.system import systemctl, until
+
+_CERTIFICATE = "/etc/berth/tls/node.pem"
+NEEDS = {
+    "consul": (_CERTIFICATE, "/etc/consul.d/secrets.json"),
+    "nomad": (_CERTIFICATE, "/etc/nomad.d/secrets.json", "/data/nomad/client/intro_token.jwt"),
+}
+"""What must be there before each agent starts; Vault's agent writes them, in any order."""
+_READY_S = 900
+
+
+def apply() -> None:
+    """Start each agent once all that it needs is there; one that runs takes up what changed."""
+    for program, needs in NEEDS.items():
+        if all(Path(path).exists() for path in needs):
+            verb = "reload" if _runs(program) else "start"
+            systemctl(verb, "--no-block", f"{program}.service")
+
+
+def await_ready(address: str) -> None:
+    """Wait until Nomad takes jobs here."""
+    api = nomad.connect(address, str(CA))
+
+    def missing() -> str:
+        client = (api.get("agent/health?type=client") or {}).get("client") or {}
+        return "" if client.get("ok") else f"Nomad says: {client.get('message', 'nothing')}"
+
+    until(missing, "the node in Nomad", _READY_S)
+
+
+def _runs(program: str) -> bool:
+    try:
+        systemctl("is-active", "--quiet", f"{program}.service")
+    except Fault:
+        return False
+    return True

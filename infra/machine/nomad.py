@@ -1,0 +1,109 @@
+"""Nomad: its first token, and introductions for the machines of the stack that are not in it yet."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from infra.machine.aws import Aws
+from infra.machine.fault import Fault
+from infra.machine.system import until
+from infra.machine.web import Api, Refused
+
+PORT = 4646
+HEADER = "X-Nomad-Token"
+INTRODUCTION_S = 1800
+"""Nomad's longest (`max_identity_ttl`): from a machine's first sight to its joining."""
+_KEYS_S = 300
+_EC2 = "2016-11-15"
+
+
+def connect(address: str, ca_file: str, token: str = "") -> Api:
+    """Talk to this machine's own agent."""
+    return Api(f"https://{address}:{PORT}", ca_file, HEADER, token)
+
+
+def await_keys(nomad: Api) -> None:
+    """Wait until Nomad has a leader, and publishes the keys with which it signs."""
+
+    def missing() -> str:
+        _, text = _keys(nomad)
+        return "" if b'"kid"' in text else "no keys yet"
+
+    until(missing, "Nomad's signing keys", _KEYS_S)
+
+
+def bootstrap(nomad: Api, anonymous: Api, secret: str) -> None:
+    """Make the first token out of a secret chosen beforehand: what a crash left half-way is done again.
+
+    Raises:
+        Fault: somebody else's token came first.
+
+    """
+    if _knows(nomad):
+        return
+    try:
+        anonymous.put("acl/bootstrap", {"BootstrapSecret": secret})
+    except Refused as error:
+        raise Fault(f"Nomad has had its first token, and it is not ours: {error}") from None
+
+
+class Introductions:
+    """Nomad takes no machine that a server did not introduce, by name and by node pool."""
+
+    def __init__(self, nomad: Api, vault: Api, aws: Aws, stack: str, account: str) -> None:
+        """Act with the servers' own tokens."""
+        self._nomad, self._vault, self._aws, self._stack, self._account = nomad, vault, aws, stack, account
+        self._given: dict[str, float] = {}
+
+    def give(self) -> list[str]:
+        """Introduce each machine of the stack that is not in Nomad; say which."""
+        known = {node["Name"] for node in self._nomad.get("nodes") or ()}
+        strangers = {name: tags for name, tags in self._machines().items() if name not in known}
+        self._given = {name: at for name, at in self._given.items() if name in strangers}
+        due = [name for name in strangers if time.time() - self._given.get(name, 0) > INTRODUCTION_S / 2]
+        for name in due:
+            self._introduce(name, strangers[name])
+            self._given[name] = time.time()
+        return due
+
+    def _introduce(self, name: str, tags: dict[str, str]) -> None:
+        body = {"NodeName": name, "NodePool": tags["berth:pool"], "TTL": f"{INTRODUCTION_S}s"}
+        token = self._nomad.ask("POST", "acl/identity/client-introduction-token", body)["JWT"]
+        role = f"berth-{self._stack}-machine-{tags['berth:role']}"
+        # A node reads only what lies under its own name in Vault, which is its role's session: the instance.
+        path = f"platform/data/introduction/arn:aws:sts::{self._account}:assumed-role/{role}/{name}"
+        version = ((self._vault.get(path) or {}).get("data") or {}).get("metadata", {}).get("version", 0)
+        self._vault.put(path, {"options": {"cas": version}, "data": {"token": token}})
+
+    def _machines(self) -> dict[str, dict[str, str]]:
+        """Tags of every running machine of the stack that is no server, by instance."""
+        found = self._aws.query(
+            "ec2",
+            _EC2,
+            "DescribeInstances",
+            Filter_1_Name="tag:berth:stack",
+            Filter_1_Value_1=self._stack,
+            Filter_2_Name="tag-key",
+            Filter_2_Value_1="berth:pool",
+            Filter_3_Name="instance-state-name",
+            Filter_3_Value_1="running",
+        )
+        machines: dict[str, dict[str, str]] = {}
+        for instance in found.iter("item"):
+            name = instance.findtext("instanceId")
+            if name and instance.find("tagSet") is not None:
+                tags = {tag.findtext("key", ""): tag.findtext("value", "") for tag in instance.iterfind("tagSet/item")}
+                machines[name] = tags
+        return machines
+
+
+def _keys(nomad: Api) -> tuple[int, bytes]:
+    return nomad.raw("GET", "/.well-known/jwks.json")
+
+
+def _knows(nomad: Api) -> Any:
+    try:
+        return nomad.get("acl/token/self")
+    except Refused:
+        return None

@@ -1,0 +1,205 @@
+"""The servers' part, step by step; every step may be repeated, and their order is that of who needs whom.
+
+Vault needs only AWS. Consul's and Nomad's secrets come from Vault. What Nomad runs is known to both only then.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pkgutil
+import time
+import uuid
+from pathlib import Path
+
+from infra.machine import authority, consul, nomad, vault
+from infra.machine.authority import CA
+from infra.machine.aws import Aws, Parameters
+from infra.machine.facts import Facts
+from infra.machine.fault import Fault
+from infra.machine.system import systemctl, until, write
+from infra.machine.web import Api
+
+_READY_S = 600
+_LOOK_S = 10
+_EC2 = "2016-11-15"
+_CONSUL_POLICIES = {
+    "berth-consul-agent": ("consul-agent", "consul_agent"),
+    "berth-nomad": ("consul-nomad", "consul_nomad"),
+    "berth-nomad-client": ("consul-nomad-client", "consul_nomad_client"),
+}
+"""By name: the file with the rules, and the token's place among the first values."""
+
+
+class Servers:
+    """One server, on its way from a mounted volume to a healthy member of three clusters."""
+
+    def __init__(self, facts: Facts, aws: Aws, parameters: Parameters, address: str, account: str) -> None:
+        """Know itself and AWS; nothing else is needed to begin."""
+        self._facts, self._aws, self._parameters = facts, aws, parameters
+        self._address, self._account = address, account
+        self._ca = CA.read_text()
+        self._vault = vault.connect(address, str(CA))
+
+    def converge(self) -> None:
+        """Make this server serve, and the platform be as it must."""
+        if self._facts.is_first and vault.is_to_begin(self._vault) and not self._others():
+            vault.initialise(self._vault, self._parameters, self._once)
+        vault.await_active(self._vault)
+        root = vault.root_token(self._parameters, self._once) if self._facts.is_first else ""
+        if root:
+            self._prepare_vault(root)
+        as_server = self._as_server()
+        kept = vault.Setup(as_server, self._facts, "", self._ca).secrets("server")
+        self._start_consul(kept)
+        self._start_nomad(kept)
+        if self._facts.is_first:
+            self._identities(as_server, kept)
+        if root:
+            vault.drop_root(vault.connect(self._address, str(CA), root), self._parameters, self._once)
+        until(lambda: self._lacks(kept), f"{self._facts.name} as a healthy member", _READY_S)
+        for program in ("consul", "nomad"):  # a cluster is begun once
+            Path(f"/etc/{program}.d/begin.json").unlink(missing_ok=True)
+
+    def introduce(self) -> None:
+        """Introduce new machines to Nomad, for as long as this server runs."""
+        while True:
+            as_server = self._as_server()
+            kept = vault.Setup(as_server, self._facts, "", self._ca).secrets("server")
+            api = nomad.connect(self._address, str(CA), kept["nomad_bootstrap"])
+            introductions = nomad.Introductions(api, as_server, self._aws, self._facts.stack, self._account)
+            end = time.monotonic() + nomad.INTRODUCTION_S / 2  # well before the login of an hour ends
+            while time.monotonic() < end:
+                # Every server sees every machine; the leader alone speaks.
+                if self._leads(api):
+                    for name in introductions.give():
+                        print(f"introduced {name}", flush=True)  # noqa: T201 - its log
+                time.sleep(_LOOK_S)
+
+    @property
+    def _once(self) -> str:
+        """Name of the note on Vault's beginning: of the volume that holds it."""
+        return f"server/vault-init-{self._facts.volume or self._facts.name}"
+
+    def _begins(self, data: str) -> bool:
+        """Whether this server begins a cluster: it is the first, has no data of one, and no other server is there."""
+        return self._facts.is_first and not Path("/data", data).exists() and not self._others()
+
+    def _others(self) -> bool:
+        found = self._aws.query(
+            "ec2",
+            _EC2,
+            "DescribeInstances",
+            Filter_1_Name="tag:berth:joins",
+            Filter_1_Value_1=f"berth-{self._facts.stack}",
+            Filter_2_Name="instance-state-name",
+            Filter_2_Value_1="running",
+        )
+        return any(one.text != self._address for one in found.iter("privateIpAddress") if one.text)
+
+    def _as_server(self) -> Api:
+        token: list[str] = []
+
+        def missing() -> str:
+            token.append(vault.login(self._facts, self._aws, self._vault))
+            return ""
+
+        until(missing, "Vault's login", _READY_S)
+        return vault.connect(self._address, str(CA), token[-1])
+
+    def _prepare_vault(self, root: str) -> None:
+        setup = vault.Setup(
+            vault.connect(self._address, str(CA), root),
+            self._facts,
+            authority.bundle(self._facts, self._parameters),
+            self._ca,
+        )
+        setup.platform(_vault_policies, _first_values())
+
+    def _start_consul(self, kept: dict[str, str]) -> None:
+        if self._begins("consul/raft"):
+            _config("consul", "begin", {"bootstrap_expect": 1})
+        tokens = {"initial_management": kept["consul_management"], "agent": kept["consul_agent"]}
+        _config("consul", "secrets", {"encrypt": kept["consul_gossip"], "acl": {"tokens": tokens}})
+        systemctl("start", "consul.service")
+        api = consul.connect(str(CA), kept["consul_management"])
+        consul.await_leader(api)
+        if self._facts.is_first:
+            consul.setup(api, {name: (_policy(file), kept[key]) for name, (file, key) in _CONSUL_POLICIES.items()})
+
+    def _start_nomad(self, kept: dict[str, str]) -> None:
+        server = {"encrypt": kept["nomad_gossip"]}
+        if self._begins("nomad/server/raft"):
+            _config("nomad", "begin", {"server": {"bootstrap_expect": 1}})
+        _config("nomad", "secrets", {"consul": {"token": kept["consul_nomad"]}, "server": server})
+        systemctl("start", "nomad.service")
+        anonymous = nomad.connect(self._address, str(CA))
+        nomad.await_keys(anonymous)
+        if self._facts.is_first:
+            nomad.bootstrap(
+                nomad.connect(self._address, str(CA), kept["nomad_bootstrap"]), anonymous, kept["nomad_bootstrap"]
+            )
+
+    def _identities(self, as_server: Api, kept: dict[str, str]) -> None:
+        vault.Setup(as_server, self._facts, "", self._ca).nomad()
+        consul.identity(consul.connect(str(CA), kept["consul_management"]), self._facts, self._ca)
+
+    def _lacks(self, kept: dict[str, str]) -> str:
+        """Say what keeps this server from being counted on: then the next one may be replaced."""
+        name = self._facts.name
+        seen_by_consul = consul.connect(str(CA), kept["consul_management"])
+        seen_by_nomad = nomad.connect(self._address, str(CA), kept["nomad_bootstrap"])
+        return (
+            vault.healthy_voter(self._as_server(), name)
+            or consul.healthy_voter(seen_by_consul, name, "Consul")
+            or consul.healthy_voter(seen_by_nomad, name, "Nomad")
+        )
+
+    def _leads(self, api: Api) -> bool:
+        return str(api.get("status/leader")).startswith(f"{self._address}:")
+
+
+def renew(facts: Facts, address: str, parameters: Parameters) -> None:
+    """Make a new certificate when the old one has two days left, and let all three programs take it up."""
+    if authority.certify(facts, address, parameters):
+        for program in ("vault", "consul", "nomad"):
+            systemctl("reload", f"{program}.service")
+
+
+def _first_values() -> dict[str, dict[str, str]]:
+    """Make the platform's own secrets: tokens chosen here, so that every step can be done again after a crash."""
+    gossip, agent = base64.b64encode(os.urandom(32)).decode(), str(uuid.uuid4())
+    server = {
+        "consul_gossip": gossip,
+        "consul_management": str(uuid.uuid4()),
+        "consul_agent": agent,
+        "consul_nomad": str(uuid.uuid4()),
+        "consul_nomad_client": str(uuid.uuid4()),
+        "nomad_gossip": base64.b64encode(os.urandom(32)).decode(),
+        "nomad_bootstrap": str(uuid.uuid4()),
+    }
+    node = {"consul_gossip": gossip, "consul_agent": agent, "consul_nomad": server["consul_nomad_client"]}
+    operator = {"consul_token": server["consul_management"], "nomad_token": server["nomad_bootstrap"]}
+    return {"server": server, "node": node, "operator": operator}
+
+
+def _vault_policies(login: str) -> dict[str, str]:
+    """Give Vault's policies; a node reads under its own name, which the login `login` (its accessor) gave it."""
+    return {
+        "platform-operator": _policy("vault-operator"),
+        "platform-deployer": _policy("vault-deployer"),
+        "platform-server": _policy("vault-server"),
+        "platform-node": _policy("vault-node").replace("@login@", login),
+    }
+
+
+def _config(program: str, name: str, content: dict[str, object]) -> None:
+    write(Path(f"/etc/{program}.d/{name}.json"), json.dumps(content), 0o640, program)
+
+
+def _policy(name: str) -> str:
+    text = pkgutil.get_data("infra.agents", f"policies/{name}.hcl")
+    if text is None:
+        raise Fault(f"this program was packed without the policy {name}")
+    return text.decode()

@@ -1,0 +1,237 @@
+"""Vault, from nothing to what servers and nodes ask of it: initialised once, then made as it must be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from infra.machine.aws import Aws, Parameters
+from infra.machine.facts import Facts
+from infra.machine.fault import Fault
+from infra.machine.system import folder, systemctl, until
+from infra.machine.web import Api, Refused
+
+PORT = 8200
+HEADER = "X-Vault-Token"
+AUDIT_LOG = "/var/log/vault/audit.log"
+_BEGUN = Path("/data/vault-begun")
+"""There from before Vault is begun until what it said is kept: on the same volume as Vault's own data."""
+_SHARES, _THRESHOLD = 5, 3
+_START_S, _ACTIVE_S = 120, 300
+_KV = {"type": "kv", "options": {"version": "2"}}
+_MOUNTS = {"platform": _KV, "secret": _KV, "pki": {"type": "pki", "config": {"max_lease_ttl": "87600h"}}}
+"""What the platform keeps for itself, what the catalogue's services read, and the nodes' certificates."""
+_POLICIES = {"server": ["platform-server"], "deploy": ["platform-operator", "platform-deployer"]}
+"""Policies of those who log in; all others are nodes."""
+
+
+def connect(address: str, ca_file: str, token: str = "") -> Api:
+    """Talk to this machine's own Vault."""
+    return Api(f"https://{address}:{PORT}", ca_file, HEADER, token)
+
+
+def await_answer(vault: Api) -> bool:
+    """Wait until Vault answers; say whether it is initialised."""
+    found: list[bool] = []
+
+    def missing() -> str:
+        found.append(bool(vault.get("sys/seal-status")["initialized"]))
+        return ""
+
+    until(missing, "Vault's first answer", _START_S)
+    return found[-1]
+
+
+def await_active(vault: Api) -> None:
+    """Wait until Vault is unsealed and has a leader: KMS unseals it, and `retry_join` finds the others."""
+
+    def missing() -> str:
+        health = vault.get("sys/health?standbyok=true&sealedcode=200&uninitcode=200")
+        if not health["initialized"]:
+            return "not initialised, and no other server has let it join"
+        if health["sealed"]:
+            return "sealed"
+        return "" if vault.get("sys/leader").get("leader_address") else "no leader"
+
+    until(missing, "Vault unsealed", _ACTIVE_S)
+
+
+def is_to_begin(vault: Api) -> bool:
+    """Whether nobody began this Vault, or its beginning was cut short."""
+    return not await_answer(vault) or _BEGUN.exists()
+
+
+def initialise(vault: Api, parameters: Parameters, once: str) -> None:
+    """Begin a Vault, and keep what it says once: the root token until all is set up, the recovery keys for people.
+
+    `once` names this beginning. A crash between Vault's answer and the note of it leaves a Vault that nobody can open,
+    and that holds nothing: it is begun anew.
+    """
+    if await_answer(vault):
+        _forget()
+        until(lambda: "the old one" if vault.get("sys/seal-status")["initialized"] else "", "a new Vault", _START_S)
+    _BEGUN.touch()
+    made = vault.put("sys/init", {"recovery_shares": _SHARES, "recovery_threshold": _THRESHOLD})
+    note = json.dumps({"root_token": made["root_token"], "recovery_keys": made["recovery_keys_base64"]})
+    if not parameters.put(once, note, is_secret=True):
+        raise Fault(f"parameter {once} is there already, of a Vault that was on the same volume: take it away")
+    _BEGUN.unlink()
+
+
+def root_token(parameters: Parameters, once: str) -> str:
+    """Give the root token while it is there, having put the recovery keys where only people read them."""
+    note = parameters.get(once)
+    if note is None:
+        return ""
+    found = json.loads(note)
+    parameters.put(f"recovery/{once.rpartition('/')[2]}", json.dumps(found["recovery_keys"]), is_secret=True)
+    return str(found["root_token"])
+
+
+def drop_root(vault: Api, parameters: Parameters, once: str) -> None:
+    """Revoke the root token and forget it: from now on the servers' own login is enough."""
+    try:
+        vault.ask("POST", "auth/token/revoke-self", {})
+    except Refused as error:
+        if error.status != 403:  # noqa: PLR2004 - it is gone already
+            raise
+    parameters.delete(once)
+
+
+def login(facts: Facts, aws: Aws, vault: Api) -> str:
+    """Log in as this machine's IAM role."""
+    body = {"role": facts.role, **aws.vault_login(f"berth-{facts.stack}")}
+    return str(vault.ask("POST", "auth/aws/login", body)["auth"]["client_token"])
+
+
+class Setup:
+    """Vault as it must be; every step looks before it writes."""
+
+    def __init__(self, vault: Api, facts: Facts, authority: str, ca: str) -> None:
+        """Act with `vault`'s token; `authority` is the stack's key and certificate, `ca` the latter alone."""
+        self._vault, self._facts, self._authority, self._ca = vault, facts, authority, ca
+
+    def platform(self, policies: Callable[[str], dict[str, str]], first_values: dict[str, dict[str, str]]) -> None:
+        """Audit first, so that the rest is on record; then engines, certificates, who may log in, first secrets.
+
+        `policies` gives rules by name, from the accessor of the AWS login.
+        """
+        self._audit()
+        for mount, body in _MOUNTS.items():
+            self._enable("mounts", mount, body)
+        for mount in ("platform", "secret"):
+            until(partial(self._keep_versions, mount), f"the engine {mount}", _START_S)
+        self._certificates()
+        self._enable("auth", "aws", {"type": "aws"})
+        accessor = str(self._vault.get("sys/auth")["data"]["aws/"]["accessor"])
+        for name, rules in policies(accessor).items():
+            self._vault.put(f"sys/policies/acl/{name}", {"policy": rules})
+        self._logins()
+        for name, values in first_values.items():
+            self._seed(name, values)
+
+    def nomad(self) -> None:
+        """Let what Nomad runs log in with what Nomad signs. Nomad must serve its keys by now."""
+        self._enable("auth", "jwt-nomad", {"type": "jwt"})
+        config = {
+            "jwks_url": self._facts.url("nomad", 4646) + "/.well-known/jwks.json",
+            "jwks_ca_pem": self._ca,
+            "bound_issuer": self._facts.issuer,
+            "jwt_supported_algs": ["RS256", "EdDSA"],
+            "default_role": "",
+        }
+        self._vault.put("auth/jwt-nomad/config", config)
+
+    def secrets(self, name: str) -> dict[str, str]:
+        """Read what the platform keeps for itself."""
+        found = self._vault.get(f"platform/data/{name}")
+        if found is None:
+            raise Fault(f"Vault holds no platform/{name} yet: the first server writes it")
+        return dict(found["data"]["data"])
+
+    def _audit(self) -> None:
+        """Two devices: Vault stops when it can write to none, and a full disk fails a file."""
+        found = self._vault.get("sys/audit")["data"]
+        for name, path in (("file", AUDIT_LOG), ("journal", "stdout")):
+            if f"{name}/" not in found:
+                body = {"type": "file", "options": {"file_path": path, "mode": "0600"}}
+                self._vault.put(f"sys/audit/{name}", body)
+
+    def _enable(self, kind: str, mount: str, body: dict[str, Any]) -> None:
+        if f"{mount}/" not in self._vault.get(f"sys/{kind}")["data"]:
+            self._vault.ask("POST", f"sys/{kind}/{mount}", body)
+
+    def _keep_versions(self, mount: str) -> str:
+        """Just mounted, the engine refuses for a moment."""
+        self._vault.ask("POST", f"{mount}/config", {"cas_required": True, "max_versions": 10})
+        return ""
+
+    def _certificates(self) -> None:
+        """Hand out nodes' certificates, never a server's: the role is in the name, and agents look."""
+        issuers = self._vault.ask("LIST", "pki/issuers")
+        if not issuers:
+            self._vault.ask("POST", "pki/issuers/import/bundle", {"pem_bundle": self._authority})
+        names = [f"client.{self._facts.region}.nomad", f"client.{self._facts.region}.consul", "localhost"]
+        role = {
+            "allowed_domains": names,
+            "allow_bare_domains": True,
+            "allow_subdomains": False,
+            "allow_localhost": True,
+            "allow_ip_sans": True,
+            "enforce_hostnames": True,
+            "key_type": "ec",
+            "key_bits": 256,
+            "max_ttl": "72h",
+            "no_store": True,
+        }
+        self._vault.ask("POST", "pki/roles/node", role)
+
+    def _logins(self) -> None:
+        """Let machines in by their IAM roles, each under a name that tells the instance."""
+        region = self._facts.region
+        client = {
+            "sts_endpoint": f"https://sts.{region}.amazonaws.com",
+            "sts_region": region,
+            "iam_server_id_header_value": f"berth-{self._facts.stack}",
+        }
+        self._vault.put("auth/aws/config/client", client)
+        self._vault.put("auth/aws/config/identity", {"iam_alias": "full_arn"})
+        for name, arn in self._facts.roles.items():
+            role = {
+                "auth_type": "iam",
+                "bound_iam_principal_arn": [arn],
+                # Vault would ask IAM, which has no endpoint inside the network; the name is the stack's own.
+                "resolve_aws_unique_ids": False,
+                "token_policies": _POLICIES.get(name, ["platform-node"]),
+                "token_no_default_policy": True,
+                "token_ttl": "1h",
+                "token_max_ttl": "24h",
+            }
+            self._vault.put(f"auth/aws/role/{name}", role)
+
+    def _seed(self, name: str, values: dict[str, str]) -> None:
+        """Write first secrets unless there are any."""
+        if self._vault.get(f"platform/data/{name}") is None:
+            self._vault.put(f"platform/data/{name}", {"options": {"cas": 0}, "data": values})
+
+
+def _forget() -> None:
+    systemctl("stop", "vault.service")
+    shutil.rmtree("/data/vault")
+    folder(Path("/data/vault"), 0o700, "vault")
+    systemctl("start", "vault.service")
+
+
+def healthy_voter(vault: Api, name: str) -> str:
+    """Say what this server's Vault still lacks, by the leader's autopilot."""
+    state = vault.get("sys/storage/raft/autopilot/state")["data"]
+    server = state["servers"].get(name)
+    if server is None:
+        return f"Vault does not know {name} yet"
+    if not server["healthy"] or server["status"] == "non-voter":
+        return f"Vault: {name} is {'healthy' if server['healthy'] else 'not healthy'}, a {server['status']}"
+    return "" if state["healthy"] else "Vault: a server is not healthy"
