@@ -5,28 +5,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 REGION = "us-east-1"
-_SERVE = """
-import sys, threading
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
-
-# One request after another: moto's backends are not made for threads.
-server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.port, flush=True)
-sys.stdin.read()
-"""
+_ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def moto_server() -> Iterator[str]:
     """Serve moto in a process of its own, which ends with its standard input; gives its URL."""
-    argv = [sys.executable, "-c", _SERVE]
+    argv = [sys.executable, "-m", "tests.support.moto_serve"]
     environment = {**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
     pipe = subprocess.PIPE
-    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environment) as moto:
+    with subprocess.Popen(
+        argv, cwd=_ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as moto:
         assert moto.stdout is not None
         assert moto.stdin is not None
         try:

@@ -1,10 +1,10 @@
 """Buckets and objects: `s3/bucket.go`, `s3/object.go`."""
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.support.aws_provider.cloud import Cloud, found, gone_is_fine
 from tests.support.aws_provider.model import Row, from_tags, matches, replaces, to_tags
@@ -86,6 +86,8 @@ def _object_settle(cloud: Cloud, identity: str, bag: Bag) -> None:
         call["ServerSideEncryption"] = bag["serverSideEncryption"]
     if "contentType" in bag:
         call["ContentType"] = bag["contentType"]
+    if bag.get("tags"):
+        call["Tagging"] = urlencode(bag["tags"])
     cloud("s3").put_object(Bucket=bag["bucket"], Key=bag["key"], Body=_body(bag), **call)
 
 
@@ -95,18 +97,17 @@ def _object_create(cloud: Cloud, bag: Bag) -> str:
 
 
 def _object_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
-    head = found(lambda: cloud("s3").get_object(Bucket=bag["bucket"], Key=identity))
+    s3, place = cloud("s3"), {"Bucket": bag["bucket"], "Key": identity}
+    head = found(lambda: s3.head_object(**place))
     if head is None:
         return None
-    body = head["Body"].read()
-    ours = body == _body(bag) if "source" not in bag else True
     return {
         "bucket": bag["bucket"],
         "key": identity,
         "arn": f"arn:aws:s3:::{bag['bucket']}/{identity}",
         "etag": str(head["ETag"]).strip('"'),
+        "tags": from_tags(s3.get_object_tagging(**place)["TagSet"]),
         "versionId": head.get("VersionId", ""),
-        "content": bag.get("content") if ours else f"something else, md5 {hashlib.md5(body).hexdigest()}",  # noqa: S324
         "contentType": head.get("ContentType"),
         "serverSideEncryption": head.get("ServerSideEncryption"),
         "kmsKeyId": head.get("SSEKMSKeyId"),
@@ -142,6 +143,7 @@ ROWS = (
         read=_object_read,
         delete=_object_delete,
         replaces=replaces("bucket", "key"),
+        local=frozenset({"source", "content", "contentBase64", "forceDestroy"}),  # the bytes; AWS tells their ETag
         required=("bucket", "key"),
     ),
 )

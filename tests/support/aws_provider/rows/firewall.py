@@ -29,6 +29,8 @@ def _group_create(cloud: Cloud, bag: Bag) -> str:
 
 def _empty(cloud: Cloud, identity: str) -> None:
     group = first(cloud, "describe_security_groups", "SecurityGroups", GroupIds=[identity])
+    if group is None:
+        return
     if group["IpPermissionsEgress"]:
         cloud("ec2").revoke_security_group_egress(GroupId=identity, IpPermissions=group["IpPermissionsEgress"])
     if group["IpPermissions"]:
@@ -63,8 +65,9 @@ def _block(rule: dict[str, Any]) -> Bag:
 
 
 def _group_delete(cloud: Cloud, identity: str, bag: Bag) -> None:
-    del bag
     with gone_is_fine():
+        if bag.get("revokeRulesOnDelete"):
+            _empty(cloud, identity)
         cloud("ec2").delete_security_group(GroupId=identity)
 
 
@@ -221,6 +224,7 @@ ROWS = (
         delete=_group_delete,
         tag=tag,
         replaces=replaces("name", "namePrefix", "description", "vpcId"),
+        local=frozenset({"revokeRulesOnDelete"}),
         auto_name="name",
         checks=(_no_blocks, matches("description", _DESCRIPTION), matches("name", r"(?!sg-).*")),
     ),

@@ -20,13 +20,22 @@ _PLAIN = (
     "maxInstanceLifetime",
     "defaultInstanceWarmup",
 )
-_LOCAL = ("forceDelete", "waitForCapacityTimeout", "waitForElbCapacity", "instanceRefresh", "minElbCapacity")
+_LOCAL = (
+    "forceDelete",
+    "waitForCapacityTimeout",
+    "waitForElbCapacity",
+    "instanceRefresh",
+    "minElbCapacity",
+    "initialLifecycleHooks",  # sent once, and never read again
+)
 
 
 def _call(bag: Bag) -> dict[str, Any]:
     call = upper(bag, *_PLAIN)
     if "vpcZoneIdentifiers" in bag:
         call["VPCZoneIdentifier"] = ",".join(bag["vpcZoneIdentifiers"])
+    if "availabilityZones" in bag and "vpcZoneIdentifiers" not in bag:
+        call["AvailabilityZones"] = bag["availabilityZones"]
     if "protectFromScaleIn" in bag:
         call["NewInstancesProtectedFromScaleIn"] = bag["protectFromScaleIn"]
     if "launchTemplate" in bag:
@@ -59,6 +68,9 @@ def _create(cloud: Cloud, bag: Bag) -> str:
     call = _call(bag)
     call.setdefault("DefaultCooldown", 300)
     cloud("autoscaling").create_auto_scaling_group(AutoScalingGroupName=name, Tags=_tags(bag, name), **call, **extra)
+    for hook in bag.get("initialLifecycleHooks", ()):
+        named = {"LifecycleHookName": hook["name"], "AutoScalingGroupName": name}
+        cloud("autoscaling").put_lifecycle_hook(**named, **_hook_call(hook))
     return name
 
 

@@ -11,6 +11,8 @@ def _zone_create(cloud: Cloud, bag: Bag) -> str:
     call: dict[str, Any] = {"Name": bag["name"], "CallerReference": f"berth-{bag['name']}"}
     if "comment" in bag:
         call["HostedZoneConfig"] = {"Comment": bag["comment"]}
+    for vpc in bag.get("vpcs", ())[:1]:  # one at creation, which makes the zone private
+        call["VPC"] = {"VPCId": vpc["vpcId"], "VPCRegion": vpc.get("vpcRegion", cloud.region)}
     made = cloud("route53").create_hosted_zone(**call)
     return str(made["HostedZone"]["Id"]).removeprefix("/hostedzone/")
 
@@ -27,6 +29,7 @@ def _zone_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
         "zoneId": identity,
         "name": zone["Name"].rstrip("."),
         "comment": zone.get("Config", {}).get("Comment"),
+        "vpcs": [{"vpcId": one["VPCId"], "vpcRegion": one["VPCRegion"]} for one in answer.get("VPCs", ())],
         "nameServers": answer.get("DelegationSet", {}).get("NameServers", []),
         "tags": from_tags(tags["ResourceTagSet"]["Tags"]),
     }

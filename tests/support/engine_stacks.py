@@ -1,0 +1,109 @@
+"""The program itself under the real engine: each stack previewed and made once, for all tests that ask of it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from infra.policy.resource import Resource
+from tests.support.engine import Engine, Outcome, copy_program
+from tests.support.moto_server import REGION, credentials, moto_server
+from tests.support.stacks import settings
+
+FOLDERS = ("infra", "nomad_jobs", "nginx", "vault_policies", "scripts")
+"""What the program reads of the repository."""
+_QUICK = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+"""The file backend writes the whole state after each step, which is two thirds of an `up`'s time. Where a test
+interrupts the engine, it writes them all the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A stack that was previewed and made."""
+
+    stack: str
+    engine: Engine
+    preview: Outcome
+    up: Outcome
+
+    def aws(self, service: str) -> Any:
+        """Ask the account directly, behind the engine's back."""
+        keys = credentials(self.engine.url)
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.engine.url,
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def configure(self, path: str, value: str) -> None:
+        """Change one setting of the stack."""
+        self.engine.must("config", "set", "--path", path, value)
+
+
+@contextmanager
+def project(folder: Path, stack: str, *, checkpoints: bool = False) -> Iterator[Engine]:
+    """Lay out the program, a moto server and an empty stack."""
+    with moto_server() as url:
+        home = folder / "home"
+        engine = Engine(
+            home=home,
+            project=copy_program(folder / "project", *FOLDERS),
+            url=url,
+            stack=stack,
+            environment={"PULUMI_OPTION_POLICY_PACK": "infra/policy", **({} if checkpoints else _QUICK)},
+        )
+        _prepare(engine, stack)
+        yield engine
+
+
+def _prepare(engine: Engine, stack: str) -> None:
+    """Make what a stack expects to find: its domain's zone, where it names one."""
+    done = engine.command("stack", "init", stack)
+    assert done.returncode == 0, done.stderr
+    if "berth:hosted_zone_id" in settings(stack):
+        keys = credentials(engine.url)
+        dns = boto3.client(
+            "route53",
+            endpoint_url=engine.url,
+            region_name=REGION,
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+        )
+        made = dns.create_hosted_zone(Name=settings(stack)["berth:domain"], CallerReference="the user's own")
+        engine.must("config", "set", "berth:hosted_zone_id", made["HostedZone"]["Id"].rsplit("/", 1)[-1])
+
+
+@contextmanager
+def built(folder: Path, stack: str) -> Iterator[Built]:
+    """Preview and make a stack."""
+    with project(folder, stack) as engine:
+        preview = engine.run("preview")
+        assert preview.code == 0, preview.said
+        up = engine.run("up")
+        assert up.code == 0, up.said
+        yield Built(stack=stack, engine=engine, preview=preview, up=up)
+
+
+def resources(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List what the state holds of AWS, without providers and components."""
+    held: list[dict[str, Any]] = state["deployment"]["resources"]
+    return [one for one in held if one["type"].startswith("aws:")]
+
+
+def as_policy_sees(state: Mapping[str, Any]) -> list[Resource]:
+    """Give the state's resources as the rules of the policy pack look at them."""
+    return [
+        Resource(
+            type=one["type"],
+            name=one["urn"].rsplit("::", 1)[-1],
+            props=one.get("inputs", {}),
+            urn=one["urn"],
+            made_from={name: tuple(urns) for name, urns in (one.get("propertyDependencies") or {}).items()},
+        )
+        for one in resources(state)
+    ]
