@@ -9,6 +9,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
 from infra.config_checks import faults
+from infra.endpoints import ALWAYS_NEEDED
 from infra.pools import PoolConfig
 from infra.settings import Reader
 from infra.subnets import Nat
@@ -62,11 +63,8 @@ class StackConfig:
     """Whether subnets have IPv6 too; private ones reach out with it, never in."""
     egress_ports: tuple[int, ...] = field(default=(443,), metadata={"example": 443})
     """TCP ports of the internet that nodes may call, for the registries of their images."""
-    interface_endpoints: tuple[str, ...] = field(
-        default=("ec2", "kms", "ssm", "ssmmessages", "ec2messages", "autoscaling", "sts", "logs"),
-        metadata={"example": "ec2"},
-    )
-    """AWS services with an endpoint of their own inside the network."""
+    interface_endpoints: tuple[str, ...] = field(default=ALWAYS_NEEDED, metadata={"example": "ec2"})
+    """AWS services with an endpoint of their own inside the network; those that the servers need cannot be left out."""
 
     servers: int = field(metadata={"example": 3})
     """Machines that run Nomad's, Consul's and Vault's servers: 1, 3 or 5."""

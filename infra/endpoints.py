@@ -25,9 +25,9 @@ INTERFACES = (
 )
 """Services that a stack may have an interface endpoint for, by the last part of the endpoint's name."""
 
-ALWAYS_NEEDED = ("ec2", "kms", "ssm", "ssmmessages", "ec2messages")
-"""The servers' subnets lead nowhere else: agents find each other in EC2's API, Vault and Nomad unseal with KMS, and
-people come in through Systems Manager."""
+ALWAYS_NEEDED = ("ec2", "autoscaling", "kms", "sts", "ssm", "ssmmessages", "ec2messages")
+"""The servers' subnets lead nowhere else: agents find each other in EC2's API, Vault and Nomad unseal with KMS, Vault
+asks STS who a node is, and people come in through Systems Manager."""
 
 _OBJECTS = (
     "s3:GetObject",

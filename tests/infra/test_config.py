@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.config import GitLabConfig, StackConfig
+from infra.endpoints import ALWAYS_NEEDED
 from infra.subnets import Nat
 from nomad_jobs.errors import BerthError, ConfigError, Exit, ManyErrors
 from nomad_jobs.model import Pool
@@ -95,7 +96,7 @@ def test_a_program_reads_the_configuration_of_its_stack(stack: str) -> None:
         ({"nat": "two"}, "must be none, single, per_zone", "berth:nat none"),
         ({"ipv6": "perhaps"}, "must be true or false", "berth:ipv6 false"),
         ({"egress_ports": [443, 70000]}, "70000 is no port", "'berth:egress_ports[1]' 443"),
-        ({"interface_endpoints": ["ec2", "kms", "ssm", "ssmmessages"]}, "'ec2messages' must be there", "ec2messages"),
+        ({"interface_endpoints": list(ALWAYS_NEEDED[1:])}, "'ec2' must be there", "'berth:interface_endpoints[6]' ec2"),
         ({"zonse": ["us-east-1a"]}, "did you mean berth:zones?", "pulumi config rm"),
         ({"stack": "Prod!"}, "small letters", "pulumi stack rename"),
         ({"stack": "local"}, "is the laptop", "pulumi stack rename"),
@@ -108,8 +109,7 @@ def test_a_fault_says_what_and_how_to_mend_it(changes: dict[str, Any], says: str
 
 
 def test_no_nat_needs_a_way_to_images() -> None:
-    needed = ["ec2", "kms", "ssm", "ssmmessages", "ec2messages"]
-    said = " ".join(str(error) for error in errors_of({"nat": "none", "interface_endpoints": needed}))
+    said = " ".join(str(error) for error in errors_of({"nat": "none", "interface_endpoints": list(ALWAYS_NEEDED)}))
     assert "ecr.api" in said
     assert "ecr.dkr" in said
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import pulumi
 
+from infra.boot import AWS_SERVICES
 from infra.endpoints import (
     ALWAYS_NEEDED,
     INTERFACES,
@@ -103,8 +104,8 @@ def test_an_interface_answers_under_the_services_own_name_behind_our_group() -> 
     }
 
 
-def test_what_is_always_needed_can_be_had() -> None:
-    assert set(ALWAYS_NEEDED) <= set(INTERFACES)
+def test_what_machines_call_is_always_there() -> None:
+    assert set(AWS_SERVICES) <= set(ALWAYS_NEEDED) <= set(INTERFACES)
 
 
 def test_a_preview_needs_no_answers() -> None:

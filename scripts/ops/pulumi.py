@@ -1,0 +1,185 @@
+"""Runs Pulumi on a stack: configuration checked first, the policy pack on, and what went wrong as our exit code."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from nomad_jobs.errors import (
+    AuthError,
+    BerthError,
+    CancelledError,
+    ConfigError,
+    DeployError,
+    Exit,
+    NoSuchStackError,
+)
+from nomad_jobs.render import ROOT
+from scripts.ops.cost import config_of
+from scripts.ops.toolchain import resolve
+
+PROGRAMS = ("pulumi", "pulumi-language-python")
+PACK = "PULUMI_OPTION_POLICY_PACK"
+"""Pulumi takes any option from the environment (3.208 and later), so that no command line can forget this one."""
+CHANGING = ("up", "refresh", "destroy")
+_KNOWS_PACK = ("preview", "up")
+
+_LOGIN = "log in again (`aws sso login`, or a new CI job) and repeat the command: it goes on where it stopped"
+_AUTH = re.compile(
+    r"ExpiredToken|RequestExpired|InvalidClientTokenId|UnrecognizedClientException|AuthFailure|InvalidAccessKeyId"
+    r"|SignatureDoesNotMatch|NoCredentialProviders|No valid credential sources|get credentials"
+)
+
+
+class PolicyError(BerthError):
+    """The policy pack refused."""
+
+    code = Exit.POLICY
+
+
+class ChangesError(BerthError):
+    """There were changes where none were expected."""
+
+    code = Exit.CHANGES
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """What is known of a run of Pulumi that failed."""
+
+    code: int
+    said: str
+    """All of its standard error."""
+    events: tuple[Mapping[str, Any], ...]
+
+    @property
+    def broken(self) -> list[str]:
+        """Every rule that was broken, as the pack says it."""
+        found = [one["policyEvent"] for one in self.events if "policyEvent" in one]
+        return [_last_line(one["message"]) for one in found if one["enforcementLevel"] == "mandatory"]
+
+    @property
+    def errors(self) -> list[str]:
+        """What the engine, the program or the provider said was wrong."""
+        found = [one["diagnosticEvent"] for one in self.events if "diagnosticEvent" in one]
+        return [_plain(one["message"]) for one in found if one["severity"] == "error"]
+
+
+def run(verb: str, stack: str, options: tuple[str, ...] = (), *, root: Path = ROOT) -> None:
+    """Run `preview`, `up`, `refresh` or `destroy` of a stack, on this terminal.
+
+    Raises:
+        ConfigError: (or ManyErrors) `Pulumi.<stack>.yaml` is wrong; Pulumi was not run.
+        PolicyError: the policy pack refused.
+        AuthError: AWS or the state's backend lets nobody in with what the environment holds.
+        NoSuchStackError: the backend has no such stack.
+        ChangesError: `--expect-no-changes`, and there are some.
+        DeployError: AWS refused something, or another run holds the stack.
+
+    """
+    config_of(stack)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "events.json"
+        argv = [str(resolve("pulumi")), verb, "--stack", stack, "--event-log", str(log), *options]
+        with subprocess.Popen(argv, cwd=root, env=environment(verb), stderr=subprocess.PIPE, text=True) as done:
+            said = _shown(done)
+        if done.returncode:
+            failed = _Run(code=done.returncode, said=said, events=tuple(_events(log)))
+            raise _explained(verb, stack, failed)
+
+
+def environment(verb: str = "up") -> dict[str, str]:
+    """Give the environment in which Pulumi finds this Python, its own hosts, and the policy pack."""
+    # The Python host of 3.76 takes the first python on PATH, whatever the project says of a virtual environment.
+    folders = (Path(sys.executable).parent, *(resolve(name).parent for name in PROGRAMS))
+    pack = {PACK: os.environ.get(PACK) or str(ROOT / "infra" / "policy")} if verb in _KNOWS_PACK else {}
+    return {
+        **os.environ,
+        **pack,
+        "PATH": os.pathsep.join((*map(str, folders), os.environ.get("PATH", ""))),
+        "PULUMI_ERROR_OUTPUT_STRING": "true",  # an output inside a text is an error, not an object's address
+        "PULUMI_DEBUG_COMMANDS": "true",  # shows --event-log
+    }
+
+
+def _shown(done: "subprocess.Popen[str]") -> str:
+    """Pass standard error on as it comes, and keep it; standard output goes to the terminal by itself."""
+    kept: list[str] = []
+    reader = threading.Thread(target=_pass_on, args=(done.stderr, kept))
+    reader.start()
+    try:
+        done.wait()
+    except KeyboardInterrupt:
+        done.wait()  # Pulumi got the Ctrl-C as well, and finishes what it had begun
+        raise
+    finally:
+        reader.join()
+    return "".join(kept)
+
+
+def _pass_on(stream: IO[str] | None, kept: list[str]) -> None:
+    for line in stream or ():
+        kept.append(line)
+        sys.stderr.write(line)
+
+
+def _events(log: Path) -> Iterator[Mapping[str, Any]]:
+    for line in log.read_text().splitlines() if log.exists() else ():
+        yield json.loads(line)
+
+
+_SIGNS: Mapping[str, Callable[[str, str], BerthError]] = {
+    "no stack named": lambda where, stack: NoSuchStackError(
+        where, "the backend has no such stack", f"`pulumi stack init {stack}`, or `pulumi login` to another backend"
+    ),
+    "no changes were expected": lambda where, _: ChangesError(where, "there are changes where none were expected"),
+    "stack is currently locked": lambda where, stack: DeployError(
+        where, "another run holds the stack", f"wait for it; if it died, `pulumi cancel {stack}`"
+    ),
+    "passphrase must be set": lambda where, _: AuthError(
+        where, "the stack's secrets are locked", "export PULUMI_CONFIG_PASSPHRASE, or use an awskms:// secrets provider"
+    ),
+    "update canceled": lambda where, _: CancelledError(where, "cancelled; the state holds what was done"),
+    "--yes or --skip-preview": lambda where, _: ConfigError(
+        where, "needs a yes, and there is no terminal", "add --yes"
+    ),
+}
+"""What Pulumi says when it cannot begin or end, and what that means here; given where and the stack."""
+
+
+def _explained(verb: str, stack: str, failed: _Run) -> BerthError:
+    where, text = f"pulumi {verb} {stack}", "\n".join([failed.said, *failed.errors])
+    if failed.broken:
+        return PolicyError(where, f"{len(failed.broken)} rule(s) broken, first: {failed.broken[0]}")
+    if refusal := _AUTH.search(text):
+        return AuthError(where, f"AWS refused the credentials ({refusal[0]}); the state holds what was done", _LOGIN)
+    for sign, error in _SIGNS.items():
+        if sign in text:
+            return error(where, stack)
+    first = next(iter(failed.errors), "") or _last_line(failed.said) or f"ended with code {failed.code}"
+    kind = DeployError if verb in CHANGING else BerthError
+    line = _last_line(first) if _TRACEBACK in first else _first_line(first)
+    return kind(where, line, "mend it and repeat the command: what was done is kept")
+
+
+_TRACEBACK = "Traceback (most recent call last)"
+_MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub("", text).strip()
+
+
+def _first_line(text: str) -> str:
+    return next(iter(_plain(text).splitlines()), "")
+
+
+def _last_line(text: str) -> str:
+    return next(iter(reversed(_plain(text).splitlines())), "")
