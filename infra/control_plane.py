@@ -14,13 +14,13 @@ from pulumi_aws import autoscaling, ebs, ec2, route53
 
 from infra.boot import server_user_data
 from infra.boot_agents import JOINS_TAG, ROLE_TAG, ServerBoot, Site, private_zone, server_name
+from infra.disks import SERVER_DATA_GB, SERVER_ROOT_GB
 from infra.label import Label
 from infra.launch import METADATA, PLAIN_IMAGE, Disk, encoded, group_tags, hooks, root_disk, tagged
 from infra.machine.facts import Download
 from infra.ports import BY_NAME, Who
 from infra.programs import AGENTS, MACHINES
 
-_ROOT_GB, _DATA_GB = 20, 50
 _READY_S, _GONE_S = 1800, 300
 _NAMES = ("consul", "nomad", "vault")
 _TTL_S = 30
@@ -161,7 +161,7 @@ class ControlPlane(pulumi.ComponentResource):
             f"{self._name}-{plan.slot}-data",
             availability_zone=plan.zone,
             type="gp3",
-            size=_DATA_GB,
+            size=SERVER_DATA_GB,
             encrypted=True,
             kms_key_id=self._args.key_arns["state"],
             tags=self._args.label.tags(f"{what}-data"),
@@ -178,7 +178,7 @@ class ControlPlane(pulumi.ComponentResource):
             instance_type=args.server_type,
             iam_instance_profile={"name": args.instance_profile},
             network_interfaces=[{"device_index": 0, "network_interface_id": interface.id}],
-            block_device_mappings=[root_disk(Disk(size_gb=_ROOT_GB, key_arn=args.key_arns["storage"]))],
+            block_device_mappings=[root_disk(Disk(size_gb=SERVER_ROOT_GB, key_arn=args.key_arns["storage"]))],
             metadata_options=METADATA,
             user_data=self._user_data(plan, volume),
             update_default_version=True,

@@ -9,10 +9,11 @@ from pulumi_aws import autoscaling, ec2, vpc
 
 from infra.boot import node_user_data
 from infra.boot_agents import DRAIN_S, POOL_TAG, ROLE_TAG, NodeBoot, Site
+from infra.disks import root_gb
 from infra.label import Label
 from infra.launch import METADATA, Disk, encoded, group_tags, hooks, root_disk, tagged
 from infra.machine.facts import Download
-from infra.pool_plan import image, plan_interfaces, plan_refresh, plan_subnets, root_gb, who
+from infra.pool_plan import image, plan_interfaces, plan_refresh, plan_subnets, who
 from infra.pools import PoolConfig
 from infra.ports import Who
 from infra.programs import AGENTS, DEVICE_PLUGIN, MACHINES

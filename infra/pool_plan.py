@@ -9,8 +9,6 @@ from infra.pools import PoolConfig
 from infra.ports import Who
 from nomad_jobs.model import Pool
 
-_ROOT_GB, _GPU_ROOT_GB = 100, 150
-"""Images and containers are on the root disk where a node has none of its own; AWS's image for GPUs fills 75 GB."""
 _ALL = 100
 _ONE_MORE = 110
 
@@ -41,11 +39,6 @@ def who(pool: PoolConfig) -> Who:
 def image(pool: PoolConfig) -> str:
     """Name the image of a pool's nodes."""
     return GPU_IMAGE if pool.type.gpu else PLAIN_IMAGE
-
-
-def root_gb(pool: PoolConfig) -> int:
-    """Size the root disk of a pool's nodes."""
-    return _GPU_ROOT_GB if pool.type.gpu else _ROOT_GB
 
 
 def plan_interfaces(row: InstanceType, *, efa: bool) -> tuple[InterfacePlan, ...]:

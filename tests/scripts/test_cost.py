@@ -52,6 +52,7 @@ def test_prod_is_counted_whole() -> None:
         "network load balancer": 1,
         "interface endpoint": 30,
         "public IPv4 address": 9,
+        "gp3 volume": 3 * (20 + 50) + (3 + 3) * 100 + 150,
         "KMS key": 4,
     }
     assert [one.count for one in bill.lines if one.what == "pool app"] == [2, 1]
@@ -78,7 +79,9 @@ def test_without_spot_capacity_the_month_is_dearer() -> None:
 
 def test_at_its_max_a_pool_costs_its_max() -> None:
     bill = bill_of(POOL)
-    assert bill.usd_month_at_most - bill.usd_month == pytest.approx(5 * 0.2016 * HOURS_PER_MONTH)
+    assert bill.usd_month_at_most - bill.usd_month == pytest.approx(
+        5 * (0.2016 * HOURS_PER_MONTH + 100 * 0.08)
+    )  # node and disk
 
 
 def test_what_has_no_source_is_unpriced_and_said() -> None:

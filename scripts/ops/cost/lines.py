@@ -1,10 +1,11 @@
 """What of a stack is paid for by the hour or the month, counted from its configuration; no price is guessed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from infra import prices
+from infra.disks import SERVER_DATA_GB, SERVER_ROOT_GB, root_gb
 from infra.prices import HOURS_PER_MONTH, Item, Price
 from infra.subnets import nat_zones
 from nomad_jobs.model import Pool
@@ -48,16 +49,16 @@ def lines(config: "StackConfig") -> Iterator[Line]:
     """Count everything that the stack pays for by the hour or the month, pools at their desired size."""
     yield _instances("servers", config.server_type, config.servers, config.region)
     for pool in config.pools:
-        yield from _pool(pool, pool.desired, config.region)
+        yield from _pool(pool, config.region)
     yield from _network(config)
+    yield _item(config, Item.GP3_GB, "disks of servers and nodes, data of servers", _disks_gb(config), per_month=True)
     yield _item(config, Item.KMS_KEY, "one for each purpose", _keys(), per_month=True)
 
 
 def month_at_most(config: "StackConfig") -> float:
     """Sum a month in which every pool is at its `max` and no spot instance is to be had; unpriced lines count 0."""
-    fixed = sum(one.usd_month or 0 for one in lines(config) if not one.what.startswith("pool "))
-    largest = (_instances(pool.name, pool.instance_type, pool.max, config.region) for pool in config.pools)
-    return fixed + sum(one.usd_month or 0 for one in largest)
+    largest = (replace(pool, desired=pool.max, spot=False, on_demand_base=0) for pool in config.pools)
+    return sum(one.usd_month or 0 for one in lines(replace(config, pools=tuple(largest))))
 
 
 def _instances(what: str, instance_type: str, count: int, region: str, *, is_spot: bool = False) -> Line:
@@ -73,8 +74,9 @@ def _instances(what: str, instance_type: str, count: int, region: str, *, is_spo
     )
 
 
-def _pool(pool: "PoolConfig", nodes: int, region: str) -> Iterator[Line]:
-    what, base = f"pool {pool.name}", min(pool.on_demand_base, nodes) if pool.spot else nodes
+def _pool(pool: "PoolConfig", region: str) -> Iterator[Line]:
+    what, nodes = f"pool {pool.name}", pool.desired
+    base = min(pool.on_demand_base, nodes) if pool.spot else nodes
     if base or not pool.spot:
         yield _instances(what, pool.instance_type, base, region)
     if pool.spot:
@@ -95,6 +97,11 @@ def _network(config: "StackConfig") -> Iterator[Line]:
     yield _item(config, Item.NETWORK_LOAD_BALANCER, "in front of NGINX", 1)
     yield _item(config, Item.INTERFACE_ENDPOINT, f"{len(config.interface_endpoints)} in {zones} zones", endpoints)
     yield _item(config, Item.PUBLIC_IPV4, "NAT, load balancer in each zone, ingress nodes", nats + zones + ingress)
+
+
+def _disks_gb(config: "StackConfig") -> int:
+    nodes = sum(pool.desired * root_gb(pool) for pool in config.pools)
+    return config.servers * (SERVER_ROOT_GB + SERVER_DATA_GB) + nodes
 
 
 def _keys() -> int:
