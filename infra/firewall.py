@@ -6,7 +6,7 @@ import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import ec2, vpc
 
-from infra.firewall_plan import EFA, ENDPOINTS, Direction, Reach, Rule, plan_rules
+from infra.firewall_plan import ENDPOINTS, Direction, Reach, Rule, plan_rules
 from infra.label import Label
 from infra.ports import AGENTS, Who
 
@@ -19,8 +19,6 @@ class FirewallArgs:
     vpc_id: Input[str]
     s3_prefix_list_id: Input[str]
     reach: Reach
-    efa: bool = False
-    """Whether any node pool has Elastic Fabric Adapters."""
 
 
 class Firewall(pulumi.ComponentResource):
@@ -29,8 +27,6 @@ class Firewall(pulumi.ComponentResource):
     groups: dict[Who, Output[str]]
     """Identifiers of the machines' groups."""
     endpoints_group_id: Output[str]
-    efa_group_id: Output[str] | None
-    """For EFA's interfaces, beside the machine's own group; None without any."""
 
     def __init__(self, name: str, args: FirewallArgs, opts: ResourceOptions | None = None) -> None:
         """Make the groups, then the rules, which need them all."""
@@ -43,7 +39,6 @@ class Firewall(pulumi.ComponentResource):
             self._rule(rule)
         self.groups = {who: self._groups[who.value].id for who in AGENTS}
         self.endpoints_group_id = self._groups[ENDPOINTS.group].id
-        self.efa_group_id = self._efa_group() if args.efa else None
         self.register_outputs({"groups": {who.value: one for who, one in self.groups.items()}})
 
     def _group(self, group: str, purpose: str) -> ec2.SecurityGroup:
@@ -56,24 +51,6 @@ class Firewall(pulumi.ComponentResource):
             tags=self._args.label.tags(group),
             opts=self._child,
         )
-
-    def _efa_group(self) -> Output[str]:
-        """Make the group that AWS requires of EFA: all traffic with itself, and with nobody else.
-
-        EFA's own protocol has no ports, so this is the one place where a rule names none.
-        """
-        group = self._group(EFA, f"EFA interfaces of {self._args.label.prefix}").id
-        for make, word in ((vpc.SecurityGroupIngressRule, "from"), (vpc.SecurityGroupEgressRule, "to")):
-            make(
-                f"{self._name}-efa-{word}-itself",
-                security_group_id=group,
-                referenced_security_group_id=group,
-                ip_protocol="-1",
-                description=f"EFA: traffic between GPUs of one model; {word} itself",
-                tags=self._args.label.tags(EFA),
-                opts=self._child,
-            )
-        return group
 
     def _rule(self, rule: Rule) -> None:
         make = vpc.SecurityGroupIngressRule if rule.direction is Direction.IN else vpc.SecurityGroupEgressRule

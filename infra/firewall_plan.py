@@ -11,8 +11,6 @@ from ipaddress import IPv4Network
 from infra.ports import AGENTS, TABLE, PlatformPort, Who
 
 HTTPS = 443
-EFA = "efa"
-"""Name of the group of EFA's interfaces."""
 
 
 class Direction(StrEnum):

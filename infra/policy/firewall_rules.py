@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from infra.firewall_plan import EFA, HTTPS
+from infra.firewall_plan import HTTPS
 from infra.policy.openings import LAST_PORT, Opening, openings
 from infra.policy.resource import Resource, Violation
 from infra.ports import BY_NAME, TABLE, Who
 
 _ENDS = ("securityGroupId", "referencedSecurityGroupId")
+EFA = "efa"
+"""Tag of the group of EFA's interfaces, and of its rules."""
 PUBLIC_PORTS = frozenset({BY_NAME["http"].first, BY_NAME["https"].first})
 _ROWS = {(row.first, row.last, protocol) for row in TABLE for protocol in row.protocols} | {(HTTPS, HTTPS, "tcp")}
 

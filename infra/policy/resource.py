@@ -2,11 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from infra.label import PART_TAG
 
-UNKNOWN = object()
+
+class _Unknown(Enum):
+    """A type of one value, whose name is the same in every process."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN = _Unknown.UNKNOWN
 """A value that a preview cannot know; no rule is broken by it, for it is judged again once it is known."""
 
 

@@ -160,16 +160,6 @@ def test_each_planned_rule_is_one_resource_and_groups_have_none_inside() -> None
     assert not [node for node in groups if {"ingress", "egress"} & set(node.inputs)]
 
 
-def test_efa_has_a_group_that_speaks_with_itself_alone() -> None:
-    args = FirewallArgs(label=Label("dev"), vpc_id="vpc-1", s3_prefix_list_id="pl-1", reach=REACH, efa=True)
-    graph = record(lambda: Firewall("wall", args))
-    for name in ("wall-efa-from-itself", "wall-efa-to-itself"):
-        inputs = graph[name].inputs
-        assert inputs["securityGroupId"] == inputs["referencedSecurityGroupId"] == "wall-efa-id"
-        assert inputs["ipProtocol"] == "-1"
-    assert "wall-efa" not in build().names
-
-
 def test_groups_stay_below_what_aws_allows() -> None:
     """Sixty rules each way is AWS's default quota for a group."""
     rules = plan_rules(Reach(nat=True, egress_ports=(443, 5050), ipv6=True, on_prem=(IPv4Network("10.9.0.0/16"),)))

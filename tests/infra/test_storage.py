@@ -55,7 +55,7 @@ def test_every_bucket_is_private_encrypted_and_ours(graph: Graph, bucket: str) -
         "kmsMasterKeyId": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/storage",
     }
     for node in (block, graph[f"storage-{bucket}-policy"].inputs):
-        assert node["bucket"] == f"storage-{bucket}-id"
+        assert node["bucket"] == graph[f"storage-{bucket}"].inputs["bucket"]
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)

@@ -100,7 +100,9 @@ class GraphMocks(mocks.Mocks):
         """Make a resource: unknown identifiers in a preview, as with the engine."""
         if not args.custom or self.preview:
             return "", dict(args.inputs)
-        return f"{args.name}-id", {**_computed(args.typ, args.name, args.inputs), **args.inputs}
+        # A bucket is known by its name, everything else by an identifier of AWS's own.
+        identity = str(args.inputs.get("bucket")) if args.typ == "aws:s3/bucket:Bucket" else f"{args.name}-id"
+        return identity, {**_computed(args.typ, args.name, args.inputs), **args.inputs}
 
 
 class _Monitor(mocks.MockMonitor):
@@ -209,6 +211,9 @@ def _computed(kind: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]
         state |= {"prefixListId": f"pl-{name}"}
     elif what == "bucket":
         state |= {"bucket": name, "bucketDomainName": f"{inputs.get('bucket', name)}.s3.amazonaws.com"}
+    elif what == "certificate":
+        proof = {"resourceRecordName": "_proof", "resourceRecordType": "CNAME", "resourceRecordValue": "_value"}
+        state |= {"domainValidationOptions": [proof]}
     elif what == "loadBalancer":
         state |= {"dnsName": f"{name}.elb.{REGION}.amazonaws.com", "zoneId": "Z2IFOLAFXWLO4F"}
     return state

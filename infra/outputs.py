@@ -1,0 +1,42 @@
+"""What a stack exports: the Platform record, from which everything above the machines is rendered."""
+
+from collections.abc import Mapping
+
+from pulumi import Output
+
+from infra.boot_agents import MAX_KILL_TIMEOUT_S
+from infra.config import StackConfig
+from infra.pools import node_pools
+from infra.ports import BY_NAME
+from nomad_jobs.platform import Driver, Platform
+
+CA_FILE = "/etc/berth/tls/ca.pem"
+"""Where every machine, and whoever deploys, keeps the certificate of the stack's own authority."""
+
+
+def platform(
+    config: StackConfig, urls: Mapping[str, str], entry: Output[str], buckets: Mapping[str, Output[str]]
+) -> Output[str]:
+    """Write the Platform record, as JSON; nothing in it is secret. `entry` is the load balancer's own name."""
+
+    def written(known: Mapping[str, str]) -> str:
+        return Platform(
+            stack=config.stack,
+            region=config.region,
+            datacenter=config.region,
+            driver=Driver.DOCKER,
+            gpu_device="nvidia/gpu",
+            nomad_url=urls["nomad"],
+            consul_url=urls["consul"],
+            vault_url=urls["vault"],
+            ca_file=CA_FILE,
+            domain=config.domain,
+            http_port=BY_NAME["http"].first,
+            https_port=BY_NAME["https"].first,
+            entry=known["entry"].lower(),
+            max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
+            pools=dict(node_pools(config.pools)),
+            buckets={name: known[name] for name in buckets},
+        ).to_json()
+
+    return Output.all(entry=entry, **buckets).apply(written)

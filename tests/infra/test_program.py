@@ -1,0 +1,202 @@
+"""The whole program, for both stack files and for many that might be written."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from infra.boot_agents import MAX_KILL_TIMEOUT_S
+from infra.policy.rules import check_all
+from infra.policy.secret_rules import outputs
+from infra.ports import AGENTS, Who
+from nomad_jobs import checks
+from nomad_jobs.catalog import SERVICES
+from nomad_jobs.images import Pins
+from nomad_jobs.platform import Platform
+from tests.support.graph import ACCOUNT, Graph
+from tests.support.platforms import test_pins
+from tests.support.program import as_resource, stack_graph
+from tests.support.stacks import ROOT, STACKS
+
+REGION = "us-east-1"
+UNTAGGED = {
+    "Alias",
+    "Attachment",
+    "BucketLifecycleConfiguration",
+    "BucketOwnershipControls",
+    "BucketPolicy",
+    "BucketPublicAccessBlock",
+    "BucketServerSideEncryptionConfiguration",
+    "BucketVersioning",
+    "CertificateValidation",
+    "Record",
+    "RolePolicy",
+    "RolePolicyAttachment",
+    "Route",
+    "RouteTableAssociation",
+}
+"""Types to which AWS takes no tags."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def graph(request: pytest.FixtureRequest, folder: Path) -> Graph:
+    return stack_graph(request.param, folder)
+
+
+def test_the_stacks_break_no_rule(graph: Graph) -> None:
+    assert check_all([as_resource(node) for node in graph.resources]) == ()
+
+
+def test_what_is_exported_holds_no_secret(graph: Graph) -> None:
+    assert list(outputs(graph.outputs)) == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_first_preview_works_and_breaks_no_rule(stack: str, folder: Path) -> None:
+    graph = stack_graph(stack, folder, preview=True)
+    assert check_all([as_resource(node) for node in graph.resources]) == ()
+    assert sorted(graph.names) == sorted(stack_graph(stack, folder).names)
+
+
+def test_everything_belongs_to_a_component_of_ours(graph: Graph) -> None:
+    urns = {node.urn: node for node in graph.nodes}
+    for node in graph.resources:
+        assert urns[node.parent].type.startswith(("berth:", "aws:")), node.name
+    for node in graph.nodes:
+        if node.is_component:
+            assert node.urn in graph.component_outputs, f"{node.name} never said that it was done"
+
+
+def test_whatever_can_be_tagged_carries_the_label(graph: Graph) -> None:
+    for node in graph.resources:
+        tags = node.inputs.get("tags")
+        if isinstance(tags, list):
+            tags = {tag["key"]: tag["value"] for tag in tags}
+        kind = node.type.rsplit(":", 1)[-1]
+        assert (tags is None) == (kind in UNTAGGED), node.name
+        if tags:
+            assert {"Name", "berth:stack", "berth:part"} <= set(tags), node.name
+
+
+def test_nothing_is_made_twice(graph: Graph) -> None:
+    names = [node.name for node in graph.nodes]
+    assert len(set(names)) == len(names)
+
+
+def test_the_platform_runs_the_catalogue(graph: Graph) -> None:
+    platform = Platform.from_json(graph.outputs["platform"], where="output")
+    assert platform.is_cloud
+    assert platform.region == platform.datacenter == REGION
+    assert platform.max_kill_timeout_s == MAX_KILL_TIMEOUT_S
+    assert platform.entry == graph.outputs["address"]
+    assert platform.buckets["models"] == f"berth-{platform.stack}-models-{ACCOUNT}"
+    checks.check(SERVICES, platform, _every_image())
+
+
+def _every_image() -> Pins:
+    return test_pins(*{service.container.image for service in SERVICES})
+
+
+def test_servers_stand_where_nothing_leads_to_the_internet(graph: Graph) -> None:
+    isolated = {f"{node.name}-id" for node in graph.of("Subnet") if "isolated" in node.name}
+    assert {node.inputs["subnetId"] for node in graph.of("NetworkInterface")} <= isolated
+    for endpoint in graph.of("VpcEndpoint"):
+        if endpoint.inputs["vpcEndpointType"] == "Interface":
+            assert set(endpoint.inputs["subnetIds"]) == isolated
+
+
+def test_the_way_to_s3_is_in_every_route_table_and_names_every_bucket(graph: Graph) -> None:
+    gateway = graph["s3-gateway"].inputs
+    assert set(gateway["routeTableIds"]) == {f"{node.name}-id" for node in graph.of("RouteTable")}
+    assert gateway["serviceName"] == f"com.amazonaws.{REGION}.s3"
+    named = {arn for statement in json.loads(gateway["policy"])["Statement"] for arn in statement["Resource"]}
+    assert {f"arn:aws:s3:::{node.inputs['bucket']}/*" for node in graph.of("Bucket")} <= named
+
+
+def test_every_machine_has_the_group_of_its_kind(graph: Graph) -> None:
+    groups = {f"firewall-{who}-id" for who in AGENTS}
+    for template in graph.of("LaunchTemplate"):
+        used = {one for nic in template.inputs["networkInterfaces"] for one in nic.get("securityGroups", [])}
+        assert used <= groups, template.name
+    assert {one for node in graph.of("NetworkInterface") for one in node.inputs["securityGroups"]} == {
+        f"firewall-{Who.SERVER}-id"
+    }
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> dict[str, Any]:
+    """Settings that could be written, in either stack file."""
+    prefix = draw(st.integers(16, 22))
+    zones = [f"{REGION}{letter}" for letter in draw(st.permutations("abcdef"))[: draw(st.integers(3, 4))]]
+    nat = draw(st.sampled_from(["none", "single", "per_zone"]))
+    endpoints = ["ec2", "autoscaling", "kms", "sts", "ssm", "ssmmessages", "ec2messages", "logs", "ecr.api", "ecr.dkr"]
+    return {
+        "cidr": f"10.{draw(st.integers(0, 255))}.0.0/{prefix}",
+        "zones": zones,
+        "nat": nat,
+        "ipv6": draw(st.booleans()),
+        "servers": draw(st.sampled_from([3, 5])),
+        "protect": draw(st.booleans()),
+        "interface_endpoints": endpoints if nat == "none" else endpoints[: draw(st.integers(7, 10))],
+        "egress_ports": draw(st.lists(st.integers(1, 65535), max_size=3, unique=True)),
+        "on_prem_cidrs": draw(st.lists(st.sampled_from(["192.168.7.0/24", "172.20.0.0/16"]), unique=True)),
+        "hosted_zone_id": draw(st.none() | st.just("Z0123456789ABCDEFGHIJ")),
+        "pools": list(_pools(draw, zones[0])),
+    }
+
+
+def _pools(draw: st.DrawFn, zone: str) -> Iterator[dict[str, Any]]:
+    for name, role, kinds in (
+        ("app", "app", ["m7i.large", "t3.xlarge", "c7i.2xlarge"]),
+        ("ingress", "ingress", ["c7i.large", "t3.medium"]),
+        ("gpu", "gpu", ["p5en.48xlarge", "p5e.48xlarge"]),
+    ):
+        least, more = draw(st.integers(0, 2)), draw(st.integers(1, 3))
+        pool = {"name": name, "role": role, "instance_type": draw(st.sampled_from(kinds)), "spot": draw(st.booleans())}
+        pool |= {"min": least, "max": least + more, "desired": least}
+        if role == "gpu" and draw(st.booleans()):
+            pool |= {"placement_group": True, "efa": True, "zone": zone}
+        yield pool
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stack=st.sampled_from(STACKS), changed=changes(), preview=st.booleans())
+def test_no_stack_that_can_be_written_breaks_a_rule(
+    folder: Path, stack: str, changed: dict[str, Any], *, preview: bool
+) -> None:
+    graph = stack_graph(stack, folder, changed, preview=preview)
+    assert check_all([as_resource(node) for node in graph.resources]) == ()
+    assert len(set(graph.names)) == len(graph.names)
+
+
+def test_a_bad_configuration_is_told_line_by_line_without_a_traceback(tmp_path: Path) -> None:
+    """As the engine would run it, but with no engine: `PULUMI_CONFIG` is how the engine hands over settings."""
+    program = (
+        "import pulumi, sys\n"
+        "from infra import __main__\n"
+        "pulumi.log.error = lambda line: print(line, file=sys.stderr)\n"
+        "pulumi.log.warn = lambda line: None\n"
+        "__main__.guard = lambda: None\n"
+        "__main__.main()\n"
+    )
+    config = json.dumps({"aws:region": "mars-1", "berth:servers": "2", "berth:cidr": "10.0.0.0/33"})
+    environment = {"PULUMI_CONFIG": config, "PULUMI_STACK": "dev", "PATH": "/usr/bin", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    assert len(lines) >= 6
+    assert all("`pulumi " in line for line in lines)
