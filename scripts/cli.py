@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from nomad_jobs.errors import BerthError, Exit, ManyErrors
 
-VERBS = ("up", "down", "doctor", "status", "render", "deploy", "cost", "tools", "images")
+VERBS = ("up", "down", "doctor", "status", "render", "deploy", "infra", "cost", "tools", "images")
 
 
 class Verbs(TyperGroup):
