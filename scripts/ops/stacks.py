@@ -61,7 +61,7 @@ def credentials_of(stack: str) -> Credentials:
 
 
 def _pulumi_output(stack: str) -> str:
-    argv = [str(resolve("pulumi")), "stack", "output", "platform", "--json", "--stack", stack]
+    argv = [str(resolve("pulumi")), "stack", "output", "platform", "--stack", stack]
     try:
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=_PULUMI_S, check=False)
     except subprocess.TimeoutExpired:
