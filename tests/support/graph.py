@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import get_root_resource, set_root_resource
+from pulumi.runtime.settings import SETTINGS, get_root_resource, set_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
 ACCOUNT = "123456789012"
@@ -25,6 +25,8 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     },
     "aws:ssm/getParameter:getParameter": {"value": "ami-0123456789abcdef0", "type": "String"},
 }
+
+_LIMIT_S = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,8 +142,11 @@ def record(
     with _event_loop() as loop:
         set_root_resource(None)  # type: ignore[arg-type]  # a stack of an earlier test would take our outputs
         mocks.set_mocks(monitor.mocks, project="berth", stack=stack, preview=preview, monitor=monitor)
+        # Outputs that an earlier program left unawaited belong to its loop, which is closed: ours would wait for ever.
+        SETTINGS.outputs = set()
         pulumi.runtime.set_all_config(texts)
-        loop.run_until_complete(run_pulumi_func(lambda: _nothing(program())))
+        running = asyncio.wait_for(run_pulumi_func(lambda: _nothing(program())), _LIMIT_S)
+        loop.run_until_complete(running)
         monitor.graph.outputs = loop.run_until_complete(_exports())
     return monitor.graph
 
