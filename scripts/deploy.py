@@ -21,7 +21,7 @@ def run(  # noqa: PLR0913 - one parameter for each option
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report for programs.")] = False,
 ) -> None:
-    """Make STACK run what the catalogue says, and wait until NGINX serves it."""
+    """Make STACK run what the catalogue says, and ask NGINX."""
     record, pins = stacks.platform_of(stack, platform), images.read_pins()
     services = catalogue.load(record, pins, only or ())
     confirm(f"deploy {len(services)} service(s) to {stack}", yes=yes or stack == stacks.LOCAL)

@@ -18,7 +18,7 @@ _SIGNS = {Mark.OK: "[green]✓[/green]", Mark.NOTE: "[yellow]![/yellow]", Mark.P
 
 
 def run(*, as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Look at this machine and its local platform, and say how to mend what is wrong. Changes nothing."""
+    """Say what is wrong with this machine and how to mend it; change nothing."""
     state = State.default()
     settings = read_settings(state)
     usable = settings if isinstance(settings, Settings) else Settings()

@@ -16,7 +16,10 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     deadline_s: Annotated[float, typer.Option(min=1, help="Seconds for tasks to stop in their own way.")] = 120,
 ) -> None:
-    """Stop the platform on this machine; its data stays, and `berth up` brings all of it back."""
+    """Stop the platform on this machine; its data stays.
+
+    `berth up` brings all of it back.
+    """
     state, progress = State.default(), Progress()
     if destroy and state.exists():
         confirm(f"stop the local platform and remove {state.root} with all its data", yes=yes)

@@ -9,7 +9,12 @@ from nomad_jobs.errors import ConfigError, raise_all
 from scripts.ops import images
 from scripts.ops.progress import Progress
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    help="Look up and list the digests of the catalogue's images.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 
 @app.command("pin")

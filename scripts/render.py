@@ -13,7 +13,9 @@ def run(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write to; made if missing.")] = Path("rendered"),
     platform: Annotated[Path | None, typer.Option(help="Read the Platform record from this file.")] = None,
 ) -> None:
-    """Write everything rendered for STACK to a folder: jobs, policies, NGINX. Needs no cluster.
+    """Write every job, policy and route of STACK to a folder.
+
+    Needs no cluster.
 
     Secrets are shown at version 0, the newest; `berth deploy` pins the version that Vault has then.
     """

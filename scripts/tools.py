@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Install and list the programs Berth runs: nomad, consul, vault, pulumi and the rest.",
+    help="Install and list the programs that Berth runs.",
 )
 _BY_DEFAULT = (*programs.PROGRAMS, "nginx")
 

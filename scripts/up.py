@@ -24,7 +24,7 @@ def run(
         bool, typer.Option("--json", help="Report for programs; with --no-deploy, the Platform record.")
     ] = False,
 ) -> None:
-    """Boot the platform on this machine, or mend it, and deploy the catalogue to it.
+    """Boot or mend the platform on this machine and serve the catalogue.
 
     Does nothing where nothing is to do. Ports: see `berth doctor`.
     """

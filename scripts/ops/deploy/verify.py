@@ -33,7 +33,7 @@ def verify(
             where=f"service '{service.name}'",
             what=f"{sample.method} http{'s' * platform.tls_routes}://{host}{sample.path} through NGINX",
             deadline_s=deadline_s,
-            fix="the service is healthy in Consul, so look at NGINX: `nomad alloc fs -job ingress ingress/local/refused.txt`",
+            fix="it is healthy in Consul, so look at NGINX: `nomad alloc fs -job ingress ingress/local/refused.txt`",
         )
 
 
