@@ -23,6 +23,8 @@ DOCKER_NETWORK = IPv4Network("172.17.0.0/16")
 QUORUM = 3
 """The fewest servers of which one may be lost."""
 
+_LETTERS = "abcdef"
+"""The letters that zones' names end in; no region has more."""
 _STACK = re.compile(r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")
 _DOMAIN = re.compile(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
@@ -58,15 +60,17 @@ def _place_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
     if "zones" in found and not ZONES_MIN <= len(zones) <= ZONES_MAX:
         what = f"{len(zones)} zone(s), but there must be {ZONES_MIN} to {ZONES_MAX}"
         yield _fault(f"zones[{min(len(zones), ZONES_MAX)}]", what, f"{region or 'us-east-1'}b")
-    if len(set(zones)) < len(zones):
-        yield _fault("zones[0]", f"{', '.join(zones)}: each must be named once", zones[0])
+    for place, zone in enumerate(zones):
+        if zone in zones[:place]:
+            free = [one for one in (zone[:-1] + letter for letter in _LETTERS) if one not in zones]
+            yield _fault(f"zones[{place}]", f"{zone} must be named once", next(iter(free), "…"))
 
 
 def _zone_faults(region: str, zones: tuple[str, ...]) -> Iterator[ConfigError]:
     for place, zone in enumerate(zones):
-        if not re.match(f"^{region}[a-f]$", zone):
+        if not re.match(f"^{region}[{_LETTERS}]$", zone):
             what = f"'{zone}' is no zone of {region}, whose zones are {region}a and so on"
-            yield _fault(f"zones[{place}]", what, f"{region}{'abcdef'[min(place, 5)]}")
+            yield _fault(f"zones[{place}]", what, f"{region}{_LETTERS[min(place, len(_LETTERS) - 1)]}")
 
 
 def _network_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:

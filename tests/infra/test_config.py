@@ -1,6 +1,7 @@
 import ast
 import inspect
 import json
+import shlex
 from contextlib import suppress
 from dataclasses import fields
 from ipaddress import IPv4Network
@@ -63,49 +64,79 @@ def test_a_program_reads_the_configuration_of_its_stack(stack: str) -> None:
     assert seen == [StackConfig.parse(values(stack))]
 
 
-@pytest.mark.parametrize(
-    ("changes", "says", "mend"),
-    [
-        ({"cidr": "ten.dot"}, "must be a network such as 10.20.0.0/16", "berth:cidr 10.20.0.0/16"),
-        ({"cidr": "10.21.0.1/16"}, "did you mean 10.21.0.0/16", "berth:cidr 10.20.0.0/16"),
-        ({"cidr": "10.21.0.0/24"}, "too small", "berth:cidr 10.21.0.0/22"),
-        ({"cidr": "10.0.0.0/8"}, "larger than AWS allows", "berth:cidr 10.0.0.0/16"),
-        ({"cidr": "2001:db8::/32"}, "must be a network", "berth:cidr 10.20.0.0/16"),
-        ({"cidr": "10.0.0.0/33"}, "must be a network", "berth:cidr 10.20.0.0/16"),
-        ({"cidr": "8.8.0.0/16"}, "not of private addresses", "berth:cidr 10.20.0.0/16"),
-        ({"cidr": "172.17.0.0/16"}, "overlaps 172.17.0.0/16, Docker's own network", "berth:cidr 10.0.0.0/16"),
-        ({"on_prem_cidrs": ["10.21.4.0/24"]}, "overlaps 10.21.4.0/24, berth:on_prem_cidrs", "berth:cidr 10.0.0.0/16"),
-        ({"on_prem_cidrs": ["8.8.8.0/24"]}, "not of private", "'berth:on_prem_cidrs[0]' 192.168.10.0/24"),
-        ({"servers": 2}, "must be 1, 3 or 5", "berth:servers 3"),
-        ({"servers": 1}, "prod needs 3 or 5", "berth:servers 3"),
-        ({"servers": "three"}, "must be a whole number", "berth:servers 3"),
-        ({"server_type": "m7i.lrge"}, "no instance type 'm7i.lrge'", "berth:server_type m7i.large"),
-        ({"region": "us-east-9"}, "no region 'us-east-9'", "aws:region us-"),
-        ({"region": "cn-north-1"}, "no region 'cn-north-1'", "aws:region "),
-        ({"region": None}, "is missing", "aws:region us-east-1"),
-        ({"domain": None}, "is missing", "berth:domain berth.example.com"),
-        ({"domain": "not a domain"}, "is no domain name", "berth:domain berth.example.com"),
-        ({"hosted_zone_id": "example.com"}, "no identifier of a Route 53 zone", "berth:hosted_zone_id Z"),
-        ({"alarm_email": "nobody"}, "is no mail address", "berth:alarm_email team@example.com"),
-        ({"budget_usd_month": 0}, "0 is no budget", "berth:budget_usd_month 1000"),
-        ({"zones": ["us-east-1a", "us-east-1b", "eu-west-1c"]}, "no zone of us-east-1", "'berth:zones[2]' us-east-1c"),
-        ({"zones": ["us-east-1a"], "servers": 3}, "1 zone(s)", "'berth:zones[1]' us-east-1b"),
-        ({"zones": ["us-east-1a", "us-east-1b"]}, "may lose the majority", "'berth:zones[2]' us-east-1c"),
-        ({"zones": ["us-east-1a", "us-east-1b", "us-east-1a"]}, "named once", "berth:zones[0]"),
-        ({"zones": "us-east-1a"}, "must be a list", "'berth:zones[0]' us-east-1a"),
-        ({"nat": "two"}, "must be none, single, per_zone", "berth:nat none"),
-        ({"ipv6": "perhaps"}, "must be true or false", "berth:ipv6 false"),
-        ({"egress_ports": [443, 70000]}, "70000 is no port", "'berth:egress_ports[1]' 443"),
-        ({"interface_endpoints": list(ALWAYS_NEEDED[1:])}, "'ec2' must be there", "'berth:interface_endpoints[6]' ec2"),
-        ({"zonse": ["us-east-1a"]}, "did you mean berth:zones?", "pulumi config rm"),
-        ({"stack": "Prod!"}, "small letters", "pulumi stack rename"),
-        ({"stack": "local"}, "is the laptop", "pulumi stack rename"),
-    ],
-)
+FAULTS: list[tuple[dict[str, Any], str, str]] = [
+    ({"cidr": "ten.dot"}, "must be a network such as 10.20.0.0/16", "berth:cidr 10.20.0.0/16"),
+    ({"cidr": "10.21.0.1/16"}, "did you mean 10.21.0.0/16", "berth:cidr 10.20.0.0/16"),
+    ({"cidr": "10.21.0.0/24"}, "too small", "berth:cidr 10.21.0.0/22"),
+    ({"cidr": "10.0.0.0/8"}, "larger than AWS allows", "berth:cidr 10.0.0.0/16"),
+    ({"cidr": "2001:db8::/32"}, "must be a network", "berth:cidr 10.20.0.0/16"),
+    ({"cidr": "10.0.0.0/33"}, "must be a network", "berth:cidr 10.20.0.0/16"),
+    ({"cidr": "8.8.0.0/16"}, "not of private addresses", "berth:cidr 10.20.0.0/16"),
+    ({"cidr": "172.17.0.0/16"}, "overlaps 172.17.0.0/16, Docker's own network", "berth:cidr 10.0.0.0/16"),
+    ({"on_prem_cidrs": ["10.21.4.0/24"]}, "overlaps 10.21.4.0/24, berth:on_prem_cidrs", "berth:cidr 10.0.0.0/16"),
+    ({"on_prem_cidrs": ["8.8.8.0/24"]}, "not of private", "'berth:on_prem_cidrs[0]' 192.168.10.0/24"),
+    ({"servers": 2}, "must be 1, 3 or 5", "berth:servers 3"),
+    ({"servers": 1}, "prod needs 3 or 5", "berth:servers 3"),
+    ({"servers": "three"}, "must be a whole number", "berth:servers 3"),
+    ({"server_type": "m7i.lrge"}, "no instance type 'm7i.lrge'", "berth:server_type m7i.large"),
+    ({"region": "us-east-9"}, "no region 'us-east-9'", "aws:region us-"),
+    ({"region": "cn-north-1"}, "no region 'cn-north-1'", "aws:region "),
+    ({"region": None}, "is missing", "aws:region us-east-1"),
+    ({"domain": None}, "is missing", "berth:domain berth.example.com"),
+    ({"domain": "not a domain"}, "is no domain name", "berth:domain berth.example.com"),
+    ({"hosted_zone_id": "example.com"}, "no identifier of a Route 53 zone", "berth:hosted_zone_id Z"),
+    ({"alarm_email": "nobody"}, "is no mail address", "berth:alarm_email team@example.com"),
+    ({"budget_usd_month": 0}, "0 is no budget", "berth:budget_usd_month 1000"),
+    ({"zones": ["us-east-1a", "us-east-1b", "eu-west-1c"]}, "no zone of us-east-1", "'berth:zones[2]' us-east-1c"),
+    ({"zones": ["us-east-1a"], "servers": 3}, "1 zone(s)", "'berth:zones[1]' us-east-1b"),
+    ({"zones": ["us-east-1a", "us-east-1b"]}, "may lose the majority", "'berth:zones[2]' us-east-1c"),
+    ({"zones": ["us-east-1a", "us-east-1b", "us-east-1a"]}, "named once", "'berth:zones[2]' us-east-1c"),
+    ({"zones": "us-east-1a"}, "must be a list", "'berth:zones[0]' us-east-1a"),
+    ({"nat": "two"}, "must be none, single, per_zone", "berth:nat none"),
+    ({"ipv6": "perhaps"}, "must be true or false", "berth:ipv6 false"),
+    ({"egress_ports": [443, 70000]}, "70000 is no port", "'berth:egress_ports[1]' 443"),
+    ({"interface_endpoints": list(ALWAYS_NEEDED[1:])}, "'ec2' must be there", "'berth:interface_endpoints[6]' ec2"),
+    ({"zonse": ["us-east-1a"]}, "did you mean berth:zones?", "pulumi config rm"),
+    ({"stack": "Prod!"}, "small letters", "pulumi stack rename"),
+    ({"stack": "local"}, "is the laptop", "pulumi stack rename"),
+]
+
+
+@pytest.mark.parametrize(("changes", "says", "mend"), FAULTS)
 def test_a_fault_says_what_and_how_to_mend_it(changes: dict[str, Any], says: str, mend: str) -> None:
     texts = [str(error) for error in errors_of(changes)]
     assert any(says in text and mend in text for text in texts), texts
     assert not any("\n" in text for text in texts)
+
+
+@pytest.mark.parametrize("changes", [changes for changes, _, _ in FAULTS], ids=str)
+def test_the_commands_that_faults_name_do_mend_them(changes: dict[str, Any]) -> None:
+    written = values("prod", changes)
+    for _ in range(8):
+        try:
+            StackConfig.parse(written)
+        except (ConfigError, ManyErrors) as error:
+            first = error.errors[0] if isinstance(error, ManyErrors) else error
+            written = run_command(written, str(first).rsplit("`", 2)[1])
+        else:
+            return
+    pytest.fail(f"still wrong: {errors_of(written)}")
+
+
+def run_command(written: dict[str, Any], command: str) -> dict[str, Any]:
+    """Do to plain values what `pulumi config set` or `rm` does to a stack file."""
+    match [word for word in shlex.split(command) if word != "--path"]:
+        case ["pulumi", "config", "rm", key]:
+            return {name: value for name, value in written.items() if name != key.removeprefix("berth:")}
+        case ["pulumi", "stack", "rename", name]:
+            return {**written, "stack": name}
+        case ["pulumi", "config", "set", key, value]:
+            name, _, rest = key.split(":")[1].partition("[")
+            if not rest:
+                return {**written, name: value}
+            held, place = list(written[name]) if isinstance(written[name], list) else [], int(rest.rstrip("]"))
+            return {**written, name: [*held[:place], value, *held[place + 1 :]]}
+    raise AssertionError(f"nobody could run {command!r}")
 
 
 def test_no_nat_needs_a_way_to_images() -> None:
