@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import laptop, rendering
+from bench import laptop, program, rendering
 from bench.rows import table
 
 _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -18,7 +18,11 @@ def main() -> None:
     memory = psutil.virtual_memory().total / 2**30
     machine = f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}"
     page = f"# Benchmarks\n\nMade by `make bench` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: {machine}.\n"
-    for title, measure in (("Rendering", rendering.measure), ("The platform on a laptop", laptop.measure)):
+    for title, measure in (
+        ("Rendering", rendering.measure),
+        ("The platform on a laptop", laptop.measure),
+        ("AWS, the program alone", program.measure),
+    ):
         section = table(title, measure())
         sys.stdout.write(section + "\n")
         page += "\n" + section

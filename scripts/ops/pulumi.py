@@ -146,6 +146,9 @@ _SIGNS: Mapping[str, Callable[[str, str], BerthError]] = {
     "passphrase must be set": lambda where, _: AuthError(
         where, "the stack's secrets are locked", "export PULUMI_CONFIG_PASSPHRASE, or use an awskms:// secrets provider"
     ),
+    "PULUMI_ACCESS_TOKEN must be set": lambda where, _: AuthError(
+        where, "nobody said where the state is kept", "`pulumi login s3://<bucket>`, or export PULUMI_BACKEND_URL"
+    ),
     "update canceled": lambda where, _: CancelledError(where, "cancelled; the state holds what was done"),
     "--yes or --skip-preview": lambda where, _: ConfigError(
         where, "needs a yes, and there is no terminal", "add --yes"
@@ -164,17 +167,19 @@ def _explained(verb: str, stack: str, failed: _Run) -> BerthError:
         if sign in text:
             return error(where, stack)
     first = next(iter(failed.errors), "") or _last_line(failed.said) or f"ended with code {failed.code}"
-    kind = DeployError if verb in CHANGING else BerthError
+    kind = ConfigError if _REFUSED in text else DeployError if verb in CHANGING else BerthError
     line = _last_line(first) if _TRACEBACK in first else _first_line(first)
     return kind(where, line, "mend it and repeat the command: what was done is kept")
 
 
+_REFUSED = f"program exited with non-zero exit code: {Exit.CONFIG}"
+"""What the engine says when our program would not begin, each reason in a line of its own."""
 _TRACEBACK = "Traceback (most recent call last)"
 _MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 
 
 def _plain(text: str) -> str:
-    return _MARKUP.sub("", text).strip()
+    return _MARKUP.sub("", text).strip().removeprefix("error: ")
 
 
 def _first_line(text: str) -> str:

@@ -113,6 +113,7 @@ def test_what_aws_says_becomes_an_exit_code_and_what_to_do(  # noqa: PLR0913, PL
         ("error: no stack named 'dev' found", NoSuchStackError, "pulumi stack init dev"),
         ("error: the stack is currently locked by 1 lock(s)", DeployError, "pulumi cancel dev"),
         ("error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE", AuthError, "PULUMI_CONFIG_PASSPHRASE"),
+        ("error: PULUMI_ACCESS_TOKEN must be set for login", AuthError, "pulumi login s3"),
         ("error: update canceled", CancelledError, "state holds"),
         ("error: --yes or --skip-preview must be passed in", ConfigError, "--yes"),
     ],
@@ -132,6 +133,13 @@ def test_a_broken_rule_goes_before_all_else(fake: FakePulumi) -> None:
     with pytest.raises(pulumi.PolicyError, match=r"1 rule.s. broken, first: L1 r, port 4646") as caught:
         pulumi.run("preview", "dev")
     assert caught.value.code is Exit.POLICY
+
+
+def test_what_the_program_refuses_is_bad_input(fake: FakePulumi) -> None:
+    exited = error("an unhandled error occurred: program exited with non-zero exit code: 2")
+    fake.plan(255, "", error("consul: machines need version 1 — install it"), exited)
+    with pytest.raises(ConfigError, match="machines need version 1"):
+        pulumi.run("up", "dev")
 
 
 def test_a_code_without_words_is_told_as_such(fake: FakePulumi) -> None:
