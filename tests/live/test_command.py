@@ -45,7 +45,9 @@ def berth() -> Iterator[Berth]:
 
 @pytest.fixture(scope="module")
 def booted(berth: Berth) -> Done:
-    done = berth("up", *(word for name, number in berth.ports.items() for word in ("--port", f"{name}={number}")))
+    done = berth(
+        "up", "--nodes", "2", *(word for name, number in berth.ports.items() for word in ("--port", f"{name}={number}"))
+    )
     assert done.returncode == 0, done.stderr
     return done
 

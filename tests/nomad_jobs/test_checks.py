@@ -38,7 +38,7 @@ def test_the_catalogue_itself_passes_on_both_platforms() -> None:
         ((build(name="a1", route=Route(host="x")), build(name="b1", route=Route(host="x"))), "the route host 'x'"),
         ((build(name="app"), build(name="app-two")), "service 'app': is the beginning of 'app-two'"),
         ((using("one", "gone"),), "uses 'gone', which is not in the catalogue"),
-        ((build(process=Process(gpus=Gpus(count=9))),), "asks for 9 GPUs, but a node of pool 'default' has 8"),
+        ((build(process=Process(gpus=Gpus(count=9))),), "asks for 9 GPUs, but a node of pool 'all' has 8"),
         ((build(route=Route(host="x", longest_request_s=3600)),), "needs 3610 s to stop, but nodes allow 600 s"),
     ],
 )

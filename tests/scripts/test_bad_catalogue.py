@@ -77,7 +77,7 @@ def test_mistakes_in_several_files_are_named_at_once(checkout: Path) -> None:
     assert "nomad_jobs/services/three.py:1: NameError: name 'undefined_name' is not defined" in text
     assert "four.py:1: SyntaxError" in text
     assert "2 services have the route host 'chat'" in text
-    assert "asks for 9 GPUs, but a node of pool 'default' has 8" in text
+    assert "asks for 9 GPUs, but a node of pool 'all' has 8" in text
     assert not (checkout / "out").exists()
 
 

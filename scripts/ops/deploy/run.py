@@ -98,8 +98,7 @@ def deploy(  # noqa: PLR0913 - what a deployment needs, each named
 def expected_instances(service: Service, platform: Platform) -> int:
     """How many healthy instances a deployed service has: one a node of its pool for a system job."""
     if service.kind is Kind.SYSTEM:
-        # All of them listen on the same fixed ports of a laptop's one address: only one can run there.
-        return platform.pools[service.pool.value].nodes if platform.is_cloud else 1
+        return platform.pools[service.pool.value].nodes
     return (service.container if platform.is_cloud else service.process).instances
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.agents import render
 from infra.agents.render import ConsulSecrets, NomadAgent, NomadClient, NomadSecrets, NomadServer
 from nomad_jobs.platform import Driver
-from scripts.ops.local.platform import DATACENTER, MAX_KILL_TIMEOUT_S, REGION
+from scripts.ops.local.platform import DATACENTER, FIRST_POOL, MAX_KILL_TIMEOUT_S, OTHER_POOL, REGION
 from scripts.ops.local.processes import MARK
 from scripts.ops.local.settings import DEFAULTS, GPUS_PER_NODE, PORTS_PER_NODE, Settings
 from scripts.ops.local.state import State
@@ -113,7 +113,7 @@ def _configs(settings: Settings, state: State, keys: Mapping[str, str]) -> dict[
 def _client(number: int, settings: Settings, state: State) -> NomadClient:
     first = settings.port("dynamic") + (number - 1) * PORTS_PER_NODE
     return NomadClient(
-        node_pool="default",
+        node_pool=FIRST_POOL if number == 1 else OTHER_POOL,
         driver=Driver.RAW_EXEC,
         servers=(f"127.0.0.1:{settings.port('nomad_rpc')}",),
         dynamic_first=first,

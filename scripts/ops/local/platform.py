@@ -6,11 +6,17 @@ from scripts.ops.local.settings import GPUS_PER_NODE, Settings
 DATACENTER = "dc1"
 REGION = "global"
 MAX_KILL_TIMEOUT_S = 600
+FIRST_POOL, OTHER_POOL = "default", "more"
 
 
 def local_platform(settings: Settings) -> Platform:
-    """Say where things run: everything on loopback, GPUs emulated, one node pool for all."""
-    pool = NodePool(name="default", nodes=settings.nodes, gpus_per_node=GPUS_PER_NODE, gpu_model="mock")
+    """Say where things run: everything on loopback, GPUs emulated.
+
+    The nodes share one address, so the fixed ports of NGINX can be had on one of them alone: the first, in the pool
+    `default`, where jobs that are not ours go too. The others are in `more`; our services run in `all` of them.
+    """
+    anywhere = NodePool(name="all", nodes=settings.nodes, gpus_per_node=GPUS_PER_NODE, gpu_model="mock")
+    ingress = NodePool(name=FIRST_POOL, nodes=1, gpus_per_node=GPUS_PER_NODE, gpu_model="mock")
     return Platform(
         stack="local",
         region=REGION,
@@ -26,5 +32,5 @@ def local_platform(settings: Settings) -> Platform:
         entry="127.0.0.1",
         tls_routes=False,
         max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
-        pools={"app": pool, "gpu": pool, "ingress": pool},
+        pools={"app": anywhere, "gpu": anywhere, "ingress": ingress},
     )

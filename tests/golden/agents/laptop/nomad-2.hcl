@@ -60,7 +60,7 @@ vault {
 client {
   enabled           = true
   alloc_mounts_dir  = "/var/lib/berth/nomad-2/alloc_mounts"
-  node_pool         = "default"
+  node_pool         = "more"
   max_kill_timeout  = "600s"
   min_dynamic_port  = 20500
   max_dynamic_port  = 20999

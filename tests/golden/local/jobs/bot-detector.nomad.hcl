@@ -4,10 +4,10 @@ job "bot-detector" {
   region      = "global"
   datacenters = ["dc1"]
   namespace   = "default"
-  node_pool   = "default"
+  node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_release"                     = "f8dfc6d68287"
+    "berth_release"                     = "fde3a92608ac"
     "berth_stack"                       = "local"
     "berth_secret_bot-detector/api-key" = "0"
     "berth_secret_registry/login"       = "0"

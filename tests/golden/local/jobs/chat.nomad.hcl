@@ -4,10 +4,10 @@ job "chat" {
   region      = "global"
   datacenters = ["dc1"]
   namespace   = "default"
-  node_pool   = "default"
+  node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_release"                       = "51bad77aea03"
+    "berth_release"                       = "147044f9da49"
     "berth_stack"                         = "local"
     "berth_secret_llama-4-scout/key-chat" = "0"
     "berth_secret_registry/login"         = "0"

@@ -4,10 +4,10 @@ job "fw-parse" {
   region      = "global"
   datacenters = ["dc1"]
   namespace   = "default"
-  node_pool   = "default"
+  node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_release"               = "b6c51c0da408"
+    "berth_release"               = "f5cc14cc479a"
     "berth_stack"                 = "local"
     "berth_secret_registry/login" = "0"
   }

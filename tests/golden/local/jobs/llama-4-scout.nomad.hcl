@@ -4,10 +4,10 @@ job "llama-4-scout" {
   region      = "global"
   datacenters = ["dc1"]
   namespace   = "default"
-  node_pool   = "default"
+  node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_release"                           = "0906e4129033"
+    "berth_release"                           = "ec44c940a601"
     "berth_stack"                             = "local"
     "berth_secret_llama-4-scout/hugging-face" = "0"
     "berth_secret_llama-4-scout/key-operator" = "3"
