@@ -54,9 +54,16 @@ class Site:
         return parameter_folder(self.label, self.state_key_arn)
 
     @property
-    def join(self) -> tuple[str, ...]:
+    def tagged(self) -> str:
         """How agents find the servers: by EC2's tags."""
-        return (f"provider=aws region={self.region} tag_key={JOINS_TAG} tag_value={self.label.prefix}",)
+        return f"provider=aws region={self.region} tag_key={JOINS_TAG} tag_value={self.label.prefix}"
+
+    def join(self, program: str) -> tuple[str, ...]:
+        """Say how a program's agents find its servers: by tags, or by name when EC2's API is out of reach.
+
+        Nomad 1.11.1 asks for EC2's dual-stack name, which not every interface endpoint answers to.
+        """
+        return (self.tagged, f"{program}.{self.zone}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +133,7 @@ def _consul(site: Site, name: str, *, is_server: bool) -> str:
             bind_addr=ADDRESS,
             ports=PORTS,
             server=is_server,
-            retry_join=site.join,
+            retry_join=site.join("consul"),
             tls=_SERVER_TLS if is_server else _NODE_TLS,
         )
     )
@@ -141,7 +148,7 @@ def _vault(boot: ServerBoot) -> str:
             api_url=f"https://{ADDRESS}:{PORTS['vault_api']}",
             cluster_url=f"https://{ADDRESS}:{PORTS['vault_cluster']}",
             ports=PORTS,
-            retry_join=boot.site.join,
+            retry_join=(boot.site.tagged,),
             tls=_SERVER_TLS,
             tls_name=f"vault.{boot.site.zone}",
             kms=Kms(region=boot.site.region, key_id=boot.vault_key_arn),
@@ -151,7 +158,7 @@ def _vault(boot: ServerBoot) -> str:
 
 def _nomad_server(boot: ServerBoot) -> str:
     kms = Kms(region=boot.site.region, key_id=boot.nomad_key_arn)
-    server = render.NomadServer(issuer=issuer(boot.site.domain), retry_join=boot.site.join, kms=kms)
+    server = render.NomadServer(issuer=issuer(boot.site.domain), retry_join=boot.site.join("nomad"), kms=kms)
     return _nomad(boot.site, server_name(boot.slot), _SERVER_TLS, server=server)
 
 
@@ -160,7 +167,7 @@ def _nomad_client(boot: NodeBoot) -> str:
     client = render.NomadClient(
         node_pool=boot.pool.name,
         driver=Driver.DOCKER,
-        servers=boot.site.join,
+        servers=boot.site.join("nomad"),
         dynamic_first=dynamic.first,
         dynamic_last=dynamic.last,
         max_kill_timeout_s=MAX_KILL_TIMEOUT_S,

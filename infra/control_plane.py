@@ -19,7 +19,7 @@ from infra.label import Label
 from infra.launch import METADATA, PLAIN_IMAGE, Disk, encoded, group_tags, hooks, root_disk, tagged
 from infra.machine.facts import Download
 from infra.ports import BY_NAME, Who
-from infra.programs import AGENTS, MACHINES
+from infra.program_files import AGENTS, MACHINES
 
 _READY_S, _GONE_S = 1800, 300
 _NAMES = ("consul", "nomad", "vault")

@@ -16,7 +16,7 @@ from infra.machine.facts import Download
 from infra.pool_plan import image, plan_interfaces, plan_refresh, plan_subnets, who
 from infra.pools import PoolConfig
 from infra.ports import Who
-from infra.programs import AGENTS, DEVICE_PLUGIN, MACHINES
+from infra.program_files import AGENTS, DEVICE_PLUGIN, MACHINES
 from infra.subnets import Tier
 
 _READY_S = 1800

@@ -34,8 +34,10 @@ class Machine:
         """Find the data, the certificate authority and the own address: before any agent."""
         if self.facts.volume:
             volume.attach(self.aws, self.facts.volume, self.instance)
-        else:
+        elif self.facts.stripes:
             volume.stripe()
+        folder(volume.DATA, 0o755)
+        if not self.facts.is_server:
             folder(volume.DATA / "models", 0o755)
         install.configure(self.facts, self.facts.name or self.instance, self.address)
         if self.facts.is_server:

@@ -1,0 +1,221 @@
+"""Machines of the cloud, from their user data to clusters that survive them: the real agents, AWS by moto."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.machine.fault import Fault
+from infra.machine.lifecycle import GONE, READY
+from infra.machine.system import until
+from infra.machine.web import Api, Refused
+from infra.policy.secret_rules import secret_in
+from infra.pools import PoolConfig
+from infra.ports import Who
+from nomad_jobs.model import Pool
+from tests.support.machines.account import LABEL
+from tests.support.machines.cloud import SERVERS, Cloud, cloud
+from tests.support.machines.machine import Machine
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.xdist_group("machines"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="namespaces take root"),
+]
+APP = PoolConfig(name="app", role=Pool.APP, instance_type="m7i.xlarge", min=1, max=2, desired=1)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Cloud]:
+    """Three servers, started one after the other as `pulumi up` does, and a node."""
+    with cloud() as made:
+        for slot in range(len(SERVERS)):
+            made.await_word(made.server(slot), READY)
+        made.await_word(made.node(APP, Who.CLIENT, 0), READY)
+        yield made
+
+
+def operator(site: Cloud, address: str) -> dict[str, str]:
+    """The tokens of who deploys, which his AWS role opens."""
+    return dict(site.vault(address, "deploy").get("platform/data/operator")["data"]["data"])
+
+
+def nomad(site: Cloud, address: str) -> Api:
+    return Api(f"https://{address}:4646", site.ca_file, "X-Nomad-Token", operator(site, address)["nomad_token"])
+
+
+def consul(site: Cloud, machine: Machine, path: str) -> Any:
+    """Ask Consul on the server itself: its API is on loopback alone."""
+    token = operator(site, machine.address)["consul_token"]
+    connect = f"connect('/etc/berth/tls/ca.pem', {token!r})"
+    ask = f"import json; from infra.machine.consul import connect; print(json.dumps({connect}.get({path!r})))"
+    return json.loads(machine.run("env", "PYTHONPATH=/opt/berth/machine.pyz", "python3", "-c", ask))
+
+
+def voters(site: Cloud, asked: Machine) -> dict[str, list[str]]:
+    """Names of the voters in each of the three clusters, as one server sees them."""
+    vault = site.vault(asked.address, "server").get("sys/storage/raft/autopilot/state")["data"]["servers"]
+    by_nomad = nomad(site, asked.address).get("operator/autopilot/health")["Servers"]
+    by_consul = consul(site, asked, "operator/autopilot/health")["Servers"]
+    return {
+        "vault": sorted(name for name, one in vault.items() if one["status"] in {"leader", "voter"}),
+        "nomad": sorted(one["Name"].split(".")[0] for one in by_nomad if one["Voter"] and one["Healthy"]),
+        "consul": sorted(one["Name"] for one in by_consul if one["Voter"] and one["Healthy"]),
+    }
+
+
+def serving(site: Cloud) -> list[str]:
+    """Servers that answer for all three: each needs a leader for that."""
+    found = []
+    for name in set(SERVERS) & set(site.machines):
+        machine = site.machines[name]
+        assert nomad(site, machine.address).get("status/leader")
+        assert consul(site, machine, "status/leader")
+        found.append(name)
+    return sorted(found)
+
+
+ALL = {program: list(SERVERS) for program in ("vault", "nomad", "consul")}
+
+
+def test_the_servers_form_three_clusters_by_themselves(site: Cloud) -> None:
+    assert voters(site, site.machines["server-2"]) == ALL
+
+
+def test_only_the_first_server_began_anything(site: Cloud) -> None:
+    for name in SERVERS:
+        vault = site.machines[name].log("vault")
+        assert ("security barrier initialized" in vault) == (name == "server-0")
+        assert not site.machines[name].run("sh", "-c", "ls /etc/consul.d /etc/nomad.d | grep begin || true")
+
+
+def test_without_a_token_nothing_answers_but_health(site: Cloud) -> None:
+    address = site.machines["server-0"].address
+    for url, path in (("8200", "sys/mounts"), ("4646", "jobs"), ("4646", "nodes")):
+        with pytest.raises(Refused) as refused:
+            Api(f"https://{address}:{url}", site.ca_file).get(path)
+        assert refused.value.status == 403
+    with pytest.raises(Fault):
+        Api(f"https://{address}:8501", site.ca_file).get("catalog/nodes")  # Consul is on loopback alone
+
+
+def test_the_root_token_is_gone_and_people_have_the_recovery_keys(site: Cloud) -> None:
+    found = site.account.client("ssm").describe_parameters()["Parameters"]
+    names = {one["Name"].removeprefix(site.account.site.parameters) for one in found}
+    assert names == {"/server/authority", "/agent/authority", "/recovery/vault-init-server-0"}
+    token = site.vault(site.machines["server-0"].address, "deploy").get("auth/token/lookup-self")["data"]
+    assert sorted(token["policies"]) == ["platform-deployer", "platform-operator"]
+
+
+def test_no_user_data_holds_a_secret(site: Cloud) -> None:
+    for machine in site.machines.values():
+        assert secret_in((machine.folder / "user-data").read_text()) == ""
+
+
+def test_vault_keeps_two_audit_devices(site: Cloud) -> None:
+    address = site.machines["server-0"].address
+    assert set(site.vault(address, "deploy").get("sys/audit")["data"]) == {"file/", "journal/"}
+    assert site.machines["server-0"].run("stat", "-c", "%a %U", "/var/log/vault/audit.log").split() == ["600", "vault"]
+
+
+def test_what_nomad_runs_may_log_in(site: Cloud) -> None:
+    """Vault fetched Nomad's keys over TLS when this was written, or it would not be there."""
+    server = site.machines["server-0"]
+    config = site.vault(server.address, "deploy").get("auth/jwt-nomad/config")["data"]
+    assert config["bound_issuer"] == "https://nomad.live.example.com"
+    assert consul(site, server, "acl/auth-method/nomad-workloads")["Type"] == "jwt"
+
+
+def test_a_node_is_introduced_and_joins_its_pool(site: Cloud) -> None:
+    node = site.machines["app-0"]
+    (found,) = nomad(site, site.machines["server-0"].address).get("nodes")
+    assert (found["Name"], found["NodePool"], found["Status"]) == (node.instance, "app", "ready")
+    leaders = [name for name in SERVERS if f"introduced {node.instance}" in site.machines[name].log("berth-introduce")]
+    assert len(leaders) == 1
+
+
+def test_a_node_reads_its_own_and_nobody_elses(site: Cloud) -> None:
+    node = site.machines["app-0"]
+    vault = site.vault(site.machines["server-0"].address, "client", node.instance)
+    role = f"arn:aws:sts::123456789012:assumed-role/{LABEL.name('machine-client')}"
+    assert vault.get(f"platform/data/introduction/{role}/{node.instance}")["data"]["data"]["token"]
+    for path in (f"platform/data/introduction/{role}/i-0123456789abcdef0", "platform/data/server", "secret/data/any"):
+        with pytest.raises(Refused) as refused:
+            vault.get(path)
+        assert refused.value.status == 403
+
+
+def test_a_node_gets_no_servers_certificate(site: Cloud) -> None:
+    vault = site.vault(site.machines["server-0"].address, "client", "i-0123456789abcdef0")
+    assert vault.ask("POST", "pki/issue/node", {"common_name": "client.eu-west-1.nomad"})["data"]["certificate"]
+    for name in ("server.eu-west-1.nomad", "server.eu-west-1.consul", "vault.live.berth.internal"):
+        with pytest.raises(Refused) as refused:
+            vault.ask("POST", "pki/issue/node", {"common_name": name})
+        assert refused.value.status == 400
+
+
+def test_a_role_that_is_not_the_stacks_is_not_let_in(site: Cloud) -> None:
+    with pytest.raises(Refused) as refused:
+        site.vault(site.machines["server-0"].address, "client", as_role="stranger")
+    assert "does not belong to the role" in refused.value.body
+
+
+def test_a_machine_that_nobody_introduced_does_not_join(site: Cloud) -> None:
+    stranger, end = site.node(APP, Who.CLIENT, 1, tagged=False), time.monotonic() + 15
+    while time.monotonic() < end:
+        assert READY not in site.told(stranger)
+        time.sleep(1)
+    assert stranger.run("ls", "/etc/nomad.d/secrets.json", "/etc/berth/tls/node.pem")
+    assert "ended" not in stranger.log("nomad")
+    site.end("app-1")
+
+
+def test_a_servers_certificate_is_renewed_in_place(site: Cloud) -> None:
+    server = site.machines["server-2"]
+    serial = ("openssl", "x509", "-noout", "-serial", "-in", "/etc/berth/tls/cert.pem")
+    before = server.run(*serial)
+    server.run("rm", "/etc/berth/tls/cert.pem")
+    server.run("python3", "/opt/berth/machine.pyz", "renew")
+    assert server.run(*serial) != before
+    served = server.run(
+        "sh", "-c", f"openssl s_client -connect {server.address}:8200 </dev/null 2>&1 | {' '.join(serial[:4])}"
+    )
+    assert served == server.run(*serial)
+    assert voters(site, server) == ALL
+
+
+def test_a_server_is_replaced_while_the_others_keep_quorum(site: Cloud) -> None:
+    before = site.vault(site.machines["server-1"].address, "server").get("sys/health?standbyok=true")["cluster_id"]
+    site.end("server-0")
+    left = ["server-1", "server-2"]
+    until(lambda: "" if set(left) <= set(serving(site)) else f"{serving(site)} serve", "the others", 120)
+    again = site.server(0)
+    site.await_word(again, READY)
+    assert voters(site, site.machines["server-1"]) == ALL
+    assert site.vault(again.address, "server").get("sys/health?standbyok=true")["cluster_id"] == before
+    assert "security barrier initialized" not in again.log("vault")
+
+
+def test_all_servers_come_back_from_a_power_cut(site: Cloud) -> None:
+    for name in SERVERS:
+        site.end(name)
+    machines = [site.server(slot) for slot in range(len(SERVERS))]
+    for machine in machines:
+        site.await_word(machine, READY)
+    assert voters(site, machines[0]) == ALL
+    (found,) = nomad(site, machines[0].address).get("nodes")
+    assert found["Name"] == site.machines["app-0"].instance
+
+
+def test_a_node_that_is_to_go_drains_leaves_and_says_so(site: Cloud) -> None:
+    node = site.machines["app-0"]
+    assert GONE not in site.told(node)
+    node.tell({"meta-data/autoscaling/target-lifecycle-state": "Terminated"})
+    site.await_word(node, GONE)
+    (found,) = nomad(site, site.machines["server-0"].address).get("nodes")
+    assert found["SchedulingEligibility"] == "ineligible"
+    members = consul(site, site.machines["server-0"], "agent/members")
+    assert node.instance not in {one["Name"] for one in members if one["Status"] == 1}
