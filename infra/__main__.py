@@ -9,7 +9,7 @@ from infra import parts
 from infra.config import StackConfig
 from infra.outputs import platform
 from infra.policy.guard import guard
-from infra.programs import gather
+from infra.program_files import gather
 from nomad_jobs.errors import BerthError, ManyErrors
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pulumi import Output
+
 from infra.budget import Budget, BudgetArgs
 from infra.config import StackConfig
 from infra.control_plane import ControlPlane, ControlPlaneArgs
@@ -17,7 +19,8 @@ from infra.network import Network, NetworkArgs
 from infra.node_pools import NodePools, NodePoolsArgs
 from infra.on_prem import OnPrem, OnPremArgs
 from infra.ports import Who
-from infra.programs import ProgramFile, Programs, ProgramsArgs
+from infra.program_files import ProgramFile
+from infra.programs import Programs, ProgramsArgs
 from infra.storage import Storage, StorageArgs
 from infra.subnets import Nat, Tier
 from nomad_jobs.model import Pool
@@ -66,7 +69,9 @@ def storage(site: Site, keys: Keys) -> Storage:
 
 def flow_logs(site: Site, network: Network, storage: Storage) -> FlowLogs:
     """Say who tried to reach what."""
-    args = FlowLogsArgs(label=site.label, vpc_id=network.vpc_id, bucket_arn=storage.arns["logs"])
+    # Made of the name, which is given once the bucket's policy lets the logs in.
+    bucket_arn = Output.concat("arn:aws:s3:::", storage.buckets["logs"])
+    args = FlowLogsArgs(label=site.label, vpc_id=network.vpc_id, bucket_arn=bucket_arn)
     return FlowLogs("flow", args)
 
 

@@ -1,5 +1,6 @@
 """The whole program, for both stack files and for many that might be written."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -8,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.boot_agents import MAX_KILL_TIMEOUT_S
+from infra.policy import agent_rules
 from infra.policy.rules import check_all
-from infra.policy.secret_rules import outputs
+from infra.policy.secret_rules import outputs, secret_in
 from infra.ports import AGENTS, Who
 from nomad_jobs import checks
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
 from nomad_jobs.platform import Platform
-from tests.support.graph import ACCOUNT, Graph
+from tests.support.graph import ACCOUNT, Graph, Node
 from tests.support.platforms import test_pins
 from tests.support.program import as_resource, stack_graph
 from tests.support.stacks import ROOT, STACKS
@@ -124,6 +127,12 @@ def test_the_way_to_s3_is_in_every_route_table_and_names_every_bucket(graph: Gra
     assert {f"arn:aws:s3:::{node.inputs['bucket']}/*" for node in graph.of("Bucket")} <= named
 
 
+def test_flow_logs_wait_for_the_policy_that_lets_them_in(graph: Graph) -> None:
+    logs = graph["flow-all"]
+    assert graph["storage-logs-policy"].urn in logs.property_dependencies["logDestination"]
+    assert logs.inputs["logDestination"] == f"arn:aws:s3:::{graph['storage-logs'].inputs['bucket']}"
+
+
 def test_every_machine_has_the_group_of_its_kind(graph: Graph) -> None:
     groups = {f"firewall-{who}-id" for who in AGENTS}
     for template in graph.of("LaunchTemplate"):
@@ -132,6 +141,35 @@ def test_every_machine_has_the_group_of_its_kind(graph: Graph) -> None:
     assert {one for node in graph.of("NetworkInterface") for one in node.inputs["securityGroups"]} == {
         f"firewall-{Who.SERVER}-id"
     }
+
+
+def test_every_agent_in_user_data_keeps_the_rules(graph: Graph) -> None:
+    seen = []
+    for template in graph.of("LaunchTemplate"):
+        for path, text in _agent_files(template):
+            seen.append((template.name, Path(path).stem))
+            if Path(path).stem in {"nomad", "consul", "vault"}:
+                assert list(agent_rules.agent(Path(path).stem, text, f"{template.name} {path}")) == []
+    servers = {name for name, program in seen if program == "vault"}
+    nodes = {name for name, program in seen if program == "nomad"} - servers
+    assert len(servers) == {"dev": 1, "prod": 3}[_stack(graph)]
+    assert len(nodes) == 3
+
+
+def _agent_files(template: Node) -> Iterator[tuple[str, str]]:
+    cloud_config = yaml.safe_load(base64.b64decode(template.inputs["userData"]))
+    for file in cloud_config["write_files"]:
+        if file["path"].endswith(".hcl"):
+            yield file["path"], file["content"]
+
+
+def _stack(graph: Graph) -> str:
+    return Platform.from_json(graph.outputs["platform"], where="output").stack
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_stack_files_hold_no_secret(stack: str) -> None:
+    assert secret_in((ROOT / f"Pulumi.{stack}.yaml").read_text()) == ""
 
 
 @st.composite

@@ -10,7 +10,7 @@ from infra.__main__ import build
 from infra.config import StackConfig
 from infra.parts import Site
 from infra.policy.resource import UNKNOWN, Resource
-from infra.programs import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION, gather
+from infra.program_files import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION, gather
 from tests.support.graph import Graph, Node, record
 from tests.support.stacks import values
 
