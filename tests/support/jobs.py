@@ -17,5 +17,6 @@ def sleeper(name: str, *, kind: str = "service", count: int = 1, gpus: int = 0) 
         "Name": name,
         "Type": kind,
         "Datacenters": ["dc1"],
+        "NodePool": "all",
         "TaskGroups": [{"Name": name, "Count": count, "Tasks": [task]}],
     }
