@@ -50,6 +50,7 @@ class Node:
     aliases: tuple[str, ...]
     secret_outputs: tuple[str, ...]
     delete_before_replace: bool
+    replace_on_changes: tuple[str, ...]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -200,6 +201,7 @@ def _node(request: Any, urn: str) -> Node:
         aliases=tuple(request.aliasURNs) + tuple(alias.urn or alias.spec.name for alias in request.aliases),
         secret_outputs=tuple(request.additionalSecretOutputs),
         delete_before_replace=request.deleteBeforeReplace,
+        replace_on_changes=tuple(request.replaceOnChanges),
     )
 
 
@@ -219,6 +221,12 @@ def _computed(kind: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]
     elif what == "certificate":
         proof = {"resourceRecordName": "_proof", "resourceRecordType": "CNAME", "resourceRecordValue": "_value"}
         state |= {"domainValidationOptions": [proof]}
+    elif what == "networkInterface":
+        state |= {"privateIp": f"10.0.0.{4 + sum(name.encode()) % 250}"}
+    elif what == "launchTemplate":
+        state |= {"latestVersion": 1}
+    elif what == "zone":
+        state |= {"zoneId": f"Z{name.upper()}"}
     elif what == "loadBalancer":
         state |= {"dnsName": f"{name}.elb.{REGION}.amazonaws.com", "zoneId": "Z2IFOLAFXWLO4F"}
     return state

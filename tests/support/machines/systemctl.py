@@ -23,7 +23,7 @@ class Unit:
     def __init__(self, name: str) -> None:
         self.name = name
         parsed = configparser.RawConfigParser(strict=False, delimiters=("=",))
-        parsed.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's names have capitals
+        setattr(parsed, "optionxform", str)  # noqa: B010 - systemd's names have capitals, and mypy knows no such hook
         parsed.read_string((UNITS / name).read_text())
         self.unit, self.service = (dict(parsed[one]) if one in parsed else {} for one in ("Unit", "Service"))
 

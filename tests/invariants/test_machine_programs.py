@@ -1,0 +1,14 @@
+"""Facts about the machines' programs that are written in two places, because infra must not import scripts."""
+
+from infra.program_files import AGENTS, installed
+from scripts.ops.toolchain import cache
+from scripts.ops.toolchain.programs import PROGRAMS
+
+
+def test_machines_run_the_versions_that_berth_installs() -> None:
+    assert dict(AGENTS) == {name: PROGRAMS[name].version for name in AGENTS}
+
+
+def test_programs_are_looked_for_where_berth_installs_them() -> None:
+    assert installed() == cache.root() / "programs"
+    assert cache.home(PROGRAMS["nomad"]).parent.parent == installed()
