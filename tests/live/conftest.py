@@ -1,4 +1,4 @@
-"""One real platform for all live tests of a worker; they share the xdist group `platform`."""
+"""One real platform for all live tests of a worker, in the xdist group `platform`; each stack once, in `engine`."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,9 @@ import pytest
 
 from scripts.ops.deploy.run import Target
 from scripts.ops.nomad import Nomad
+from tests.support.engine_stacks import Built, built
 from tests.support.laptop import Laptop, laptop
+from tests.support.stacks import STACKS
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,9 @@ def target(platform: Laptop) -> Iterator[Target]:
 @pytest.fixture(scope="session")
 def nomad(target: Target) -> Nomad:
     return target.nomad
+
+
+@pytest.fixture(scope="session", params=STACKS)
+def engine_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    with built(tmp_path_factory.mktemp(f"engine-{request.param}"), request.param) as made:
+        yield made

@@ -96,6 +96,7 @@ class Engine:
         folders = (self.home / "bin", Path(sys.executable).parent, *(_program(name).parent for name in _PROGRAMS))
         return {
             "PATH": os.pathsep.join((*map(str, folders), os.environ["PATH"])),
+            "PYTHONPATH": str(ROOT),  # this tree, whichever one is installed
             "HOME": str(self.home),
             "PULUMI_HOME": str(self.home / "pulumi"),
             "PULUMI_BACKEND_URL": f"file://{self.home / 'backend'}",
@@ -127,12 +128,12 @@ class Engine:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def run(self, verb: str, *argv: str, **more: str) -> Outcome:
-        """Run a verb of the engine and read its log of events."""
+    def run(self, verb: str, *argv: str, foresee: bool = False, **more: str) -> Outcome:
+        """Run a verb of the engine and read its log of events; `foresee`: it previews first, as for a person."""
         events = self.home / f"events-{verb}.json"
         events.unlink(missing_ok=True)
         started = os.times().elapsed
-        options = [] if verb == "preview" else ["--yes", "--skip-preview"]
+        options = [] if verb == "preview" else ["--yes"] if foresee else ["--yes", "--skip-preview"]
         done = self.command(verb, *options, *argv, "--stack", self.stack, "--event-log", str(events), **more)
         return Outcome(
             code=done.returncode,
@@ -154,7 +155,7 @@ def _steps(events: Path, verb: str) -> Iterator[Step]:
     kind = "resourcePreEvent" if verb == "preview" else "resOutputsEvent"
     for line in events.read_text().splitlines() if events.exists() else ():
         event = json.loads(line)
-        if kind in event:
+        if kind in event and event[kind].get("planning", False) == (verb == "preview"):
             made = event[kind]["metadata"]
             yield Step(op=made["op"], urn=made["urn"], diffs=tuple(made.get("diffs") or ()))
 

@@ -7,17 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 
+from infra.config import StackConfig
 from infra.policy.resource import Resource
+from infra.program_files import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION
+from scripts.ops.pulumi import PROGRAMS
+from scripts.ops.toolchain import resolve
 from tests.support.engine import Engine, Outcome, copy_program
 from tests.support.moto_server import REGION, credentials, moto_server
 from tests.support.stacks import settings
 
 FOLDERS = ("infra", "nomad_jobs", "nginx", "vault_policies", "scripts")
 """What the program reads of the repository."""
-_QUICK = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+QUICK = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
 """The file backend writes the whole state after each step, which is two thirds of an `up`'s time. Where a test
 interrupts the engine, it writes them all the same."""
+
+
+def aws(engine: Engine, service: str) -> Any:
+    """Give a client that asks the account directly, behind the engine's back."""
+    keys = credentials(engine.url)
+    return boto3.client(
+        service,
+        region_name=REGION,
+        endpoint_url=engine.url,
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +48,14 @@ class Built:
 
     def aws(self, service: str) -> Any:
         """Ask the account directly, behind the engine's back."""
-        keys = credentials(self.engine.url)
-        return boto3.client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.engine.url,
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-        )
+        return aws(self.engine, service)
+
+    @property
+    def config(self) -> StackConfig:
+        """The stack's configuration as it is now, with what a test has changed."""
+        read = yaml.safe_load((self.engine.project / f"Pulumi.{self.stack}.yaml").read_text())["config"]
+        ours = {key.removeprefix("berth:"): value for key, value in read.items() if key.startswith("berth:")}
+        return StackConfig.parse({**ours, "stack": self.stack, "region": read["aws:region"]})
 
     def configure(self, path: str, value: str) -> None:
         """Change one setting of the stack."""
@@ -55,10 +72,23 @@ def project(folder: Path, stack: str, *, checkpoints: bool = False) -> Iterator[
             project=copy_program(folder / "project", *FOLDERS),
             url=url,
             stack=stack,
-            environment={"PULUMI_OPTION_POLICY_PACK": "infra/policy", **({} if checkpoints else _QUICK)},
+            environment={"PULUMI_OPTION_POLICY_PACK": "infra/policy", **({} if checkpoints else QUICK)},
         )
+        _programs(home)
         _prepare(engine, stack)
         yield engine
+
+
+def _programs(home: Path) -> None:
+    """Lay small files where the machines' programs are looked for: nothing here runs them."""
+    for name, version in {**AGENTS, DEVICE_PLUGIN: DEVICE_PLUGIN_VERSION}.items():
+        path = home / ".cache" / "berth" / "programs" / name / f"{version}_linux_amd64" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{name} {version}, for this test\n")
+    for name in PROGRAMS:  # Pulumi itself is the real one, for what looks for it in this home too
+        kept = resolve(name).parent.parent
+        if kept.name == name:
+            (home / ".cache" / "berth" / "programs" / name).symlink_to(kept)
 
 
 def _prepare(engine: Engine, stack: str) -> None:
@@ -66,14 +96,7 @@ def _prepare(engine: Engine, stack: str) -> None:
     done = engine.command("stack", "init", stack)
     assert done.returncode == 0, done.stderr
     if "berth:hosted_zone_id" in settings(stack):
-        keys = credentials(engine.url)
-        dns = boto3.client(
-            "route53",
-            endpoint_url=engine.url,
-            region_name=REGION,
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-        )
+        dns = aws(engine, "route53")
         made = dns.create_hosted_zone(Name=settings(stack)["berth:domain"], CallerReference="the user's own")
         engine.must("config", "set", "berth:hosted_zone_id", made["HostedZone"]["Id"].rsplit("/", 1)[-1])
 
@@ -91,7 +114,7 @@ def built(folder: Path, stack: str) -> Iterator[Built]:
 
 def resources(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List what the state holds of AWS, without providers and components."""
-    held: list[dict[str, Any]] = state["deployment"]["resources"]
+    held: list[dict[str, Any]] = state["deployment"].get("resources") or []
     return [one for one in held if one["type"].startswith("aws:")]
 
 

@@ -107,7 +107,7 @@ def outputs(row: Row, cloud: Cloud, identity: str, bag: Bag, inputs: Bag | None 
         if key not in now:
             kept[key] = "moto does not give it back"
         elif not _found(key, value, now[key]):
-            kept[key] = f"moto gives back {now[key]!r:.120}"
+            kept[key] = f"moto gives back {now[key]!r:.80}"
     for key, why in kept.items():
         account.kept(row.type, key, why)
     tags = {"tagsAll": now["tags"]} if "tags" in now else {}

@@ -1,5 +1,6 @@
 """Load balancers and listeners: `elbv2/load_balancer.go`, `elbv2/listener.go`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from tests.support.aws_provider.cloud import Cloud, found, gone_is_fine
@@ -103,6 +104,15 @@ def _read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
     }
 
 
+def _moved(old: Bag, new: Bag) -> Iterable[str]:
+    """A network load balancer takes further subnets, but gives none up; and has groups from the start or never."""
+    if new.get("loadBalancerType") == "network":
+        if set(old.get("subnets", ())) - set(new.get("subnets", ())):
+            yield "subnets"
+        if bool(old.get("securityGroups")) != bool(new.get("securityGroups")):
+            yield "securityGroups"
+
+
 def _delete(cloud: Cloud, identity: str, bag: Bag) -> None:
     del bag
     with gone_is_fine():
@@ -163,6 +173,7 @@ ROWS = (
         delete=_delete,
         tag=tag,
         replaces=replaces("name", "namePrefix", "internal", "loadBalancerType", "subnetMappings"),
+        replaced_if=_moved,
         auto_name="name",
         name_length=LENGTH,
         checks=(matches("name", NAME),),

@@ -56,8 +56,10 @@ def _update(cloud: Cloud, identity: str, old: Bag, new: Bag, changed: set[str]) 
 
 
 def _delete(cloud: Cloud, identity: str, bag: Bag) -> None:
-    del bag
     with gone_is_fine():
+        if tables := (_read(cloud, identity, bag) or {}).get("routeTableIds"):
+            # moto puts a route into the tables of the first hour only, and falls over the others at the end
+            cloud("ec2").modify_vpc_endpoint(VpcEndpointId=identity, RemoveRouteTableIds=tables)
         cloud("ec2").delete_vpc_endpoints(VpcEndpointIds=[identity])
 
 

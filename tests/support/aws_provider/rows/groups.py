@@ -196,7 +196,38 @@ def _hook_delete(cloud: Cloud, identity: str, bag: Bag) -> None:
         )
 
 
+def _attach_create(cloud: Cloud, bag: Bag) -> str:
+    cloud("autoscaling").attach_load_balancer_target_groups(
+        AutoScalingGroupName=bag["autoscalingGroupName"], TargetGroupARNs=[bag["lbTargetGroupArn"]]
+    )
+    return f"{bag['autoscalingGroupName']}-{bag['lbTargetGroupArn']}"
+
+
+def _attach_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
+    del identity
+    group = _read(cloud, bag["autoscalingGroupName"], {}) or {}
+    if bag["lbTargetGroupArn"] not in group.get("targetGroupArns", ()):
+        return None
+    return {key: bag[key] for key in ("autoscalingGroupName", "lbTargetGroupArn")}
+
+
+def _attach_delete(cloud: Cloud, identity: str, bag: Bag) -> None:
+    if _attach_read(cloud, identity, bag):
+        cloud("autoscaling").detach_load_balancer_target_groups(
+            AutoScalingGroupName=bag["autoscalingGroupName"], TargetGroupARNs=[bag["lbTargetGroupArn"]]
+        )
+
+
 ROWS = (
+    Row(
+        type="aws:autoscaling/attachment:Attachment",
+        create=_attach_create,
+        read=_attach_read,
+        delete=_attach_delete,
+        replaces=replaces("autoscalingGroupName", "lbTargetGroupArn", "elb"),
+        required=("autoscalingGroupName",),
+        checks=(one_of("elb", "lbTargetGroupArn"),),
+    ),
     Row(
         type="aws:autoscaling/group:Group",
         create=_create,

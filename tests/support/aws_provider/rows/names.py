@@ -13,6 +13,7 @@ def _zone_create(cloud: Cloud, bag: Bag) -> str:
         call["HostedZoneConfig"] = {"Comment": bag["comment"]}
     for vpc in bag.get("vpcs", ())[:1]:  # one at creation, which makes the zone private
         call["VPC"] = {"VPCId": vpc["vpcId"], "VPCRegion": vpc.get("vpcRegion", cloud.region)}
+        call["HostedZoneConfig"] = {**call.get("HostedZoneConfig", {}), "PrivateZone": True}  # moto wants it said
     made = cloud("route53").create_hosted_zone(**call)
     return str(made["HostedZone"]["Id"]).removeprefix("/hostedzone/")
 

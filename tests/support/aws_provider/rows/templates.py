@@ -10,6 +10,7 @@ from tests.support.aws_provider.values import Bag
 _OWN = ("name", "namePrefix", "description", "tags", "updateDefaultVersion", "defaultVersion", "region")
 """Inputs that are not the template's content."""
 _RENAMED = {"vpcSecurityGroupIds": "securityGroupIds"}
+_ITSELF = "launch-template"
 _FLAGS = {"Encrypted", "DeleteOnTermination", "EbsOptimized", "AssociatePublicIpAddress", "AssociateCarrierIpAddress"}
 """Pulumi writes these as text, for "unset" is a third value."""
 
@@ -51,7 +52,7 @@ def _create(cloud: Cloud, bag: Bag) -> str:
     made = cloud("ec2").create_launch_template(
         LaunchTemplateName=bag["name"],
         LaunchTemplateData=_content(bag),
-        TagSpecifications=specification("launch-template", bag),
+        TagSpecifications=specification(_ITSELF, bag),
         **call,
     )
     return str(made["LaunchTemplate"]["LaunchTemplateId"])
@@ -92,6 +93,9 @@ def _read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
 
 def _shown(data: dict[str, Any]) -> Bag:
     """Give EC2's content as Pulumi's inputs."""
+    if specifications := data.get("TagSpecifications"):
+        # moto puts the template's own tags among those of what it launches
+        data = data | {"TagSpecifications": [one for one in specifications if one["ResourceType"] != _ITSELF]}
     fields: Bag = deep_lower(_flags(data, str_to_bool=False))
     for here, there in _RENAMED.items():
         if there in fields:

@@ -1,0 +1,55 @@
+"""How long the real Pulumi engine takes for a stack, with a moto server in place of AWS."""
+
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from bench.rows import Row
+from tests.support.engine import Outcome
+from tests.support.engine_stacks import project
+from tests.support.stacks import STACKS
+
+_RUNS = 3
+_PROMISES = {"prod": "10 s"}
+
+
+def measure() -> list[Row]:
+    """Preview each stack, make it, and have nothing left to do: engine, program, policy pack and provider together."""
+    return [row for stack in STACKS for row in _stack(stack)]
+
+
+def _stack(stack: str) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder, project(Path(folder), stack) as engine:
+        previews = [_good(engine.run("preview")) for _ in range(_RUNS)]
+        up = _good(engine.run("up"))
+        again = _good(engine.run("up", "--expect-no-changes"))
+        what = f"{stack}: {_counted(previews[0])}"
+        promise = _PROMISES.get(stack, "")
+        return [
+            Row(what=f"preview of {what}", values=_seconds(previews), unit="s", promise=promise),
+            Row(what=f"up of {what}", values=_seconds([up]), unit="s"),
+            Row(what=f"up of {stack} again, nothing to do", values=_seconds([again]), unit="s"),
+        ]
+
+
+def _good(outcome: Outcome) -> Outcome:
+    if outcome.code:
+        raise RuntimeError(outcome.said)
+    return outcome
+
+
+def _seconds(outcomes: list[Outcome]) -> tuple[float, ...]:
+    return tuple(outcome.seconds for outcome in outcomes)
+
+
+def _counted(outcome: Outcome) -> str:
+    """Count what is AWS's, and name the three types there are most of."""
+    made = Counter(step.type.rsplit(":", 1)[-1] for step in outcome.steps if step.type.startswith("aws:"))
+    most = ", ".join(f"{count} {kind}" for kind, count in made.most_common(3))
+    return f"{made.total()} resources ({most})"
+
+
+if __name__ == "__main__":
+    for one in measure():
+        sys.stdout.write(one.line + "\n")

@@ -1,0 +1,73 @@
+"""Credentials that expire while `up` runs: said plainly, with what to do; repeated, it goes on where it stopped."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nomad_jobs.errors import AuthError, Exit
+from scripts.ops import pulumi
+from tests.support.aws_provider.cloud import EXPIRES_AFTER
+from tests.support.engine import Engine
+from tests.support.engine_stacks import QUICK, aws, project, resources
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("engine")]
+
+KILLS = (3, 120)
+"""After so many changing calls the credentials are worth nothing, each time further on in the same stack."""
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    with project(tmp_path, "dev", checkpoints=True) as engine:
+        for name, value in engine.env().items():
+            monkeypatch.setenv(name, value)
+        yield engine
+
+
+def test_an_expired_token_is_an_authentication_error_and_up_goes_on_after_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    held = 0
+    for calls in KILLS:
+        monkeypatch.setenv(EXPIRES_AFTER, str(calls))
+        with pytest.raises(AuthError, match=r"ExpiredToken.*the state holds what was done.*log in again") as caught:
+            pulumi.run("up", "dev", ("--yes", "--skip-preview"), root=engine.project)
+        assert caught.value.code is Exit.AUTH
+        state = engine.state()
+        assert not state["deployment"].get("pending_operations")
+        assert len(resources(state)) >= held
+        held = len(resources(state))
+    capfd.readouterr()
+    monkeypatch.delenv(EXPIRES_AFTER)
+    for name, value in QUICK.items():
+        monkeypatch.setenv(name, value)
+    pulumi.run("up", "dev", ("--yes", "--skip-preview"), root=engine.project)
+    assert engine.run("up", "--expect-no-changes").counts == {}
+    assert nothing_twice(engine)
+
+
+def nothing_twice(engine: Engine) -> bool:
+    """Whether the account holds as many networks, subnets, groups, keys and buckets as the state knows of."""
+    held = Counter(one["type"].rsplit(":", 1)[-1] for one in resources(engine.state()))
+    ec2 = aws(engine, "ec2")
+    own = [one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"] if not one["IsDefault"]]
+    mine = {"Filters": [{"Name": "vpc-id", "Values": own}]}
+    there = {
+        "Vpc": len(own),
+        "Subnet": len(ec2.describe_subnets(**mine)["Subnets"]),
+        "SecurityGroup": len(ec2.describe_security_groups(**mine)["SecurityGroups"]) - 1,  # the default one
+        "Bucket": len(aws(engine, "s3").list_buckets()["Buckets"]),
+        "Key": len(aws(engine, "kms").list_keys()["Keys"]),
+        "Eip": len(ec2.describe_addresses()["Addresses"]),
+        "Role": len(aws(engine, "iam").list_roles()["Roles"]),
+    }
+    return there == {kind: held[kind] for kind in there}
+
+
+def test_credentials_that_expired_before_are_refused_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(EXPIRES_AFTER, "-1")
+    with pytest.raises(AuthError, match="log in again"):
+        pulumi.run("preview", "dev", root=engine.project)
+    assert resources(engine.state()) == []
