@@ -5,6 +5,8 @@ import sys
 import threading
 from typing import Any
 
+from moto.core.types import Base64EncodedString
+from moto.ec2.models.launch_templates import LaunchTemplateVersion
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import FakeBucket
@@ -20,9 +22,16 @@ def _permission(bucket: Any, action: str, resource: str) -> Any:
     return IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
 
 
+def _user_data(version: Any) -> Any:
+    """Wrap it as moto itself does for a template's first version, and forgets for all later ones."""
+    given = version.data.get("UserData")
+    return Base64EncodedString(given) if isinstance(given, str) else given
+
+
 def main() -> None:
     """Serve one request after another: moto's backends are not made for threads."""
     setattr(FakeBucket, "get_permission", _permission)  # noqa: B010 - a method of moto's, replaced
+    setattr(LaunchTemplateVersion, "user_data", property(_user_data))  # noqa: B010 - as above
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(f"{server.port}\n")
