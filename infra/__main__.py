@@ -31,6 +31,7 @@ def build(site: parts.Site) -> None:
     parts.budget(site)
     pulumi.export("platform", platform(site.config, servers.urls, ingress.address, storage.buckets))
     pulumi.export("address", ingress.address)
+    pulumi.export("operator_role", identity.operator_role_arn)
     pulumi.export("preview_role", identity.preview_role_arn)
     pulumi.export("deploy_role", identity.deploy_role_arn)
 

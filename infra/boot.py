@@ -18,6 +18,20 @@ USER_DATA_MAX = 16_384
 _TEMPLATES = Path(agents.__file__).parent
 _SYSCTL = "net.ipv4.ip_local_port_range = 49152 65535\n"
 """Ports of outgoing connections, apart from those that Nomad hands out: one of its requirements."""
+_AUDIT_LOG = """/var/log/vault/audit.log {
+    daily
+    rotate 14
+    maxsize 500M
+    compress
+    missingok
+    notifempty
+    create 0600 vault vault
+    postrotate
+        systemctl reload vault.service
+    endscript
+}
+"""
+"""Vault opens its audit log anew when it is told to; one that fills the disk would stop every request."""
 _DOCKER_AFTER_DATA = "[Unit]\nRequires=berth-prepare.service\nAfter=berth-prepare.service\n"
 
 
@@ -34,7 +48,8 @@ def server_user_data(boot: ServerBoot) -> str:
         roles=dict(boot.role_arns),
     )
     summary = f"Server {boot.slot} of stack {boot.site.label.stack}: Consul, Nomad and Vault"
-    return _cloud_init(boot.site, summary, _agent_files(facts, server_agents(boot)))
+    files = {**_agent_files(facts, server_agents(boot)), "/etc/logrotate.d/vault": _AUDIT_LOG}
+    return _cloud_init(boot.site, summary, files)
 
 
 def node_user_data(boot: NodeBoot) -> str:

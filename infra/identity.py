@@ -10,7 +10,7 @@ from pulumi_aws import iam
 from infra.config import GitLabConfig
 from infra.deploy_permissions import DEPLOY, PARTS, PREVIEW
 from infra.label import Label
-from infra.machine_permissions import Reach, boundary_statements, machine_statements
+from infra.machine_permissions import Reach, boundary_statements, machine_statements, operator_statements
 from infra.permissions import Condition, Statement, document
 from infra.ports import AGENTS, Who
 
@@ -41,6 +41,8 @@ class Identity(pulumi.ComponentResource):
     """Names, by the kind of machine."""
     role_arns: dict[Who, Output[str]]
     """Of the machines: Vault knows a node by its role."""
+    operator_role_arn: Output[str]
+    """Of people: the way to the servers, and into Vault."""
     preview_role_arn: Output[str] | None
     deploy_role_arn: Output[str] | None
 
@@ -52,6 +54,7 @@ class Identity(pulumi.ComponentResource):
         roles = {who: self._machine(who, boundary) for who in AGENTS}
         self.role_arns = {who: role.arn for who, (role, _) in roles.items()}
         self.instance_profiles = {who: profile.name for who, (_, profile) in roles.items()}
+        self.operator_role_arn = self._operator()
         self.preview_role_arn, self.deploy_role_arn = self._pipelines(args.gitlab) if args.gitlab else (None, None)
         self.register_outputs({"instance_profiles": {who.value: one for who, one in self.instance_profiles.items()}})
 
@@ -94,6 +97,29 @@ class Identity(pulumi.ComponentResource):
             opts=ResourceOptions(parent=role, depends_on=[policy]),
         )
         return role, profile
+
+    def _operator(self) -> Output[str]:
+        """Let people in whom the account's own IAM lets take this role on."""
+        args = self._args
+        root = {"AWS": f"arn:aws:iam::{args.account_id}:root"}
+        trust = Statement(sid="Account", principal=root, actions=("sts:AssumeRole",), has_resource=False)
+        role = iam.Role(
+            f"{self._name}-operator",
+            name=args.label.name("operator"),
+            description=f"People who run {args.label.prefix}",
+            assume_role_policy=document([trust]),
+            max_session_duration=_HOUR_S,
+            tags=args.label.tags("operator"),
+            opts=self._child,
+        )
+        iam.RolePolicy(
+            f"{self._name}-operator-policy",
+            name=args.label.name("operator"),
+            role=role.name,
+            policy=self._reaching(lambda reach: document(operator_statements(reach))),
+            opts=ResourceOptions(parent=role),
+        )
+        return role.arn
 
     def _pipelines(self, gitlab: GitLabConfig) -> tuple[Output[str], Output[str]]:
         provider = iam.OpenIdConnectProvider(

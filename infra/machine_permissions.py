@@ -1,4 +1,4 @@
-"""What each kind of machine may do in AWS: every action by name, on what is its stack's own."""
+"""What each kind of machine, and who runs them, may do in AWS: every action by name, on what is the stack's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +36,28 @@ def machine_statements(who: Who, reach: Reach) -> tuple[Statement, ...]:
     """Say what machines of one kind may do."""
     own = {Who.SERVER: _server, Who.CLIENT: _client, Who.INGRESS: _ingress}[who]
     return (*_every(reach), *own(reach))
+
+
+def operator_statements(reach: Reach) -> tuple[Statement, ...]:
+    """Say what people may do: find the stack's machines and open a way to a port; Vault then asks who they are."""
+    ours = {"StringEquals": {f"ssm:resourceTag/{STACK_TAG}": reach.label.stack}}
+    forwarding = ("AWS-StartPortForwardingSession", "AWS-StartPortForwardingSessionToRemoteHost")
+    return (
+        Statement(sid="Find", actions=("ec2:DescribeInstances",)),
+        Statement(
+            sid="Open", actions=("ssm:StartSession",), resources=(reach.arn("ec2", "instance/*"),), condition=ours
+        ),
+        Statement(
+            sid="Forward",
+            actions=("ssm:StartSession",),
+            resources=tuple(f"arn:aws:ssm:{reach.region}::document/{name}" for name in forwarding),
+        ),
+        Statement(
+            sid="OwnSessions",
+            actions=("ssm:ResumeSession", "ssm:TerminateSession"),
+            resources=(reach.arn("ssm", "session/${aws:userid}-*"),),
+        ),
+    )
 
 
 def boundary_statements(reach: Reach) -> tuple[Statement, ...]:

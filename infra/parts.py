@@ -144,7 +144,8 @@ def control_plane(  # noqa: PLR0913, PLR0917 - the servers need everything that 
 ) -> ControlPlane:
     """Servers, where nothing leads to the internet."""
     config = site.config
-    deploy = {"deploy": identity.deploy_role_arn} if identity.deploy_role_arn is not None else {}
+    people = {"operator": identity.operator_role_arn}
+    people |= {"deploy": identity.deploy_role_arn} if identity.deploy_role_arn is not None else {}
     args = ControlPlaneArgs(
         label=site.label,
         region=config.region,
@@ -157,7 +158,7 @@ def control_plane(  # noqa: PLR0913, PLR0917 - the servers need everything that 
         subnet_ids=network.subnet_ids[Tier.ISOLATED],
         group_id=firewall.groups[Who.SERVER],
         instance_profile=identity.instance_profiles[Who.SERVER],
-        role_arns={**{who.value: arn for who, arn in identity.role_arns.items()}, **deploy},
+        role_arns={**{who.value: arn for who, arn in identity.role_arns.items()}, **people},
         key_arns=keys.arns,
         bucket=storage.buckets["binaries"],
         downloads=programs.downloads,

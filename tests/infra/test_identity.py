@@ -201,4 +201,17 @@ def test_a_pipeline_grants_only_to_machines_and_below_the_boundary(graph: Graph)
 def test_without_gitlab_no_pipeline_has_access() -> None:
     graph = identity(None)
     assert not graph.of("OpenIdConnectProvider")
-    assert {node.name for node in graph.of("Role")} == {f"identity-{who}" for who in AGENTS}
+    assert {node.name for node in graph.of("Role")} == {*(f"identity-{who}" for who in AGENTS), "identity-operator"}
+
+
+def test_people_open_ways_to_this_stacks_machines_and_nothing_else(graph: Graph) -> None:
+    assert trust(graph, "identity-operator")["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    statements = {one["Sid"]: one for one in json.loads(policies(graph)["identity-operator-policy"])["Statement"]}
+    assert statements["Open"]["Condition"] == {"StringEquals": {"ssm:resourceTag/berth:stack": "prod"}}
+    assert statements["OwnSessions"]["Resource"] == [f"arn:aws:ssm:{REGION}:{ACCOUNT}:session/${{aws:userid}}-*"]
+    assert allowed(graph, "identity-operator-policy") == {
+        "ec2:DescribeInstances",
+        "ssm:StartSession",
+        "ssm:ResumeSession",
+        "ssm:TerminateSession",
+    }

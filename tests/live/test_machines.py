@@ -39,8 +39,8 @@ def site() -> Iterator[Cloud]:
 
 
 def operator(site: Cloud, address: str) -> dict[str, str]:
-    """The tokens of who deploys, which his AWS role opens."""
-    return dict(site.vault(address, "deploy").get("platform/data/operator")["data"]["data"])
+    """The tokens of who runs the stack, which his AWS role opens."""
+    return dict(site.vault(address, "operator").get("platform/data/operator")["data"]["data"])
 
 
 def nomad(site: Cloud, address: str) -> Api:
@@ -106,7 +106,7 @@ def test_the_root_token_is_gone_and_people_have_the_recovery_keys(site: Cloud) -
     found = site.account.client("ssm").describe_parameters()["Parameters"]
     names = {one["Name"].removeprefix(site.account.site.parameters) for one in found}
     assert names == {"/server/authority", "/agent/authority", "/recovery/vault-init-server-0"}
-    token = site.vault(site.machines["server-0"].address, "deploy").get("auth/token/lookup-self")["data"]
+    token = site.vault(site.machines["server-0"].address, "operator").get("auth/token/lookup-self")["data"]
     assert sorted(token["policies"]) == ["platform-deployer", "platform-operator"]
 
 
@@ -117,14 +117,14 @@ def test_no_user_data_holds_a_secret(site: Cloud) -> None:
 
 def test_vault_keeps_two_audit_devices(site: Cloud) -> None:
     address = site.machines["server-0"].address
-    assert set(site.vault(address, "deploy").get("sys/audit")["data"]) == {"file/", "journal/"}
+    assert set(site.vault(address, "operator").get("sys/audit")["data"]) == {"file/", "journal/"}
     assert site.machines["server-0"].run("stat", "-c", "%a %U", "/var/log/vault/audit.log").split() == ["600", "vault"]
 
 
 def test_what_nomad_runs_may_log_in(site: Cloud) -> None:
     """Vault fetched Nomad's keys over TLS when this was written, or it would not be there."""
     server = site.machines["server-0"]
-    config = site.vault(server.address, "deploy").get("auth/jwt-nomad/config")["data"]
+    config = site.vault(server.address, "operator").get("auth/jwt-nomad/config")["data"]
     assert config["bound_issuer"] == "https://nomad.live.example.com"
     assert consul(site, server, "acl/auth-method/nomad-workloads")["Type"] == "jwt"
 

@@ -45,7 +45,7 @@ def server(slot: int = 0) -> ServerBoot:
         volume_id="vol-0123456789abcdef0",
         vault_key_arn=f"{_KEY}/00000000-0000-4000-8000-00000000000b",
         nomad_key_arn=f"{_KEY}/00000000-0000-4000-8000-00000000000c",
-        role_arns={**roles, "deploy": f"arn:aws:iam::{ACCOUNT}:role/berth-prod-pipeline-deploy"},
+        role_arns={**roles, "operator": f"arn:aws:iam::{ACCOUNT}:role/berth-prod-operator"},
     )
 
 

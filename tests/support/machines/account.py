@@ -124,7 +124,7 @@ def _made(hooks: Path, authority: Authority) -> Account:
     keys = {what: client("kms").create_key()["KeyMetadata"]["Arn"] for what in ("vault", "nomad", "state")}
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     names = {who: LABEL.name(f"machine-{who}") for who in ("server", "client", "ingress")}
-    names |= {"deploy": LABEL.name("pipeline-deploy"), "stranger": "stranger"}
+    names |= {"operator": LABEL.name("operator"), "stranger": "stranger"}
     made = {
         what: client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust) for what, name in names.items()
     }

@@ -37,7 +37,7 @@ class Cloud:
     def server(self, slot: int) -> Machine:
         """Start a server."""
         name = server_name(slot)
-        known = ("client", "ingress", "server", "deploy")
+        known = ("client", "ingress", "server", "operator")
         boot = ServerBoot(
             site=self.account.site,
             slot=slot,
