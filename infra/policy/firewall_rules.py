@@ -71,7 +71,8 @@ def named_ports(resource: Resource) -> Iterator[Violation]:
 def efa_alone(resources: Sequence[Resource]) -> Iterator[Violation]:
     """L4: the one exception is what AWS requires of EFA, a group all of whose traffic is with itself."""
     groups = {one.urn for one in resources if one.kind == "SecurityGroup" and one.part == EFA}
-    for resource in (one for one in resources if one.part == EFA):
+    # Once it was refreshed, the group itself shows the rules that are resources of their own: judged as those.
+    for resource in (one for one in resources if one.part == EFA and one.urn not in groups):
         ends = {urn for name in _ENDS for urn in resource.made_from.get(name, ())}
         for one in openings(resource):
             if not (len(ends) == 1 and ends <= groups):
