@@ -75,6 +75,23 @@ def test_a_nat_for_each_zone_changes_routes_and_no_table(engine_stack: Built) ->
     assert apply(engine_stack) == {"create Eip": zones - 1, "create NatGateway": zones - 1, **moved}
 
 
+def test_servers_are_replaced_one_after_the_other_and_keep_data_and_address(engine_stack: Built) -> None:
+    servers = engine_stack.config.servers
+    engine_stack.configure("berth:server_type", "m7i.xlarge")
+    up = engine_stack.engine.run("up")
+    assert up.code == 0, up.said
+    assert by_kind(up) == {
+        "update LaunchTemplate": servers,
+        "delete-replaced Group": servers,
+        "create-replacement Group": servers,
+        "replace Group": servers,
+    }
+    turns = [(step.op, step.name) for step in up.steps if step.op in {"delete-replaced", "create-replacement"}]
+    assert turns == [
+        (op, f"servers-{slot}") for slot in range(servers) for op in ("delete-replaced", "create-replacement")
+    ]
+
+
 def test_what_was_changed_by_hand_is_found_and_mended(engine_stack: Built) -> None:
     meddle(engine_stack)
     found = engine_stack.engine.run("preview", "--refresh", "--expect-no-changes")

@@ -25,6 +25,8 @@ class Cloud:
         self._session = boto3.Session(region_name=region)
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._remembered: dict[str, Any] = {}
+        self._changes = 0
         limit = os.environ.get(EXPIRES_AFTER)
         self._changes_left = int(limit) if limit else None
 
@@ -36,9 +38,22 @@ class Cloud:
                 # One try: a fault is shown, not hidden behind retries.
                 config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=32)
                 client = self._session.client(service, region_name=region or self.region, config=config)
-                client.meta.events.register("before-call", self._expire)
+                client.meta.events.register("before-call", self._before)
+                client.meta.events.register("after-call", self._after)
                 self._clients[key] = client
             return self._clients[key]
+
+    def remember(self, key: str, ask: Callable[[], Any]) -> Any:
+        """Ask once, until something is changed: a refresh asks the same of every rule of a group."""
+        with self._lock:
+            if key in self._remembered:
+                return self._remembered[key]
+            changes = self._changes
+        answer = ask()
+        with self._lock:
+            if changes == self._changes:  # nothing began or ended meanwhile
+                self._remembered[key] = answer
+        return answer
 
     @cached_property
     def account(self) -> str:
@@ -49,16 +64,27 @@ class Cloud:
         """Write an ARN of this account."""
         return f"arn:aws:{service}:{self.region if region else ''}:{self.account}:{resource}"
 
-    def _expire(self, model: Any, **_: Any) -> None:
-        if self._changes_left is None:
-            return
+    def _before(self, model: Any, **_: Any) -> None:
+        """Forget what was remembered once something changes; and expire, where a test asks for it."""
+        is_change = not model.name.startswith(_READS)
         with self._lock:
-            if not model.name.startswith(_READS):
-                self._changes_left -= 1
+            if is_change:
+                self._forget()
+            if self._changes_left is None:
+                return
+            self._changes_left -= is_change
             if self._changes_left >= 0:
                 return
         message = "The security token included in the request is expired"
         raise ClientError({"Error": {"Code": "ExpiredToken", "Message": message}}, model.name)
+
+    def _after(self, model: Any, **_: Any) -> None:
+        if not model.name.startswith(_READS):
+            with self._lock:
+                self._forget()
+
+    def _forget(self) -> None:
+        self._remembered, self._changes = {}, self._changes + 1
 
 
 def found(ask: Callable[[], Any]) -> Any:

@@ -45,14 +45,16 @@ def _group_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
     return {
         "arn": cloud.arn("ec2", f"security-group/{identity}"),
         "name": group["GroupName"],
-        "ingress": [_block(one) for one in group["IpPermissions"]],
-        "egress": [_block(one) for one in group["IpPermissionsEgress"]],
+        "ingress": [_block(one, identity) for one in group["IpPermissions"]],
+        "egress": [_block(one, identity) for one in group["IpPermissionsEgress"]],
         "tags": from_tags(group.get("Tags", [])),
         **lower(group, "Description", "VpcId", "OwnerId"),
     }
 
 
-def _block(rule: dict[str, Any]) -> Bag:
+def _block(rule: dict[str, Any], own: str) -> Bag:
+    """Show a rule as the provider does: the group itself is `self`, and not among the others."""
+    groups = [one["GroupId"] for one in rule.get("UserIdGroupPairs", [])]
     return {
         "protocol": rule["IpProtocol"],
         "fromPort": rule.get("FromPort", 0),
@@ -60,7 +62,8 @@ def _block(rule: dict[str, Any]) -> Bag:
         "cidrBlocks": [one["CidrIp"] for one in rule.get("IpRanges", [])],
         "ipv6CidrBlocks": [one["CidrIpv6"] for one in rule.get("Ipv6Ranges", [])],
         "prefixListIds": [one["PrefixListId"] for one in rule.get("PrefixListIds", [])],
-        "securityGroups": [one["GroupId"] for one in rule.get("UserIdGroupPairs", [])],
+        "securityGroups": [one for one in groups if one != own],
+        "self": own in groups,
     }
 
 
@@ -127,7 +130,9 @@ _PEERS = {
 
 def _description(cloud: Cloud, rule: Bag, *, egress: bool) -> str | None:
     """Look it up in the group: moto does not give it back with the rule."""
-    group = first(cloud, "describe_security_groups", "SecurityGroups", GroupIds=[rule["securityGroupId"]])
+    held = rule["securityGroupId"]
+    question = {"GroupIds": [held]}
+    group = cloud.remember(held, lambda: first(cloud, "describe_security_groups", "SecurityGroups", **question))
     for one in group["IpPermissionsEgress" if egress else "IpPermissions"]:
         if all(one.get(key) == value for key, value in upper(rule, "ipProtocol", "fromPort", "toPort").items()):
             for source, (peers, key) in _PEERS.items():

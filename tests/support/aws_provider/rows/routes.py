@@ -104,7 +104,7 @@ def _association_create(cloud: Cloud, bag: Bag) -> str:
 
 def _association_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
     """Find it by what it ties together: changing its table gives it another ID, of which the engine hears nothing."""
-    for table in cloud("ec2").describe_route_tables()["RouteTables"]:
+    for table in cloud.remember("tables", lambda: cloud("ec2").describe_route_tables()["RouteTables"]):
         for one in table["Associations"]:
             here = bag.get("subnetId") and one.get("SubnetId") == bag["subnetId"]
             if here or one["RouteTableAssociationId"] == identity:
