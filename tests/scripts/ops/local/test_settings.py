@@ -68,5 +68,5 @@ def test_the_platform_is_on_loopback_with_every_port_of_the_settings() -> None:
     platform = local_platform(Settings(nodes=2, ports={name: port + 10_000 for name, port in DEFAULTS.items()}))
     assert (platform.nomad_url, platform.consul_url) == ("http://127.0.0.1:14646", "http://127.0.0.1:18500")
     assert (platform.vault_url, platform.http_port) == ("http://127.0.0.1:18200", 18080)
-    assert {pool.name for pool in platform.pools.values()} == {"default"}
+    assert {pool.name for pool in platform.pools.values()} == {"default", "all"}
     assert platform.pools["gpu"].nodes * platform.pools["gpu"].gpus_per_node == 16

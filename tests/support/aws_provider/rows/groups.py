@@ -7,11 +7,9 @@ from tests.support.aws_provider.cloud import Cloud, found, gone_is_fine
 from tests.support.aws_provider.model import Row, deep_lower, deep_upper, lower, one_of, replaces, upper
 from tests.support.aws_provider.values import Bag
 
+_SIZES = ("minSize", "maxSize", "desiredCapacity", "defaultCooldown")
 _PLAIN = (
-    "minSize",
-    "maxSize",
-    "desiredCapacity",
-    "defaultCooldown",
+    *_SIZES,
     "healthCheckType",
     "healthCheckGracePeriod",
     "placementGroup",
@@ -20,14 +18,8 @@ _PLAIN = (
     "maxInstanceLifetime",
     "defaultInstanceWarmup",
 )
-_LOCAL = (
-    "forceDelete",
-    "waitForCapacityTimeout",
-    "waitForElbCapacity",
-    "instanceRefresh",
-    "minElbCapacity",
-    "initialLifecycleHooks",  # sent once, and never read again
-)
+_WAITS = ("waitForCapacityTimeout", "waitForElbCapacity", "minElbCapacity")
+_LOCAL = ("forceDelete", *_WAITS, "instanceRefresh", "initialLifecycleHooks")  # the last is sent once, and never read
 
 
 def _call(bag: Bag) -> dict[str, Any]:
