@@ -31,7 +31,7 @@ def attach(aws: Aws, volume: str, instance: str) -> None:
         return f"{volume} is {state}" + (f", held by {holder}" if holder else "")
 
     until(missing, f"attaching {volume}", _ATTACH_S)
-    mount(next(disk["path"] for disk in _disks() if disk["serial"] == serial))
+    mount(next(disk["path"] for disk in _disks() if disk["serial"] == serial), "noatime,nodev,nosuid")
 
 
 def detach(aws: Aws, volume: str) -> None:
@@ -57,14 +57,17 @@ def stripe() -> None:
         mount(str(_STRIPED))
 
 
-def mount(device: str) -> None:
-    """Mount a device at `/data`; only one that holds nothing gets a file system."""
+def mount(device: str, options: str = "noatime") -> None:
+    """Mount a device at `/data`; only one that holds nothing gets a file system.
+
+    A node's has no further options: container images are on it, and some of what they hold is set-user-ID.
+    """
     folder(DATA, 0o755)
     if DATA.is_mount():
         return
     if not _content(device):
         run("mkfs.xfs", "-q", device)
-    run("mount", "-o", "noatime,nodev,nosuid", device, str(DATA))
+    run("mount", "-o", options, device, str(DATA))
     DATA.chmod(0o755)
 
 
