@@ -1,6 +1,7 @@
 """AWS for the machines: moto over TLS, under AWS's own names, and the one call of theirs that moto lacks."""
 
 import argparse
+import io
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterable
@@ -8,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import run_simple
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wsgi import get_input_stream
 
+_PATIENCE_S = 20
 _DONE = b"<CompleteLifecycleActionResponse><ResponseMetadata/></CompleteLifecycleActionResponse>"
 
 
@@ -20,15 +23,22 @@ class Recorded:
         self._inner, self._log, self._turn = inner, log, threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = get_input_stream(environ).read()
         if not environ["HTTP_HOST"].startswith("autoscaling."):
+            environ["wsgi.input"] = io.BytesIO(body)
             with self._turn:  # moto's backends are not made for threads
                 return list(self._inner(environ, start_response))
-        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode()
-        form = dict(urllib.parse.parse_qsl(body))
+        form = dict(urllib.parse.parse_qsl(body.decode()))
         with self._log.open("a") as log:
             log.write(f"{form['InstanceId']} {form['LifecycleHookName']} {form['LifecycleActionResult']}\n")
         start_response("200 OK", [("Content-Type", "text/xml")])
         return [_DONE]
+
+
+class Patient(WSGIRequestHandler):
+    """Gives up a connection whose other end has lost its power and says nothing any more."""
+
+    timeout = _PATIENCE_S
 
 
 def main() -> None:
@@ -37,7 +47,11 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args()
     app = Recorded(DomainDispatcherApplication(create_backend_app), Path(given.log))
-    run_simple(given.host, 443, app, threaded=True, ssl_context=(given.cert, given.key))
+    ssl_context = (given.cert, given.key)
+    server = make_server(given.host, 443, app, threaded=True, request_handler=Patient, ssl_context=ssl_context)
+    # Each connection's thread shakes hands: a machine that is switched off meanwhile would hold up all others here.
+    setattr(server.socket, "do_handshake_on_connect", False)  # noqa: B010 - what typeshed does not know
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Machine:
         init = (sys.executable, "-m", "tests.support.machines.init", str(folder / "spec.json"))
         with (folder / "console.log").open("w") as console:
             process = subprocess.Popen(
-                (*enter, *own, *init),
+                (*network.WITH_US, *enter, *own, *init),
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 text=True,
