@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import laptop, program, rendering
+from bench import infra, laptop, program, rendering
 from bench.rows import table
 
 _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -22,6 +22,7 @@ def main() -> None:
         ("Rendering", rendering.measure),
         ("The platform on a laptop", laptop.measure),
         ("AWS, the program alone", program.measure),
+        ("AWS, the real engine with moto in place of AWS", infra.measure),
     ):
         section = table(title, measure())
         sys.stdout.write(section + "\n")

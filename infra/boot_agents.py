@@ -55,15 +55,17 @@ class Site:
 
     @property
     def tagged(self) -> str:
-        """How agents find the servers: by EC2's tags."""
+        """How Consul's and Vault's agents find the servers: by EC2's tags."""
         return f"provider=aws region={self.region} tag_key={JOINS_TAG} tag_value={self.label.prefix}"
 
-    def join(self, program: str) -> tuple[str, ...]:
-        """Say how a program's agents find its servers: by tags, or by name when EC2's API is out of reach.
+    @property
+    def nomad_join(self) -> tuple[str, ...]:
+        """How Nomad's agents find its servers: by tags, or by name when EC2's API is out of reach.
 
-        Nomad 1.11.1 asks for EC2's dual-stack name, which not every interface endpoint answers to.
+        Nomad 1.11.1 by itself asks at EC2's dual-stack name and at no other; an interface endpoint answers for the
+        plain one. So the machine's own program asks, for the same tags.
         """
-        return (self.tagged, f"{program}.{self.zone}")
+        return ("exec=/usr/bin/python3 /opt/berth/machine.pyz servers", f"nomad.{self.zone}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +135,7 @@ def _consul(site: Site, name: str, *, is_server: bool) -> str:
             bind_addr=ADDRESS,
             ports=PORTS,
             server=is_server,
-            retry_join=site.join("consul"),
+            retry_join=(site.tagged, f"consul.{site.zone}"),
             tls=_SERVER_TLS if is_server else _NODE_TLS,
         )
     )
@@ -158,7 +160,7 @@ def _vault(boot: ServerBoot) -> str:
 
 def _nomad_server(boot: ServerBoot) -> str:
     kms = Kms(region=boot.site.region, key_id=boot.nomad_key_arn)
-    server = render.NomadServer(issuer=issuer(boot.site.domain), retry_join=boot.site.join("nomad"), kms=kms)
+    server = render.NomadServer(issuer=issuer(boot.site.domain), retry_join=boot.site.nomad_join, kms=kms)
     return _nomad(boot.site, server_name(boot.slot), _SERVER_TLS, server=server)
 
 
@@ -167,7 +169,7 @@ def _nomad_client(boot: NodeBoot) -> str:
     client = render.NomadClient(
         node_pool=boot.pool.name,
         driver=Driver.DOCKER,
-        servers=boot.site.join("nomad"),
+        servers=boot.site.nomad_join,
         dynamic_first=dynamic.first,
         dynamic_last=dynamic.last,
         max_kill_timeout_s=MAX_KILL_TIMEOUT_S,

@@ -58,6 +58,10 @@ class Machine:
         """Renew this server's certificate."""
         servers.renew(self.facts, self.address, self.parameters)
 
+    def locate(self) -> None:
+        """Say where the servers are: Nomad asks when it joins."""
+        print(*servers.addresses(self.aws, self.facts))  # noqa: T201 - what Nomad reads
+
     def ready(self) -> None:
         """Say that this node takes jobs."""
         nodes.await_ready(self.address)
@@ -81,6 +85,7 @@ def main() -> None:
         "converge": lambda: Machine().converge(),
         "introduce": lambda: Machine().introduce(),
         "renew": lambda: Machine().renew(),
+        "servers": lambda: Machine().locate(),
         "ready": lambda: Machine().ready(),
         "watch": lambda: Machine().watch(),
     }

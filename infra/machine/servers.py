@@ -87,16 +87,7 @@ class Servers:
         return self._facts.is_first and not Path("/data", data).exists() and not self._others()
 
     def _others(self) -> bool:
-        found = self._aws.query(
-            "ec2",
-            _EC2,
-            "DescribeInstances",
-            Filter_1_Name="tag:berth:joins",
-            Filter_1_Value_1=f"berth-{self._facts.stack}",
-            Filter_2_Name="instance-state-name",
-            Filter_2_Value_1="running",
-        )
-        return any(one.text != self._address for one in found.iter("privateIpAddress") if one.text)
+        return any(one != self._address for one in addresses(self._aws, self._facts))
 
     def _as_server(self) -> Api:
         token: list[str] = []
@@ -158,6 +149,20 @@ class Servers:
 
     def _leads(self, api: Api) -> bool:
         return str(api.get("status/leader")).startswith(f"{self._address}:")
+
+
+def addresses(aws: Aws, facts: Facts) -> list[str]:
+    """Give the private addresses of the servers that run, by their tag."""
+    found = aws.query(
+        "ec2",
+        _EC2,
+        "DescribeInstances",
+        Filter_1_Name="tag:berth:joins",
+        Filter_1_Value_1=f"berth-{facts.stack}",
+        Filter_2_Name="instance-state-name",
+        Filter_2_Value_1="running",
+    )
+    return sorted({one.text for one in found.iter("privateIpAddress") if one.text})
 
 
 def renew(facts: Facts, address: str, parameters: Parameters) -> None:

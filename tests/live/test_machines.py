@@ -95,6 +95,18 @@ def test_only_the_first_server_began_anything(site: Cloud) -> None:
         assert not site.machines[name].run("sh", "-c", "ls /etc/consul.d /etc/nomad.d | grep begin || true")
 
 
+def test_agents_find_the_servers_by_their_tags(site: Cloud) -> None:
+    """At the one name of EC2's that an interface endpoint answers for: the network has no other."""
+    server, node = site.machines["server-2"], site.machines["app-0"]
+    first = site.machines["server-0"].instance
+    for machine, program in ((server, "vault"), (server, "consul"), (node, "consul")):
+        assert f"discover-aws: Instance {first} has private ip" in machine.log(program)
+    for machine in (server, node):
+        found = machine.run("python3", "/opt/berth/machine.pyz", "servers").split()
+        assert found == [site.machines[name].address for name in SERVERS]
+        assert "discovering join addresses failed" not in machine.log("nomad")
+
+
 def test_without_a_token_nothing_answers_but_health(site: Cloud) -> None:
     address = site.machines["server-0"].address
     for url, path in (("8200", "sys/mounts"), ("4646", "jobs"), ("4646", "nodes")):

@@ -26,8 +26,6 @@ from tests.support.machines.certificates import Authority
 REGION, ACCOUNT, BUCKET = "eu-west-1", "123456789012", "berth-live-binaries"
 LABEL = Label("live")
 _SERVICES = ("autoscaling", "ec2", "kms", "ssm", "sts", f"{BUCKET}.s3", "s3")
-_DUAL_STACK = f"{REGION}.api.aws"
-"""What Nomad's own search for servers asks."""
 _ROOT = Path(__file__).parents[3]
 
 
@@ -46,8 +44,7 @@ class Account:
     @property
     def hosts(self) -> list[tuple[str, str]]:
         """AWS's names, and where they lead."""
-        names = [f"{service}.{REGION}.amazonaws.com" for service in _SERVICES]
-        return [(network.GATEWAY, name) for name in (*names, f"ec2.{_DUAL_STACK}")]
+        return [(network.GATEWAY, f"{service}.{REGION}.amazonaws.com") for service in _SERVICES]
 
     @property
     def site(self) -> Site:
@@ -108,8 +105,7 @@ class Account:
 def account(folder: Path) -> Iterator[Account]:
     """Serve AWS on the network, and make what a stack has there."""
     authority, hooks = Authority(folder / "aws-authority"), folder / "hooks.log"
-    names = [f"*.{REGION}.amazonaws.com", f"*.s3.{REGION}.amazonaws.com", f"*.{_DUAL_STACK}"]
-    cert, key = authority.issue(names, network.GATEWAY)
+    cert, key = authority.issue([f"*.{REGION}.amazonaws.com", f"*.s3.{REGION}.amazonaws.com"], network.GATEWAY)
     argv = (*network.WITH_US, sys.executable, "-m", "tests.support.machines.aws_server", "--host", network.GATEWAY)
     files = ("--cert", str(cert), "--key", str(key), "--log", str(hooks))
     env, log = {**os.environ, "PYTHONPATH": str(_ROOT)}, (folder / "moto.log").open("w")
