@@ -30,7 +30,7 @@ class Verbs(TyperGroup):
         module = importlib.import_module(f"scripts.{cmd_name}")
         app = getattr(module, "app", None)
         if app is None:
-            app = typer.Typer(rich_markup_mode=None)
+            app = typer.Typer(rich_markup_mode=None, add_completion=False)
             app.command(cmd_name)(module.run)
         return typer.main.get_command(app)
 

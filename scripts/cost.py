@@ -18,7 +18,10 @@ def run(
     stack: Annotated[str, typer.Argument(help="dev, prod: whichever has a Pulumi.<stack>.yaml.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Say what STACK costs an hour and a month, counted from its configuration. Asks no account."""
+    """Say what STACK costs an hour and a month.
+
+    Counted from its configuration, each price with its source; asks no account.
+    """
     bill = cost.bill(cost.config_of(stack))
     if as_json:
         typer.echo(json.dumps(cost.to_json(bill), indent=2))

@@ -22,9 +22,10 @@ def pin(
     services: Annotated[list[str] | None, typer.Argument(help="Only these services' images.")] = None,
     deadline_s: Annotated[float, typer.Option(min=1, help="Seconds for all lookups together.")] = 60,
 ) -> None:
-    """Look up the digest of each image of the catalogue and write `images.lock`; commit the file.
+    """Look up each image's digest and write it to `images.lock`.
 
-    Logins come from `docker login`. What cannot be looked up stays as it was; exit code 11 if that is a part.
+    Commit the file. Logins come from `docker login`. What cannot be looked up stays as it was; exit code 11 if that is
+    a part.
     """
     users = _users(services or [])
     report = images.pin(list(users), images.LOCK, prune=not services, deadline_s=deadline_s, progress=Progress())
@@ -38,7 +39,7 @@ def pin(
 def list_(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Show each image of the catalogue, its digest, and who uses it; asks no registry."""
+    """Show each image, its digest, and who uses it; asks no registry."""
     pins, users = images.read_pins(images.LOCK), _users([])
     if as_json:
         rows = [{"image": image, "digest": pins.get(image), "services": users[image]} for image in users]

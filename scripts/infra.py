@@ -21,9 +21,12 @@ def run(
     action: Annotated[Action, typer.Argument(help="What Pulumi is to do.")],
     stack: Annotated[str, typer.Argument(help="dev, prod: whichever has a Pulumi.<stack>.yaml.")],
     *,
-    expect_no_changes: Annotated[bool, typer.Option(help="Fail with 7 if there are any.")] = False,
+    expect_no_changes: Annotated[bool, typer.Option("--expect-no-changes", help="Fail if there are any.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Run Pulumi on STACK: its configuration checked first, the policy pack on, every failure with its exit code."""
+    """Run Pulumi on STACK, configuration and rules checked first.
+
+    The policy pack is on, and every failure has its own exit code.
+    """
     options = [*(["--expect-no-changes"] if expect_no_changes else []), *(["--yes"] if yes else [])]
     pulumi.run(action.value, stack, tuple(options))

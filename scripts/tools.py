@@ -29,7 +29,10 @@ def install(
     for_tests: Annotated[bool, typer.Option("--for-tests", help="Also what only the tests run.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print where each program is as JSON.")] = False,
 ) -> None:
-    """Make programs available: PATH, cache, signed release, Go build, or the system's packages."""
+    """Fetch, build or install the programs that are missing.
+
+    Looked for in this order: PATH, the cache, the publisher's signed release, a Go build, the system's packages.
+    """
     wanted, progress = names or list(_BY_DEFAULT), Progress()
     wanted += system_packages.FOR_TESTS if for_tests else ()
     system = [name for name in wanted if name in system_packages.SYSTEM_PROGRAMS]
@@ -45,7 +48,7 @@ def install(
 def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Show each program, the version Berth wants, and the one it would use."""
+    """Show each program: the version wanted, and the one found."""
     rows = list(_rows())
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
