@@ -24,6 +24,7 @@ from infra.program_files import AGENTS, MACHINES
 _READY_S, _GONE_S = 1800, 300
 _NAMES = ("consul", "nomad", "vault")
 _TTL_S = 30
+_SERVER_ZONES = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +66,11 @@ class ControlPlaneArgs:
 
 
 def plan_servers(servers: int, zones: Sequence[str]) -> tuple[ServerPlan, ...]:
-    """Give each server its zone, in turn: no zone has two more than another."""
-    places = ((slot, slot % len(zones)) for slot in range(servers))
+    """Give each server its zone, in turn over the first three: losing any one leaves a majority.
+
+    A fourth zone is left out, so that adding it moves no server from its address and its volume.
+    """
+    places = ((slot, slot % min(len(zones), _SERVER_ZONES)) for slot in range(servers))
     return tuple(ServerPlan(slot=slot, zone=zones[index], zone_index=index) for slot, index in places)
 
 
