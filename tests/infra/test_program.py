@@ -22,6 +22,7 @@ from nomad_jobs import checks
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
 from nomad_jobs.platform import Platform
+from tests.support.generated_stacks import changes
 from tests.support.graph import ACCOUNT, Graph, Node
 from tests.support.platforms import test_pins
 from tests.support.program import as_resource, stack_graph
@@ -172,42 +173,6 @@ def test_stack_files_hold_no_secret(stack: str) -> None:
     assert secret_in((ROOT / f"Pulumi.{stack}.yaml").read_text()) == ""
 
 
-@st.composite
-def changes(draw: st.DrawFn) -> dict[str, Any]:
-    """Settings that could be written, in either stack file."""
-    prefix = draw(st.integers(16, 22))
-    zones = [f"{REGION}{letter}" for letter in draw(st.permutations("abcdef"))[: draw(st.integers(3, 4))]]
-    nat = draw(st.sampled_from(["none", "single", "per_zone"]))
-    endpoints = ["ec2", "autoscaling", "kms", "sts", "ssm", "ssmmessages", "ec2messages", "logs", "ecr.api", "ecr.dkr"]
-    return {
-        "cidr": f"10.{draw(st.integers(0, 255))}.0.0/{prefix}",
-        "zones": zones,
-        "nat": nat,
-        "ipv6": draw(st.booleans()),
-        "servers": draw(st.sampled_from([3, 5])),
-        "protect": draw(st.booleans()),
-        "interface_endpoints": endpoints if nat == "none" else endpoints[: draw(st.integers(7, 10))],
-        "egress_ports": draw(st.lists(st.integers(1, 65535), max_size=3, unique=True)),
-        "on_prem_cidrs": draw(st.lists(st.sampled_from(["192.168.7.0/24", "172.20.0.0/16"]), unique=True)),
-        "hosted_zone_id": draw(st.none() | st.just("Z0123456789ABCDEFGHIJ")),
-        "pools": list(_pools(draw, zones[0])),
-    }
-
-
-def _pools(draw: st.DrawFn, zone: str) -> Iterator[dict[str, Any]]:
-    for name, role, kinds in (
-        ("app", "app", ["m7i.large", "t3.xlarge", "c7i.2xlarge"]),
-        ("ingress", "ingress", ["c7i.large", "t3.medium"]),
-        ("gpu", "gpu", ["p5en.48xlarge", "p5e.48xlarge"]),
-    ):
-        least, more = draw(st.integers(0, 2)), draw(st.integers(1, 3))
-        pool = {"name": name, "role": role, "instance_type": draw(st.sampled_from(kinds)), "spot": draw(st.booleans())}
-        pool |= {"min": least, "max": least + more, "desired": least}
-        if role == "gpu" and draw(st.booleans()):
-            pool |= {"placement_group": True, "efa": True, "zone": zone}
-        yield pool
-
-
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stack=st.sampled_from(STACKS), changed=changes(), preview=st.booleans())
 def test_no_stack_that_can_be_written_breaks_a_rule(
@@ -216,6 +181,21 @@ def test_no_stack_that_can_be_written_breaks_a_rule(
     graph = stack_graph(stack, folder, changed, preview=preview)
     assert check_all([as_resource(node) for node in graph.resources]) == ()
     assert len(set(graph.names)) == len(graph.names)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stack=st.sampled_from(STACKS), changed=changes())
+def test_a_zone_appended_to_any_stack_touchedwhat_spans_zones_and_nothing_else(
+    folder: Path, stack: str, changed: dict[str, Any]
+) -> None:
+    three = changed["zones"][:3]
+    four = [*three, *sorted({f"{REGION}{letter}" for letter in "abcd"} - set(three))[:1]]
+    before, after = (stack_graph(stack, folder, {**changed, "zones": zones}) for zones in (three, four))
+    comparable = [node for node in before.resources if not node.name.startswith("programs-")]  # files equal nothing
+    touched = {node.name for node in comparable if node.inputs != after[node.name].inputs}
+    endpoints = {"s3-gateway", *(f"endpoints-{service}" for service in changed["interface_endpoints"])}
+    pools = {f"pools-{pool['name']}" for pool in changed["pools"] if "zone" not in pool}
+    assert touched == endpoints | pools | {"ingress-balancer"}
 
 
 def test_a_bad_configuration_is_told_line_by_line_without_a_traceback(tmp_path: Path) -> None:
