@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from nomad_jobs.catalog import SERVICES
-from scripts.ops.local import processes
-from tests.support.laptop import free_ports
+from tests.support.laptop import command_lines, free_ports
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("command")]
 
@@ -67,13 +66,18 @@ def test_each_line_to_try_works_as_printed(booted: Done) -> None:
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
 
 
+def lasting(berth: Berth) -> set[int]:
+    """Processes that stay: those of health checks come and go."""
+    return {pid for pid, line in command_lines(berth.root).items() if "probe.py" not in line}
+
+
 @pytest.mark.usefixtures("booted")
 def test_up_again_keeps_every_process(berth: Berth) -> None:
-    before = {one.pid for one in processes.of_state(berth.root)}
+    before = lasting(berth)
     again = berth("up", "--json")
     assert again.returncode == 0, again.stderr
     assert {row["service"]: row["changed"] for row in json.loads(again.stdout)} == {one.name: False for one in SERVICES}
-    assert {one.pid for one in processes.of_state(berth.root)} == before
+    assert lasting(berth) == before
 
 
 @pytest.mark.usefixtures("booted")
@@ -89,7 +93,7 @@ def test_down_keeps_the_data_and_up_brings_it_back(berth: Berth) -> None:
     header = berth.root / "headers" / "llama-4-scout"
     before = header.read_text()
     assert berth("down").returncode == 0
-    assert processes.of_state(berth.root) == []
+    assert command_lines(berth.root) == {}
     assert json.loads(berth("status", "--json").stdout)["agents"] == []
     back = berth("up")
     assert back.returncode == 0, back.stderr

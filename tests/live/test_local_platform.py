@@ -21,7 +21,7 @@ from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.toolchain import resolve
-from tests.support.laptop import Laptop, free_ports, quiet
+from tests.support.laptop import Laptop, command_lines, free_ports, quiet
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
 
@@ -111,7 +111,7 @@ def test_no_token_shows_in_command_lines_output_or_logs(platform: Laptop) -> Non
     )
     assert json.loads(shown.stdout)["stack"] == "local"
     names = ("consul-management", "consul-nomad", "consul-agent", "nomad-bootstrap", "vault-operator")
-    lines = [" ".join(process.cmdline()) for process in processes.of_state(state.root)]
+    lines = command_lines(state.root).values()
     logs = [path.read_text(errors="replace") for path in state.logs.iterdir()]
     for secret in map(state.key, names):
         assert secret

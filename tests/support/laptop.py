@@ -4,10 +4,11 @@ import random
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 from rich.console import Console
 
@@ -40,6 +41,15 @@ class Laptop:
 
     def up(self, settings: Settings | None = None) -> Platform:
         return boot.up(self.state, settings or self.settings, quiet())
+
+
+def command_lines(root: Path) -> dict[int, str]:
+    """Command line of each process of the platform in `root`, by its number; what ends meanwhile is left out."""
+    found = {}
+    for process in processes.of_state(root):
+        with suppress(psutil.NoSuchProcess):
+            found[process.pid] = " ".join(process.cmdline())
+    return found
 
 
 def quiet() -> Progress:
