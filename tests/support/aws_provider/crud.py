@@ -70,6 +70,7 @@ def create(row: Row, cloud: Cloud, bag: Bag, seed: str) -> tuple[str, Bag]:
         made[row.auto_name] = prefix + _suffix(seed.encode())
     identity = row.create(cloud, made)
     try:
+        row.finish(cloud, identity, made)
         row.settle(cloud, identity, made)
         return identity, outputs(row, cloud, identity, made)
     except Exception as error:  # whatever it was: the engine must hear of what exists
@@ -82,6 +83,8 @@ def update(  # noqa: PLR0913, PLR0917 - what the engine sends
     """Change what differs, and read it back. `known` are the last outputs."""
     changed = set(diff(row, old, new).changed)
     bag = {**known, **new}
+    if not changed:  # the engine asks for that where creating failed half-way
+        row.finish(cloud, identity, bag)
     for key in set(old) - set(new):
         bag.pop(key, None)
     if row.update is not None:

@@ -27,10 +27,12 @@ class Row:
     type: str
     """Such as `aws:ec2/vpc:Vpc`."""
     create: Callable[[Cloud, Bag], str]
-    """Makes it and gives its ID."""
+    """Makes it, in one call, and gives its ID."""
     read: Callable[[Cloud, str, Bag], Bag | None]
     """What AWS holds now, inputs and outputs; None: it is gone."""
     delete: Callable[[Cloud, str, Bag], None] = _nothing
+    finish: Callable[[Cloud, str, Bag], None] = _nothing
+    """What belongs to creating and takes further calls: should one fail, it is there half made."""
     settle: Callable[[Cloud, str, Bag], None] = _nothing
     """What is sent after creating and again at each update: calls that set, and may be repeated."""
     update: Callable[[Cloud, str, Bag, Bag, set[str]], None] | None = None

@@ -22,9 +22,12 @@ def _create(cloud: Cloud, bag: Bag) -> str:
     if bag.get("objectLockEnabled"):
         call["ObjectLockEnabledForBucket"] = True
     cloud("s3").create_bucket(Bucket=bag["bucket"], **call)
-    if bag.get("tags"):
-        cloud("s3").put_bucket_tagging(Bucket=bag["bucket"], Tagging={"TagSet": to_tags(bag["tags"])})
     return str(bag["bucket"])
+
+
+def _finish(cloud: Cloud, identity: str, bag: Bag) -> None:
+    if bag.get("tags"):
+        cloud("s3").put_bucket_tagging(Bucket=identity, Tagging={"TagSet": to_tags(bag["tags"])})
 
 
 def _read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
@@ -127,6 +130,7 @@ ROWS = (
     Row(
         type="aws:s3/bucket:Bucket",
         create=_create,
+        finish=_finish,
         read=_read,
         delete=_delete,
         tag=_tag,

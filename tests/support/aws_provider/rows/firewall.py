@@ -22,9 +22,7 @@ def _group_create(cloud: Cloud, bag: Bag) -> str:
         TagSpecifications=specification("security-group", bag),
         **upper(bag, "vpcId"),
     )
-    identity = str(made["GroupId"])
-    _empty(cloud, identity)  # EC2 lets everything out of a new group; the provider takes that back
-    return identity
+    return str(made["GroupId"])
 
 
 def _empty(cloud: Cloud, identity: str) -> None:
@@ -225,6 +223,8 @@ ROWS = (
     Row(
         type="aws:ec2/securityGroup:SecurityGroup",
         create=_group_create,
+        # EC2 lets everything out of a new group; the provider takes that back.
+        finish=lambda cloud, identity, _bag: _empty(cloud, identity),
         read=_group_read,
         delete=_group_delete,
         tag=tag,

@@ -60,10 +60,13 @@ def _create(cloud: Cloud, bag: Bag) -> str:
     call = _call(bag)
     call.setdefault("DefaultCooldown", 300)
     cloud("autoscaling").create_auto_scaling_group(AutoScalingGroupName=name, Tags=_tags(bag, name), **call, **extra)
-    for hook in bag.get("initialLifecycleHooks", ()):
-        named = {"LifecycleHookName": hook["name"], "AutoScalingGroupName": name}
-        cloud("autoscaling").put_lifecycle_hook(**named, **_hook_call(hook))
     return name
+
+
+def _finish(cloud: Cloud, identity: str, bag: Bag) -> None:
+    for hook in bag.get("initialLifecycleHooks", ()):
+        named = {"LifecycleHookName": hook["name"], "AutoScalingGroupName": identity}
+        cloud("autoscaling").put_lifecycle_hook(**named, **_hook_call(hook))
 
 
 def _settle(cloud: Cloud, identity: str, bag: Bag) -> None:
@@ -223,6 +226,7 @@ ROWS = (
     Row(
         type="aws:autoscaling/group:Group",
         create=_create,
+        finish=_finish,
         settle=_settle,
         update=_update,
         read=_read,
