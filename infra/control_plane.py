@@ -13,13 +13,12 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import autoscaling, ebs, ec2, route53
 
 from infra.boot import server_user_data
-from infra.boot_agents import JOINS_TAG, ROLE_TAG, ServerBoot, Site, private_zone, server_name
+from infra.boot_agents import JOINS_TAG, ROLE_TAG, ServerBoot, private_zone, server_name
 from infra.disks import SERVER_DATA_GB, SERVER_ROOT_GB
 from infra.label import Label
-from infra.launch import METADATA, PLAIN_IMAGE, Disk, encoded, group_tags, hooks, root_disk, tagged
-from infra.machine.facts import Download
+from infra.launch import METADATA, PLAIN_IMAGE, Disk, LaunchArgs, encoded, group_tags, hooks, root_disk, tagged
 from infra.ports import BY_NAME, Who
-from infra.program_files import AGENTS, MACHINES
+from infra.program_files import AGENTS
 
 _READY_S, _GONE_S = 1800, 300
 _NAMES = ("consul", "nomad", "vault")
@@ -37,17 +36,12 @@ class ServerPlan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ControlPlaneArgs:
+class ControlPlaneArgs(LaunchArgs):
     """Where the servers are, what they may do, and what they run."""
 
-    label: Label
-    region: str
-    account_id: str
-    domain: str
     servers: int
     server_type: str
     zones: Sequence[str]
-    vpc_id: Input[str]
     subnet_ids: Sequence[Input[str]]
     """One for each zone, in order."""
     group_id: Input[str]
@@ -55,10 +49,6 @@ class ControlPlaneArgs:
     instance_profile: Input[str]
     role_arns: Mapping[str, Input[str]]
     """IAM roles that Vault lets in, by the name of Vault's role: machines, and who deploys."""
-    key_arns: Mapping[str, Input[str]]
-    bucket: Input[str]
-    """Where the programs are."""
-    downloads: Mapping[str, Download]
     programs: Sequence[pulumi.Resource]
     """What must be in the bucket before a server starts."""
     protect: bool
@@ -195,18 +185,8 @@ class ControlPlane(pulumi.ComponentResource):
         args = self._args
 
         def written(known: dict[str, str]) -> str:
-            site = Site(
-                label=args.label,
-                region=args.region,
-                account_id=args.account_id,
-                domain=args.domain,
-                bucket=known["bucket"],
-                state_key_arn=known["state"],
-                program=args.downloads[MACHINES],
-                programs={program: args.downloads[program] for program in AGENTS},
-            )
             boot = ServerBoot(
-                site=site,
+                site=args.site(known, tuple(AGENTS)),
                 slot=plan.slot,
                 group=args.label.name(server_name(plan.slot)),
                 volume_id=known["volume"],

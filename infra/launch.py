@@ -1,13 +1,17 @@
 """What every launch of a machine has in common: the image, a sealed disk, a guarded metadata service, hooks, tags."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pulumi import Input
 from pulumi_aws import autoscaling, ec2
 
+from infra.boot_agents import Site
+from infra.label import Label
+from infra.machine.facts import Download
 from infra.machine.lifecycle import GONE, READY
+from infra.program_files import MACHINES
 
 # Amazon Linux 2023, and AWS's deep learning image on it, which has NVIDIA's driver, its container runtime, the fabric
 # manager and EFA. EC2 looks the name up at each launch, so that no image is written here, and a new one replaces no
@@ -19,6 +23,34 @@ GPU_IMAGE = (
 )
 ROOT_DEVICE = "/dev/xvda"
 """Of both images."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaunchArgs:
+    """What every component that launches machines is made from."""
+
+    label: Label
+    region: str
+    account_id: str
+    domain: str
+    vpc_id: Input[str]
+    key_arns: Mapping[str, Input[str]]
+    bucket: Input[str]
+    """Where the programs are."""
+    downloads: Mapping[str, Download]
+
+    def site(self, known: Mapping[str, str], programs: Sequence[str]) -> Site:
+        """Give what a machine is told of its stack; `known` has the bucket's name and the ARN of the key `state`."""
+        return Site(
+            label=self.label,
+            region=self.region,
+            account_id=self.account_id,
+            domain=self.domain,
+            bucket=known["bucket"],
+            state_key_arn=known["state"],
+            program=self.downloads[MACHINES],
+            programs={name: self.downloads[name] for name in programs},
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

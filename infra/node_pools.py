@@ -8,15 +8,13 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import autoscaling, ec2, vpc
 
 from infra.boot import node_user_data
-from infra.boot_agents import DRAIN_S, POOL_TAG, ROLE_TAG, NodeBoot, Site
+from infra.boot_agents import DRAIN_S, POOL_TAG, ROLE_TAG, NodeBoot
 from infra.disks import root_gb
-from infra.label import Label
-from infra.launch import METADATA, Disk, encoded, group_tags, hooks, root_disk, tagged
-from infra.machine.facts import Download
+from infra.launch import METADATA, Disk, LaunchArgs, encoded, group_tags, hooks, root_disk, tagged
 from infra.pool_plan import image, plan_interfaces, plan_refresh, plan_subnets, who
 from infra.pools import PoolConfig
 from infra.ports import Who
-from infra.program_files import AGENTS, DEVICE_PLUGIN, MACHINES
+from infra.program_files import AGENTS, DEVICE_PLUGIN
 from infra.subnets import Tier
 
 _READY_S = 1800
@@ -24,25 +22,16 @@ _GONE_S = DRAIN_S + 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NodePoolsArgs:
+class NodePoolsArgs(LaunchArgs):
     """Which pools there are, where, and what their nodes may do and run."""
 
-    label: Label
-    region: str
-    account_id: str
-    domain: str
     pools: Sequence[PoolConfig]
     zones: Sequence[str]
-    vpc_id: Input[str]
     subnet_ids: Mapping[Tier, Sequence[Input[str]]]
     """By tier; in each one for each zone, in order."""
     group_ids: Mapping[Who, Input[str]]
     """Security groups."""
     instance_profiles: Mapping[Who, Input[str]]
-    key_arns: Mapping[str, Input[str]]
-    bucket: Input[str]
-    """Where the programs are."""
-    downloads: Mapping[str, Download]
     ready: Sequence[pulumi.Resource]
     """What must be there before a node starts: programs and servers."""
 
@@ -166,18 +155,9 @@ class NodePools(pulumi.ComponentResource):
         programs = (*AGENTS, *((DEVICE_PLUGIN,) if pool.type.gpu else ()))
 
         def written(known: dict[str, str]) -> str:
-            site = Site(
-                label=args.label,
-                region=args.region,
-                account_id=args.account_id,
-                domain=args.domain,
-                bucket=known["bucket"],
-                state_key_arn=known["state"],
-                program=args.downloads[MACHINES],
-                programs={program: args.downloads[program] for program in programs},
-            )
             group = args.label.name(f"pool-{pool.name}")
-            return encoded(node_user_data(NodeBoot(site=site, pool=pool, who=who(pool), group=group)))
+            boot = NodeBoot(site=args.site(known, programs), pool=pool, who=who(pool), group=group)
+            return encoded(node_user_data(boot))
 
         return Output.all(bucket=args.bucket, state=args.key_arns["state"]).apply(written)
 

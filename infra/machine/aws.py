@@ -17,6 +17,8 @@ from infra.machine.web import Refused, call
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DOWNLOAD_S = 300
+_VERSIONS = {"ec2": "2016-11-15", "autoscaling": "2011-01-01"}
+"""Of the query APIs."""
 
 
 def sign(  # noqa: PLR0913, PLR0917 - the parts of a request
@@ -72,9 +74,13 @@ class Aws:
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"AmazonSSM.{action}"}
         return dict(json.loads(self._post("ssm", headers, json.dumps(body).encode()) or b"{}"))
 
-    def query(self, service: str, version: str, action: str, **fields: str) -> ET.Element:
+    def query(self, service: str, action: str, **fields: str) -> ET.Element:
         """Call EC2 or auto scaling; fields of lists are written as `Name.1`, with `_` for `.` here."""
-        form = {"Action": action, "Version": version, **{name.replace("_", "."): one for name, one in fields.items()}}
+        form = {
+            "Action": action,
+            "Version": _VERSIONS[service],
+            **{name.replace("_", "."): one for name, one in fields.items()},
+        }
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
         answer = self._post(service, headers, urllib.parse.urlencode(form).encode())
         return _without_namespaces(ET.fromstring(answer))  # noqa: S314 - AWS's own answer, over verified TLS

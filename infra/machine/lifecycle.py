@@ -15,7 +15,6 @@ from infra.machine.web import Refused
 READY, GONE = "berth-ready", "berth-gone"
 """Names of the hooks: at the launch, and at the end."""
 _LOOK_S = 5
-_VERSION = "2011-01-01"
 
 
 def tell(aws: Aws, facts: Facts, instance: str, hook: str) -> None:
@@ -23,7 +22,6 @@ def tell(aws: Aws, facts: Facts, instance: str, hook: str) -> None:
     try:
         aws.query(
             "autoscaling",
-            _VERSION,
             "CompleteLifecycleAction",
             AutoScalingGroupName=facts.group,
             LifecycleHookName=hook,

@@ -15,7 +15,6 @@ HEADER = "X-Nomad-Token"
 INTRODUCTION_S = 1800
 """Nomad's longest (`max_identity_ttl`): from a machine's first sight to its joining."""
 _KEYS_S = 300
-_EC2 = "2016-11-15"
 
 
 def connect(address: str, ca_file: str, token: str = "") -> Api:
@@ -80,7 +79,6 @@ class Introductions:
         """Tags of every running machine of the stack that is no server, by instance."""
         found = self._aws.query(
             "ec2",
-            _EC2,
             "DescribeInstances",
             Filter_1_Name="tag:berth:stack",
             Filter_1_Value_1=self._stack,

@@ -23,7 +23,6 @@ from infra.machine.web import Api
 
 _READY_S = 600
 _LOOK_S = 10
-_EC2 = "2016-11-15"
 _CONSUL_POLICIES = {
     "berth-consul-agent": ("consul-agent", "consul_agent"),
     "berth-nomad": ("consul-nomad", "consul_nomad"),
@@ -155,7 +154,6 @@ def addresses(aws: Aws, facts: Facts) -> list[str]:
     """Give the private addresses of the servers that run, by their tag."""
     found = aws.query(
         "ec2",
-        _EC2,
         "DescribeInstances",
         Filter_1_Name="tag:berth:joins",
         Filter_1_Value_1=f"berth-{facts.stack}",

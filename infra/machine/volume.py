@@ -15,7 +15,6 @@ DEEP_LEARNING_MOUNT = Path("/opt/dlami/nvme")
 _INSTANCE_STORE = "Amazon EC2 NVMe Instance Storage"
 _STRIPED = Path("/dev/md/berth")
 _ATTACH_S = 300
-_EC2 = "2016-11-15"
 
 
 def attach(aws: Aws, volume: str, instance: str) -> None:
@@ -27,7 +26,7 @@ def attach(aws: Aws, volume: str, instance: str) -> None:
             return ""
         state, holder = _attachment(aws, volume)
         if state == "available":
-            aws.query("ec2", _EC2, "AttachVolume", VolumeId=volume, InstanceId=instance, Device="/dev/sdf")
+            aws.query("ec2", "AttachVolume", VolumeId=volume, InstanceId=instance, Device="/dev/sdf")
         return f"{volume} is {state}" + (f", held by {holder}" if holder else "")
 
     until(missing, f"attaching {volume}", _ATTACH_S)
@@ -38,7 +37,7 @@ def detach(aws: Aws, volume: str) -> None:
     """Let go of the data, so that the next instance can have it at once."""
     if DATA.is_mount():
         run("umount", str(DATA))
-    aws.query("ec2", _EC2, "DetachVolume", VolumeId=volume)
+    aws.query("ec2", "DetachVolume", VolumeId=volume)
 
 
 def stripe() -> None:
@@ -85,7 +84,7 @@ def _content(device: str) -> str:
 
 
 def _attachment(aws: Aws, volume: str) -> tuple[str, str]:
-    found = aws.query("ec2", _EC2, "DescribeVolumes", VolumeId_1=volume).find("volumeSet/item")
+    found = aws.query("ec2", "DescribeVolumes", VolumeId_1=volume).find("volumeSet/item")
     if found is None:
         raise Fault(f"there is no volume {volume}")
     return found.findtext("status", ""), found.findtext("attachmentSet/item/instanceId", "")

@@ -98,7 +98,7 @@ class Ec2:
     def __init__(self, disks: Disks, held: int = 2) -> None:
         self.disks, self.left, self.calls = disks, held, list[str]()
 
-    def query(self, _service: str, _version: str, action: str, **fields: str) -> ET.Element:
+    def query(self, _service: str, action: str, **fields: str) -> ET.Element:
         self.calls.append(action)
         if action == "AttachVolume":
             assert (fields["VolumeId"], fields["InstanceId"]) == ("vol-0abc", "i-new")
