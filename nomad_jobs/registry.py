@@ -1,0 +1,29 @@
+"""The team's own container registry: where its images are, and the login that fetches them, which nodes hold."""
+
+from dataclasses import dataclass
+
+from nomad_jobs.model import Origin, Secret
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Registry:
+    """A container registry. No job knows its login: each node's Docker does."""
+
+    host: str
+    """As image names begin: with the port, where there is one."""
+    login: Secret
+
+    def login_path(self, namespace: str) -> str:
+        """Path of the login below Vault's KV mount."""
+        return f"{namespace}/{self.login.owner}/{self.login.name}"
+
+
+REGISTRY = Registry(
+    host="registry.example.com:5050",
+    login=Secret(name="login", fields=("username", "password"), owner="registry", origin=Origin.OPERATOR),
+)
+
+
+def apps_image(name: str, tag: str = "0.1.0") -> str:
+    """Name the image of one of our own apps, by tag."""
+    return f"{REGISTRY.host}/backend/{name}/main:{tag}"
