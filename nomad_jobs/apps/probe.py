@@ -1,4 +1,4 @@
-"""One-token completion as a health check: `python3 probe.py URL MODEL CONFIG_FILE`.
+"""One-token completion as a health check: `python3 probe.py URL MODEL KEYS_FILE`.
 
 Loading a model is no proof that it answers; a token is. One file for any Python from 3.8 on, standard library
 only: Nomad writes it into the task, whatever image that runs. Exit codes as a script check has them: 0 a token
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 import urllib.error
@@ -25,22 +24,22 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="where the engine listens, such as http://127.0.0.1:8000")
     parser.add_argument("model", help="the name it serves the model under")
-    parser.add_argument("config", type=Path, help="its YAML config file; the first of its api-key list is used")
+    parser.add_argument("keys", type=Path, help='JSON: {"keys": ["…"]}; the first one is used')
     parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="default: %(default)s")
     args = parser.parse_args(argv)
-    code, line = probe(args.url, args.model, args.config, args.timeout)
+    code, line = probe(args.url, args.model, args.keys, args.timeout)
     print(line)
     return code
 
 
-def probe(url: str, model: str, config: Path, timeout_s: float) -> tuple[int, str]:
+def probe(url: str, model: str, keys: Path, timeout_s: float) -> tuple[int, str]:
     """Ask for one token within `timeout_s` seconds; return the exit code and what to say."""
     try:
-        key = api_key(config.read_text(encoding="utf-8"))
+        key = first_key(json.loads(keys.read_bytes()))
     except OSError as error:
-        return CRITICAL, f"{config}: {error.strerror}"
-    except ValueError:
-        return CRITICAL, f"{config}: api-key is not a list of JSON strings on one line"
+        return CRITICAL, f"{keys}: {error.strerror}"
+    except (ValueError, RecursionError):
+        return CRITICAL, f"{keys}: no key in it"
     start = time.monotonic()
     try:
         answer = complete(url, model, key, timeout_s)
@@ -54,27 +53,17 @@ def probe(url: str, model: str, config: Path, timeout_s: float) -> tuple[int, st
     return PASSING, f"{model} gave a token in {spent_ms:.0f} ms"
 
 
-def api_key(config: str) -> str | None:
-    """Return the first key of the engine's config, or None where it has no `api-key`.
-
-    The file is ours: the value stands as JSON, one string or a list of them, on the line of its name.
-    Raises ValueError where it does not.
-    """
-    found = re.search(r"^api-key:(.*)$", config, re.MULTILINE)
-    if not found:
-        return None
-    value = json.loads(found.group(1))
-    key = value[0] if isinstance(value, list) and value else value
-    if not isinstance(key, str) or not key.strip():
+def first_key(value: object) -> str:
+    """Return the first key of `{"keys": ["…"]}`; raises ValueError where there is none."""
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not keys or not isinstance(keys[0], str) or not keys[0].strip():
         raise ValueError
-    return key
+    return keys[0].strip()
 
 
-def complete(url: str, model: str, key: str | None, timeout_s: float) -> object:
+def complete(url: str, model: str, key: str, timeout_s: float) -> object:
     """Post the completion and return the parsed answer; raises OSError or ValueError."""
-    headers = {"Content-Type": "application/json"}
-    if key:
-        headers["Authorization"] = f"Bearer {key}"
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
     body = {"model": model, "prompt": "ping", "max_tokens": 1, "temperature": 0}
     target = url.rstrip("/") + "/v1/completions"
     request = urllib.request.Request(target, json.dumps(body).encode(), headers)  # noqa: S310 - the job gives the URL

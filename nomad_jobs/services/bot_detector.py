@@ -1,18 +1,19 @@
 """A small classifier that tells bots among new subscribers."""
 
 from nomad_jobs.model import Check, Container, File, Port, Process, Route, Sample, Secret, Service
-from nomad_jobs.services.registry import LOGIN, apps_image
+from nomad_jobs.registry import apps_image
 
 _KEY = Secret(name="api-key")
+_SAMPLE_KEY = Secret(name="sample-key")
 _APP = (
-    *("python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "${NOMAD_SECRETS_DIR}/api-key.json"),
+    *("python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "${NOMAD_SECRETS_DIR}/keys.json"),
     *("--host", "${BERTH_BIND}", "--port", "${NOMAD_PORT_http}"),
 )
 
 BOT_DETECTOR = Service(
     name="bot-detector",
     summary="A small classifier that tells bots among new subscribers",
-    container=Container(image=apps_image("bot-detector"), login=LOGIN, argv=_APP, instances=2),
+    container=Container(image=apps_image("bot-detector"), argv=_APP, instances=2),
     process=Process(argv=_APP),
     ports=(Port(container=8000),),
     checks=(Check(path="/health"),),
@@ -21,9 +22,9 @@ BOT_DETECTOR = Service(
         sample=Sample(
             path="/predict",
             json={"email": "xk2j9q@mail.example", "name": "xk2j9q"},
-            bearer=_KEY["value"],
+            bearer=_SAMPLE_KEY["value"],
             expect='"probability"',
         ),
     ),
-    files=(File(path="secrets/api-key.json", parts=('{"key": ', _KEY["value"], "}\n")),),
+    files=(File(path="secrets/keys.json", parts=('{"keys": [', _KEY["value"], ", ", _SAMPLE_KEY["value"], "]}\n")),),
 )

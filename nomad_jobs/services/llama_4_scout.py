@@ -1,35 +1,18 @@
 """Llama 4 Scout behind an OpenAI-compatible API: vLLM on eight H200, or Berth's engine simulator on a laptop."""
 
-from nomad_jobs.model import (
-    Check,
-    Container,
-    Env,
-    File,
-    Gpus,
-    Pool,
-    Port,
-    Process,
-    Route,
-    Sample,
-    ScriptCheck,
-    Secret,
-    Service,
-    Source,
-)
+from nomad_jobs import vllm
+from nomad_jobs.model import Check, Container, Env, Gpus, Pool, Port, Process, Route, Sample, Secret, Service
 
-_MODEL = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
 _NAME = "llama-4-scout"
 _LONGEST_STREAM_S = 300
+_ENGINE = vllm.argv("meta-llama/Llama-4-Scout-17B-16E-Instruct", name=_NAME, longest_stream_s=_LONGEST_STREAM_S)
 
 OPERATOR_KEY = Secret(name="key-operator")
 CHAT_KEY = Secret(name="key-chat", owner=_NAME)
+SAMPLE_KEY = Secret(name="sample-key")
 _HUB = Secret(name="hugging-face", fields=("token",))
 
-_ENGINE = (
-    *("--served-model-name", _NAME, "--config", "${NOMAD_SECRETS_DIR}/engine.yaml"),
-    *("--shutdown-timeout", str(_LONGEST_STREAM_S)),
-    *("--host", "${BERTH_BIND}", "--port", "${NOMAD_PORT_http}"),
-)
+_HELLO = {"role": "user", "content": "Say hello."}
 
 LLAMA_4_SCOUT = Service(
     name=_NAME,
@@ -51,36 +34,18 @@ LLAMA_4_SCOUT = Service(
     ),
     ports=(Port(container=8000),),
     checks=(Check(path="/health"),),
-    # An engine can load and answer /health and still fail its first request: one real token is the proof.
-    script_checks=(
-        ScriptCheck(
-            name="one-token completion",
-            script='python3 "$NOMAD_TASK_DIR/probe.py" "http://127.0.0.1:$NOMAD_PORT_http" '
-            f'{_NAME} "$NOMAD_SECRETS_DIR/engine.yaml"',
-        ),
-    ),
+    script_checks=(vllm.one_token(_NAME),),
     route=Route(
         host=_NAME,
         longest_request_s=_LONGEST_STREAM_S,
         max_body_mb=16,
         sample=Sample(
             path="/v1/chat/completions",
-            json={
-                "model": _NAME,
-                "stream": True,
-                "max_tokens": 64,
-                "messages": [{"role": "user", "content": "Say hello."}],
-            },
-            bearer=OPERATOR_KEY["value"],
+            json={"model": _NAME, "stream": True, "max_tokens": 64, "messages": [_HELLO]},
+            bearer=SAMPLE_KEY["value"],
             expect="data: [DONE]",
         ),
     ),
-    env=(Env(name="HF_TOKEN", value=_HUB["token"]),),
-    files=(
-        File(
-            path="secrets/engine.yaml",
-            parts=(f"model: {_MODEL}\napi-key: [", OPERATOR_KEY["value"], ", ", CHAT_KEY["value"], "]\n"),
-        ),
-        File(path="local/probe.py", parts=(Source("nomad_jobs/apps/probe.py"),)),
-    ),
+    env=(*vllm.ENV, Env(name="HF_TOKEN", value=_HUB["token"])),
+    files=vllm.files((OPERATOR_KEY, CHAT_KEY, SAMPLE_KEY)),
 )

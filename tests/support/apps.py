@@ -15,6 +15,8 @@ from typing import IO, Any
 
 import httpx
 
+GUARD = Path(__file__).parents[2] / "nomad_jobs" / "apps" / "engine_keys.py"
+GUARD_CLASS = f"{GUARD.stem}.Guard"
 SCOUT = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
 _START_S = 30
 _STOP_S = 30
@@ -67,10 +69,10 @@ class App:
 
 
 @contextmanager
-def running(name: str, *argv: str | Path, listeners: int = 1) -> Iterator[App]:
+def running(name: str, *argv: str | Path, listeners: int = 1, env: dict[str, str] | None = None) -> Iterator[App]:
     """Run `nomad_jobs.apps.<name>` until the block ends; it listens when the block begins."""
     command = [sys.executable, "-m", f"nomad_jobs.apps.{name}", *map(str, argv)]
-    environment = {"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error"}
+    environment = {"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error", **(env or {})}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         app = App(process)
         reader = threading.Thread(target=app.read, args=(process.stdout,), daemon=True)
@@ -88,12 +90,34 @@ def running(name: str, *argv: str | Path, listeners: int = 1) -> Iterator[App]:
 
 
 @contextmanager
-def running_engine(directory: Path, *argv: str, keys: tuple[str, ...] = (), time_scale: float = 0) -> Iterator[App]:
-    """Run an engine named `scout`, without pauses unless `time_scale` says so; further arguments win."""
+def running_engine(
+    directory: Path,
+    *argv: str,
+    keys: tuple[str, ...] = (),
+    time_scale: float = 0,
+    env: dict[str, str] | None = None,
+) -> Iterator[App]:
+    """Run an engine named `scout`, without pauses unless `time_scale` says so; further arguments win.
+
+    Its `keys` are vLLM's own, which guard /v1 alone.
+    """
     config = directory / "engine.yaml"
     config.write_text(f"model: {SCOUT}\n" + (f"api-key: {json.dumps(keys)}\n" if keys else ""))
     common = ("--config", config, "--served-model-name", "scout", "--port", "0", "--time-scale", str(time_scale))
-    with running("engine", *common, *argv) as app:
+    with running("engine", *common, *argv, env=env) as app:
+        yield app
+
+
+def guard_environment(keys_file: Path) -> dict[str, str]:
+    """Tell an engine where its guard and the guard's keys are, as a Nomad job does."""
+    return {"PYTHONPATH": str(GUARD.parent), "ENGINE_KEYS_FILE": str(keys_file)}
+
+
+@contextmanager
+def guarded_engine(keys_file: Path, *argv: str) -> Iterator[App]:
+    """Run an engine named `scout` without pauses, behind the guard with the keys of that file."""
+    common = (SCOUT, "--served-model-name", "scout", "--port", "0", "--time-scale", "0", "--middleware", GUARD_CLASS)
+    with running("engine", *common, *argv, env=guard_environment(keys_file)) as app:
         yield app
 
 

@@ -22,10 +22,10 @@ def main() -> None:
     text = 'JSON: [{"address": "…", "port": N}, …], read again when it changes'
     parser.add_argument("--peers", type=Path, required=True, metavar="FILE", help=text)
     args = parser.parse_args()
-    keys = WatchedJson(args.api_key_file, parse_key)
+    key = WatchedJson(args.api_key_file, parse_key)
     peers = WatchedJson(args.peers, parse_peers)
     balancer, client = Balancer(lambda: peers.value), make_client()
-    app = Chat(args.model, balancer, Upstream(client, balancer, lambda: keys.value)).app(client)
+    app = Chat(args.model, balancer, Upstream(client, balancer, lambda: key.value)).app(client)
     serve([Listener(app=app, host=args.host, port=args.port)], shutdown_timeout_s=args.shutdown_timeout)
 
 

@@ -1,6 +1,6 @@
 """Requests to the model's instances: with its key, to the least busy one, to the next where one cannot be reached."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 
 import httpx
@@ -39,9 +39,9 @@ class Answer:
 class Upstream:
     """The model as a whole."""
 
-    def __init__(self, client: httpx.AsyncClient, balancer: Balancer, keys: Callable[[], Sequence[str]]) -> None:
-        """Send with `client` (see `make_client`) and the first of `keys`, asked at each request."""
-        self._client, self._balancer, self._keys = client, balancer, keys
+    def __init__(self, client: httpx.AsyncClient, balancer: Balancer, key: Callable[[], str]) -> None:
+        """Send with `client` (see `make_client`) and the `key` of the moment, asked at each request."""
+        self._client, self._balancer, self._key = client, balancer, key
 
     async def open(self, method: str, path: str, body: dict[str, object] | None = None) -> Answer:
         """Send one request and return the first 2xx answer.
@@ -88,7 +88,7 @@ class Upstream:
         return answer
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._keys()[0]}"}
+        return {"Authorization": f"Bearer {self._key()}"}
 
 
 def make_client() -> httpx.AsyncClient:

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from nomad_jobs.apps.engine.card import Settings
+from nomad_jobs.apps.engine.middleware import load
 from nomad_jobs.apps.engine.profiles import longest_request, read_speed
 from nomad_jobs.apps.engine.scheduler import Limits
 from nomad_jobs.apps.serving.run import add_arguments
@@ -15,6 +16,8 @@ from nomad_jobs.errors import ConfigError
 
 _PORT = 8000
 _KEYS = "api-key"
+_LISTS = ("middleware",)
+_BAD_KEYS = f"{_KEYS} must be a list of texts, none of them empty"
 
 
 def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
@@ -34,19 +37,22 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
             f"no such argument: {', '.join(unknown)}",
             "use vLLM's long names, such as max-num-seqs",
         )
-    parser.set_defaults(**{name.replace("-", "_"): str(value) for name, value in config.items()})
+    for name, value in config.items():
+        parser.set_defaults(**{name.replace("-", "_"): value if name in _LISTS else str(value)})
     args = parser.parse_args(argv)
-    return args, _settings(args, api_keys)
+    return args, _settings(args, _good_keys(args.api_key, "--api-key") or api_keys)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m nomad_jobs.apps.engine", description=__doc__, allow_abbrev=False)
     add_arguments(parser, ports={"--port": _PORT}, shutdown_timeout_s=0)  # 0, as with vLLM: a stop aborts
+    parser.add_argument("model_tag", nargs="?", metavar="MODEL", help="the same as --model, which it beats")
     parser.add_argument("--model", metavar="ID", help="model whose published speed is simulated, as on Hugging Face")
     parser.add_argument("--served-model-name", metavar="NAME", help="its name in the API (default: the model's id)")
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="YAML; keys are these arguments, and api-key: [k1, k2]"
-    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML; keys are these arguments")
+    parser.add_argument("--api-key", nargs="+", default=(), metavar="KEY", help="keys that /v1 alone asks for")
+    text = "ASGI middleware as module.Class or module.coroutine, with PYTHONPATH set; may be repeated"
+    parser.add_argument("--middleware", action="append", default=[], metavar="PATH", help=text)
     parser.add_argument(
         "--max-num-seqs",
         type=_positive,
@@ -109,16 +115,24 @@ def _api_keys(config: dict[str, object]) -> tuple[str, ...]:
     if _KEYS not in config:
         return ()
     value = config.pop(_KEYS)
-    keys = value if isinstance(value, list) else [value]
-    if not keys or not all(isinstance(key, str) and key.strip() for key in keys):
-        raise ConfigError("--config", f"{_KEYS} must be a list of texts, none of them empty")
-    return tuple(keys)
+    keys = _good_keys(value if isinstance(value, list) else [value], "--config")
+    if not keys:
+        raise ConfigError("--config", _BAD_KEYS)
+    return keys
+
+
+def _good_keys(keys: Sequence[object], where: str) -> tuple[str, ...]:
+    good = tuple(key for key in keys if isinstance(key, str) and key.strip())
+    if len(good) < len(keys):
+        raise ConfigError(where, _BAD_KEYS)
+    return good
 
 
 def _settings(args: argparse.Namespace, api_keys: tuple[str, ...]) -> Settings:
-    if not args.model:
+    model = args.model_tag or args.model
+    if not model:
         raise ConfigError("--model", "is missing")
-    speed = read_speed(args.model)
+    speed = read_speed(model)
     limits = Limits(
         max_num_seqs=args.max_num_seqs,
         max_model_len=args.max_model_len or longest_request(speed.rows),
@@ -126,8 +140,9 @@ def _settings(args: argparse.Namespace, api_keys: tuple[str, ...]) -> Settings:
     )
     return Settings(
         speed=speed,
-        served=args.served_model_name or args.model,
+        served=args.served_model_name or model,
         limits=limits,
         tensor_parallel_size=args.tensor_parallel_size,
         api_keys=api_keys,
+        middleware=load(args.middleware),
     )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from starlette.middleware import Middleware
+
 from nomad_jobs.apps.engine.profiles import SOURCE, Speed
 from nomad_jobs.apps.engine.scheduler import Limits
 
@@ -10,13 +12,14 @@ NOTE = "Berth's engine simulator: no model is loaded; it answers at the speed th
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What an engine is started with; with `api_keys` empty `/v1` is open, as with vLLM."""
+    """What an engine is started with; without `api_keys` and `middleware` it is open, as vLLM is."""
 
     speed: Speed
     served: str
     limits: Limits
     tensor_parallel_size: int
-    api_keys: tuple[str, ...]
+    api_keys: tuple[str, ...] = ()
+    middleware: tuple[Middleware, ...] = ()
 
     def __repr__(self) -> str:
         """Leave the keys out."""

@@ -1,7 +1,7 @@
 """OpenAI's request bodies, checked as vLLM checks them, and the bodies of its answers."""
 
+import secrets
 import time
-import uuid
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -12,7 +12,7 @@ _DEFAULT_COMPLETION_TOKENS = 16
 _MAX_STOPS = 4
 _MAX_TEMPERATURE = 2.0
 # What a chat template wraps around each message, in tokens; a round figure.
-_TOKENS_PER_MESSAGE = 4
+TOKENS_PER_MESSAGE = 4
 # Parameters that change what an answer contains and that the simulator does not have, with the values that
 # ask for nothing. Those that only steer sampling (top_p, penalties) have no meaning here and are let through.
 _UNSUPPORTED: dict[str, tuple[object, ...]] = {
@@ -64,7 +64,7 @@ class Generation:
 
 def parse(body: dict[str, object], kind: Kind, *, served: str, max_model_len: int) -> Generation:
     """Check a request body; raises ApiError 404 for another model and 400 for all else."""
-    _check_model(body, served)
+    check_model(body, served)
     _check_unsupported(body)
     prompt, message, prompt_tokens = _chat_prompt(body) if kind is Kind.CHAT else _prompt(body)
     stream = _boolean(body, "stream")
@@ -81,16 +81,16 @@ def parse(body: dict[str, object], kind: Kind, *, served: str, max_model_len: in
         stream=stream,
         include_usage=_include_usage(body, stream=stream),
         ignore_eos=_boolean(body, "ignore_eos"),
-        id=f"{kind.prefix}-{uuid.uuid4().hex}",
+        id=f"{kind.prefix}-{secrets.token_hex(8)}",
     )
 
 
-def _check_model(body: dict[str, object], served: str) -> None:
+def check_model(body: dict[str, object], served: str) -> None:
+    """Raise ApiError 404 where `body` names another model than the one `served`."""
     model = body.get("model")
     # As with vLLM, a request that names no model gets the only one there is.
     if model not in (None, served):
-        message = f"The model `{model}` does not exist."
-        raise ApiError(status=404, message=message, kind="NotFoundError", param="model", code="model_not_found")
+        raise ApiError(status=404, message=f"The model `{model}` does not exist.", kind="NotFoundError", param="model")
 
 
 def _check_unsupported(body: dict[str, object]) -> None:
@@ -111,12 +111,17 @@ def _prompt(body: dict[str, object]) -> tuple[str, str, int]:
 
 
 def _chat_prompt(body: dict[str, object]) -> tuple[str, str, int]:
+    texts = message_texts(body)
+    total = sum(tokens.count(text) + TOKENS_PER_MESSAGE for text in texts)
+    return "\0".join(texts), texts[-1], total
+
+
+def message_texts(body: dict[str, object]) -> list[str]:
+    """Return the text of each message; raises ApiError 400 where there is none."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise bad_request("`messages` must be a list of at least one message.", "messages")
-    texts = [_message_text(message) for message in messages]
-    total = sum(tokens.count(text) + _TOKENS_PER_MESSAGE for text in texts)
-    return "\0".join(texts), texts[-1], total
+    return [_message_text(message) for message in messages]
 
 
 def _message_text(message: object) -> str:
@@ -142,9 +147,9 @@ def _max_tokens(body: dict[str, object], kind: Kind, prompt_tokens: int, max_mod
             f"This model's maximum context length is {max_model_len} tokens. However, you requested {wanted}"
             f" output tokens and your prompt contains {prompt_tokens} input tokens, for a total of"
             f" {prompt_tokens + wanted} tokens. Please reduce the length of the input prompt or the number of"
-            " requested output tokens."
+            f" requested output tokens. (parameter=input_tokens, value={prompt_tokens})"
         )
-        raise bad_request(message, name)
+        raise bad_request(message, "input_tokens")
     return wanted
 
 

@@ -26,7 +26,10 @@ class Json(JSONResponse):
 
 @dataclass(eq=False, kw_only=True)
 class ApiError(Exception):
-    """An answer other than 2xx, in OpenAI's error shape; `retry_after_s` becomes the Retry-After header."""
+    """An answer other than 2xx, in OpenAI's error shape; `retry_after_s` becomes the Retry-After header.
+
+    Its `code` is the status unless given, as with vLLM.
+    """
 
     status: int
     message: str
@@ -42,7 +45,8 @@ class ApiError(Exception):
     @property
     def body(self) -> dict[str, object]:
         """The error as OpenAI writes it."""
-        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+        code = self.code or self.status
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": code}}
 
     @property
     def response(self) -> Json:

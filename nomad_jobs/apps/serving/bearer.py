@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nomad_jobs.apps.serving.answers import ApiError
+from nomad_jobs.apps.serving.answers import ApiError, Json
+
+_REFUSAL = ApiError(status=401, message="Incorrect API key provided.", code="invalid_api_key")
 
 
 def accepts(authorization: str | None, keys: Sequence[str]) -> bool:
@@ -24,20 +26,17 @@ def accepts(authorization: str | None, keys: Sequence[str]) -> bool:
 class Bearer:
     """ASGI middleware: below `prefix` a request without one of the keys is answered 401."""
 
-    def __init__(self, app: ASGIApp, *, keys: Callable[[], Sequence[str]], prefix: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, keys: Callable[[], Sequence[str]], prefix: str, refusal: object = _REFUSAL.body
+    ) -> None:
         """Guard `app`; `keys` is asked at each request, so that a rotated key counts at once."""
         self._app, self._keys, self._prefix = app, keys, prefix
+        self._refusal = Json(refusal, _REFUSAL.status, {"WWW-Authenticate": "Bearer"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         guarded = scope["type"] == "http" and scope["path"].startswith(self._prefix)
         if guarded and not accepts(Headers(scope=scope).get("authorization"), self._keys()):
-            await _refusal()(scope, receive, send)
+            await self._refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
-
-
-def _refusal() -> ASGIApp:
-    response = ApiError(status=401, message="Incorrect API key provided.", code="invalid_api_key").response
-    response.headers["WWW-Authenticate"] = "Bearer"
-    return response

@@ -9,6 +9,8 @@ from nomad_jobs.apps.serving.events import log
 from nomad_jobs.errors import ConfigError
 
 T = TypeVar("T")
+# What Consul-Template writes where a secret lacks the field.
+_NO_KEYS = ("", "null", "<no value>")
 
 
 class WatchedJson(Generic[T]):
@@ -56,9 +58,21 @@ class WatchedJson(Generic[T]):
             raise ConfigError(str(self._path), str(error)) from None
 
 
-def parse_key(value: object) -> tuple[str, ...]:
+def parse_key(value: object) -> str:
     """Read `{"key": "…"}`; raises ValueError, without the value, for any other shape."""
     key = value.get("key") if isinstance(value, dict) else None
-    if not isinstance(key, str) or not key.strip():
+    if not _is_key(key):
         raise ValueError('expected {"key": "…"} with a key that is not empty')
-    return (key.strip(),)
+    return str(key).strip()
+
+
+def parse_keys(value: object) -> tuple[str, ...]:
+    """Read `{"keys": ["…", "…"]}`; raises ValueError, without the values, for any other shape."""
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not keys or not all(map(_is_key, keys)):
+        raise ValueError('expected {"keys": ["…"]} with at least one key, and none that is empty')
+    return tuple(key.strip() for key in keys)
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and value.strip() not in _NO_KEYS

@@ -59,8 +59,8 @@ def test_any_text_has_features_from_0_to_1_and_a_probability(subscriber: Subscri
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, Path]]:
-    file = tmp_path_factory.mktemp("bot") / "key.json"
-    file.write_text('{"key": "one"}')
+    file = tmp_path_factory.mktemp("bot") / "keys.json"
+    file.write_text('{"keys": ["other", "one"]}')
     with running("bot_detector", "--api-key-file", file) as app:
         yield app, file
 
@@ -97,11 +97,11 @@ def test_without_the_key_only_health_answers(detector: tuple[App, Path]) -> None
 
 
 def test_a_rotated_key_counts_at_once(tmp_path: Path) -> None:
-    file = tmp_path / "key.json"
-    file.write_text('{"key": "old"}')
+    file = tmp_path / "keys.json"
+    file.write_text('{"keys": ["old"]}')
     with running("bot_detector", "--api-key-file", file) as app, app.client("new") as client:
         assert client.post("/predict", json={"email": "a@b.example"}).status_code == 401
-        file.write_text('{"key": "new"}')
+        file.write_text('{"keys": ["new", "newer"]}')
         assert client.post("/predict", json={"email": "a@b.example"}).status_code == 200
         eventually(lambda: any(event["event"] == "reloaded" for event in app.events))
         assert app.stop() == 0

@@ -63,10 +63,18 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         parse(["--config", str(tmp_path / "gone.yaml")])
 
 
-@pytest.mark.parametrize(
-    "argv", [["--max-num-seqs", "0"], ["--time-scale", "-1"], ["--time-scale", "nan"], ["--api-key", "k"]]
-)
-def test_a_wrong_value_and_a_key_in_argv_are_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("argv", [["--max-num-seqs", "0"], ["--time-scale", "-1"], ["--time-scale", "nan"]])
+def test_a_wrong_value_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--model", SCOUT, *argv])
     assert argv[0] in capsys.readouterr().err
+
+
+def test_the_model_may_be_the_first_word_as_with_vllm_serve() -> None:
+    assert parse([SCOUT, "--model", "gpt-2"])[1].served == SCOUT
+
+
+def test_keys_of_the_command_line_beat_those_of_the_file(config: Path) -> None:
+    assert settings(config, f'model: {SCOUT}\napi-key: ["of-file"]\n', "--api-key", "k1", "k2").api_keys == ("k1", "k2")
+    with pytest.raises(ConfigError, match="--api-key: api-key must be a list of texts, none of them empty"):
+        settings(config, f"model: {SCOUT}\n", "--api-key", "")

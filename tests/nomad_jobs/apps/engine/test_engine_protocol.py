@@ -39,7 +39,7 @@ def test_text_parts_and_newer_names_are_read() -> None:
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({"max_tokens": 100}, "max_tokens"),
+        ({"max_tokens": 100}, "input_tokens"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": "9"}, "max_tokens"),
         ({"max_tokens": True}, "max_tokens"),
@@ -89,7 +89,14 @@ def test_an_overlong_request_is_told_its_numbers_as_vllm_does() -> None:
 def test_another_model_is_404() -> None:
     with pytest.raises(ApiError) as caught:
         chat(model="gpt-9")
-    assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+    assert caught.value.body == {
+        "error": {
+            "message": "The model `gpt-9` does not exist.",
+            "type": "NotFoundError",
+            "param": "model",
+            "code": 404,
+        }
+    }
 
 
 json_values = st.recursive(

@@ -71,13 +71,13 @@ def test_each_of_the_keys_opens(engine: App, key: str) -> None:
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer first-ke", "Basic first-key", "Bearer first-key2"])
-def test_without_a_key_v1_is_closed_in_openais_words(engine: App, header: str | None) -> None:
+def test_without_a_key_v1_is_closed_in_vllms_words(engine: App, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     with engine.client() as client:
         for method, path in (("GET", "/v1/models"), ("POST", CHAT), ("POST", COMPLETIONS)):
             response = client.request(method, path, headers=headers)
             assert response.status_code == 401
-            assert response.json()["error"]["code"] == "invalid_api_key"
+            assert response.json() == {"error": "Unauthorized"}
 
 
 @pytest.mark.parametrize("path", ["/health", "/metrics", "/"])
@@ -111,14 +111,24 @@ def test_the_model_card_and_the_page_say_what_is_simulated_and_by_whose_numbers(
     ],
 )
 def test_errors_have_openais_shape(api: httpx.Client, content: bytes, status: int, says: str) -> None:
-    response = api.post(CHAT, content=content)
+    response = api.post(CHAT, content=content, headers={"Content-Type": "application/json; charset=utf-8"})
     assert response.status_code == status
     assert says in response.json()["error"]["message"]
+    assert response.json()["error"]["code"] == status
 
 
-def test_unknown_paths_and_methods_have_openais_shape_too(api: httpx.Client) -> None:
-    assert api.get("/v1/nothing").json()["error"]["message"] == "Not Found"
-    assert api.get(CHAT).json()["error"]["message"] == "Method Not Allowed"
+def test_unknown_paths_and_methods_have_vllms_shape(api: httpx.Client) -> None:
+    assert (api.get("/v1/nothing").status_code, api.get("/v1/nothing").json()) == (404, {"detail": "Not Found"})
+    wrong = api.get(CHAT)
+    assert (wrong.status_code, wrong.headers["allow"], wrong.json()) == (405, "POST", {"detail": "Method Not Allowed"})
+
+
+@pytest.mark.parametrize("media_type", [None, "text/plain"])
+def test_a_body_must_say_that_it_is_json(api: httpx.Client, media_type: str | None) -> None:
+    headers = {} if media_type is None else {"Content-Type": media_type}
+    refused = api.post(CHAT, content=json.dumps(body()), headers=headers)
+    assert refused.status_code == 400
+    assert "Only 'application/json' is allowed" in refused.json()["error"]["message"]
 
 
 def test_no_key_is_in_the_log_or_the_arguments(engine: App, api: httpx.Client) -> None:

@@ -15,9 +15,10 @@ from starlette.types import Message
 from nomad_jobs.apps.serving.answers import ApiError, ClientGoneError, read_body, while_connected
 from nomad_jobs.apps.serving.bearer import accepts
 from nomad_jobs.apps.serving.run import Listener, exit_code, serve
-from nomad_jobs.apps.serving.watched import WatchedJson, parse_key
+from nomad_jobs.apps.serving.watched import WatchedJson, parse_key, parse_keys
 from nomad_jobs.errors import ConfigError
 
+NO_KEYS = ("", " ", "null", "<no value>", None, 3)
 printable = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=30)
 
 
@@ -50,31 +51,42 @@ def replace(path: Path, text: str) -> None:
 
 def test_a_rewritten_file_counts_at_the_next_question(file: Path) -> None:
     watched = WatchedJson(file, parse_key)
-    assert watched.value == ("one",)
+    assert watched.value == "one"
     replace(file, '{"key": "two"}')
-    assert watched.value == ("two",)
+    assert watched.value == "two"
 
 
-@pytest.mark.parametrize(
-    "broken", ["", "{", "[]", '{"key": ""}', '{"key": 3}', "\ud800".encode("utf-8", "surrogatepass")]
-)
+LONE_SURROGATE = "\ud800".encode("utf-8", "surrogatepass")
+BROKEN = ["", "{", "[]", '{"key": ""}', '{"key": 3}', '{"key": null}', '{"key": "null"}', LONE_SURROGATE]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_rewrite_leaves_the_last_good_content_and_is_logged_without_it(
     file: Path, broken: str | bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     watched = WatchedJson(file, parse_key)
     file.write_bytes(broken.encode() if isinstance(broken, str) else broken)
-    assert watched.value == ("one",)
-    assert watched.value == ("one",)
+    assert watched.value == "one"
+    assert watched.value == "one"
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["event"] for line in logged] == ["reload-failed"]
     replace(file, '{"key": "two"}')
-    assert watched.value == ("two",)
+    assert watched.value == "two"
+
+
+def test_a_list_of_keys_is_read_whole_and_refused_whole() -> None:
+    assert parse_keys({"keys": ["s-one", " s-two\n"]}) == ("s-one", "s-two")
+    bad: list[object] = [None, [], {}, {"keys": []}, {"keys": "one"}, *({"keys": ["s-one", key]} for key in NO_KEYS)]
+    for broken in bad:
+        with pytest.raises(ValueError, match=r'expected {"keys"') as caught:
+            parse_keys(broken)
+        assert "s-" not in str(caught.value)
 
 
 def test_a_file_that_vanishes_leaves_the_last_content(file: Path) -> None:
     watched = WatchedJson(file, parse_key)
     file.unlink()
-    assert watched.value == ("one",)
+    assert watched.value == "one"
 
 
 @pytest.mark.parametrize("content", ["{", '{"key": 3, "other": "s-secret"}'])

@@ -1,0 +1,155 @@
+"""Asks whoever talks to an engine for an API key, on every path: `vllm serve --middleware engine_keys.Guard`.
+
+vLLM's own keys guard some paths only (0.19.1: /v1, and anybody generates at /invocations), stand in its log, and open
+everything where they are empty. This is one file for any Python from 3.8 on, standard library only: Nomad writes it
+into the task, whatever image that runs, and PYTHONPATH names its folder. It reads the keys from the JSON file that
+ENGINE_KEYS_FILE names, {"keys": ["…", "…"]}; a changed file counts at the next request. Without a good key in that
+file importing it ends the engine, which would otherwise be open. No key is ever printed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import sys
+from typing import Any, Awaitable, Callable, MutableMapping  # noqa: UP035 - Python 3.8
+
+# ASGI's words; a callable takes and gives what the specification says.
+Message = MutableMapping[str, Any]
+Receive = Callable[..., Awaitable[Message]]
+Send = Callable[..., Awaitable[None]]
+App = Callable[..., Awaitable[None]]
+
+# What Consul and Prometheus ask, from inside and without a key. An exact path opens, and nothing below or beside it.
+OPEN = ("/health", "/ping", "/metrics")
+# What Consul-Template writes where a secret lacks the field.
+NO_KEYS = ("", "null", "<no value>")
+# vLLM's own words.
+REFUSAL = b'{"error":"Unauthorized"}'
+
+
+class Guard:
+    """ASGI middleware: what is not `OPEN` needs a key, over HTTP and WebSocket, whatever the method.
+
+    A browser's preflight (OPTIONS) cannot carry a key, so it is refused too: keys have no place in a browser.
+    """
+
+    def __init__(self, app: App, keys: Keys | None = None) -> None:
+        """Stand before `app`; the keys are those of the environment's file unless given."""
+        self._app, self._keys = app, keys or KEYS
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass it on."""
+        if scope["type"] == "lifespan" or is_open(scope) or self._keys.accept(given_key(scope)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            length = str(len(REFUSAL)).encode()
+            headers = [
+                (b"content-type", b"application/json"),
+                (b"content-length", length),
+                (b"www-authenticate", b"Bearer"),
+            ]
+            await send({"type": "http.response.start", "status": 401, "headers": headers})
+            await send({"type": "http.response.body", "body": REFUSAL})
+
+
+def is_open(scope: Message) -> bool:
+    """Tell whether this is a check or a scrape: the router sees the same path, so it can mean nothing else there."""
+    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"] in OPEN
+
+
+def given_key(scope: Message) -> bytes:
+    """Return the bearer's key, or nothing: two Authorization headers are none, one of them would be a guess."""
+    values = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+    scheme, _, key = values[0].partition(b" ") if len(values) == 1 else (b"", b"", b"")
+    return key.strip() if scheme.lower() == b"bearer" else b""
+
+
+class BadKeysError(ValueError):
+    """The file holds no good keys; the message says why, without its content."""
+
+
+class Keys:
+    """The keys of a file, as of its last good version."""
+
+    def __init__(self, path: str) -> None:
+        """Read `path` now; raises BadKeysError."""
+        self._path = path
+        self._stamp = _stamp(path)
+        self._digests = read(path)
+        say("keys-loaded", file=path, keys=len(self._digests))
+
+    def accept(self, key: bytes) -> bool:
+        """Tell whether `key` is one of them."""
+        self._follow()
+        # Every key is compared, and as digests of one length: the time taken says nothing about any of them.
+        digest, found = hashlib.sha256(key).digest(), False
+        for good in self._digests:
+            found |= hmac.compare_digest(digest, good)
+        return found
+
+    def _follow(self) -> None:
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._digests = read(self._path)
+        except BadKeysError as error:
+            say("keys-kept", file=self._path, reason=str(error))
+        else:
+            say("keys-loaded", file=self._path, keys=len(self._digests))
+
+
+def read(path: str) -> list[bytes]:
+    """Read the file and return each key's SHA-256; raises BadKeysError."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - so that a path of the environment is taken as it is
+            value = json.loads(file.read())
+    except OSError as error:
+        raise BadKeysError(error.strerror or "cannot be read") from None
+    except (ValueError, RecursionError):
+        raise BadKeysError("not JSON") from None
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not keys:
+        raise BadKeysError('expected {"keys": ["…"]} with at least one key')
+    return [_digest(number, key) for number, key in enumerate(keys, start=1)]
+
+
+def _digest(number: int, key: object) -> bytes:
+    if not isinstance(key, str):
+        raise BadKeysError(f"key {number} is no text")
+    if key.strip() in NO_KEYS:
+        raise BadKeysError(f"key {number} is empty")
+    try:
+        return hashlib.sha256(key.strip().encode()).digest()
+    except UnicodeEncodeError:
+        raise BadKeysError(f"key {number} is no Unicode text") from None
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as above
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def say(event: str, **fields: object) -> None:
+    """Print one line of JSON, as Berth's own apps do."""
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def _keys_of_environment() -> Keys:
+    path = os.environ.get("ENGINE_KEYS_FILE", "")
+    try:
+        return Keys(path)
+    except BadKeysError as error:
+        sys.exit(f"engine_keys: {path or 'ENGINE_KEYS_FILE'}: {error}")
+
+
+KEYS = _keys_of_environment()
