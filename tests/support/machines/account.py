@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from infra.boot_agents import Site
@@ -103,7 +104,7 @@ class Account:
 
 @contextmanager
 def account(folder: Path) -> Iterator[Account]:
-    """Serve AWS on the network, and make what a stack has there."""
+    """Serve AWS at the gateway of the network that this thread is in, and make what a stack has there."""
     authority, hooks = Authority(folder / "aws-authority"), folder / "hooks.log"
     cert, key = authority.issue([f"*.{REGION}.amazonaws.com", f"*.s3.{REGION}.amazonaws.com"], network.GATEWAY)
     argv = (*network.WITH_US, sys.executable, "-m", "tests.support.machines.aws_server", "--host", network.GATEWAY)
@@ -111,7 +112,7 @@ def account(folder: Path) -> Iterator[Account]:
     env, log = {**os.environ, "PYTHONPATH": str(_ROOT)}, (folder / "moto.log").open("w")
     with log, subprocess.Popen((*argv, *files), env=env, stdout=log, stderr=log) as moto:
         try:
-            _await(authority)
+            _await(authority, moto, Path(log.name))
             yield _made(hooks, authority)
         finally:
             moto.kill()
@@ -161,17 +162,19 @@ def _client(service: str, authority: Authority) -> Any:
         region_name=REGION,
         endpoint_url=f"https://{network.GATEWAY}",
         verify=str(authority.certificate_file),
+        config=Config(proxies={}),  # the environment's own proxy knows no way into the machines' network
         aws_access_key_id="testing",
         aws_secret_access_key="testing",  # noqa: S106 - moto's
     )
 
 
-def _await(authority: Authority) -> None:
+def _await(authority: Authority, moto: "subprocess.Popen[bytes]", log: Path) -> None:
     end = time.monotonic() + 30
     while True:
         try:
             _client("sts", authority).get_caller_identity()
         except BotoCoreError:
+            assert moto.poll() is None, f"moto has ended: {log.read_text()}"
             assert time.monotonic() < end, "moto did not start within 30 s"
             time.sleep(0.3)
         else:

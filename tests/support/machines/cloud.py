@@ -16,9 +16,9 @@ from infra.machine.web import Api
 from infra.pools import PoolConfig
 from infra.ports import Who
 from infra.program_files import installed
-from tests.support.machines import network
 from tests.support.machines.account import LABEL, REGION, Account, account
 from tests.support.machines.machine import Machine
+from tests.support.machines.network import ADDRESS, Network, network
 
 SERVERS = ("server-0", "server-1", "server-2")
 _WAIT_S = 300
@@ -30,6 +30,7 @@ class Cloud:
     """Machines by name; a server's place keeps its address and its data, whatever machine is in it."""
 
     folder: Path
+    network: Network
     account: Account
     machines: dict[str, Machine] = field(default_factory=dict)
     _started: int = 0
@@ -54,7 +55,7 @@ class Cloud:
         """Start a node; without its pool's tag no server knows of it."""
         boot = NodeBoot(site=self.account.site, pool=pool, who=who, group=LABEL.name(f"pool-{pool.name}"))
         tags = {POOL_TAG: pool.name, ROLE_TAG: who.value} if tagged else {}
-        address = f"{network.ADDRESS}.{50 + number}"
+        address = f"{ADDRESS}.{50 + number}"
         return self._start(f"{pool.name}-{number}", who, address, node_user_data(boot), tags)
 
     def told(self, machine: Machine) -> list[str]:
@@ -109,19 +110,18 @@ class Cloud:
             "authority": str(self.account.authority.certificate_file),
             "hosts": [*self.account.hosts, *_names()],
         }
-        self.machines[name] = Machine.start(instance, address, folder, spec)
+        self.machines[name] = Machine.start(instance, address, folder, self.network, spec)
         return self.machines[name]
 
 
 @contextmanager
 def cloud() -> Iterator[Cloud]:
-    """Make network and account, and leave nothing of them behind."""
+    """Make network and account, and leave nothing of them behind; meanwhile this thread is on that network."""
     with ExitStack() as left:
         folder = Path(tempfile.mkdtemp(prefix="berth-cloud-"))
         left.callback(shutil.rmtree, folder, ignore_errors=True)
-        left.callback(network.remove)
-        network.make()
-        made = Cloud(folder=folder, account=left.enter_context(account(folder)))
+        on = left.enter_context(network())
+        made = Cloud(folder=folder, network=on, account=left.enter_context(account(folder)))
         left.callback(_end_all, made)
         yield made
 
@@ -132,7 +132,7 @@ def _end_all(made: Cloud) -> None:
 
 
 def _server_address(slot: int) -> str:
-    return f"{network.ADDRESS}.{10 + slot}"
+    return f"{ADDRESS}.{10 + slot}"
 
 
 def _names() -> list[tuple[str, str]]:

@@ -35,6 +35,8 @@ def main() -> None:
 def _mounts(folder: Path, data: Path, programs: Path) -> None:
     """Give it a disk of its own over this machine's, and the volume that outlives it at /data."""
     run("mount", "--make-rprivate", "/")
+    run("umount", "--lazy", "/sys")  # with its cgroups: Nomad takes those that it sees mounted for its own to change
+    run("mount", "-t", "sysfs", "sysfs", "/sys")
     for path in _OVERLAID:
         upper, work = (folder / kind / path.strip("/").replace("/", "-") for kind in ("upper", "work"))
         upper.mkdir(parents=True)

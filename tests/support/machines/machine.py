@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.machines import network
+from tests.support.machines.network import WITH_US, Network
 
 _ROOT = Path(__file__).parents[3]
 
@@ -20,26 +20,24 @@ class Machine:
     instance: str
     address: str
     folder: Path
-    namespace: str
+    network: Network
     process: "subprocess.Popen[str]"
 
     @classmethod
-    def start(cls, instance: str, address: str, folder: Path, spec: dict[str, Any]) -> "Machine":
+    def start(cls, instance: str, address: str, folder: Path, network: Network, spec: dict[str, Any]) -> "Machine":
         """Boot it: `spec` is what `tests.support.machines.init` reads."""
         (folder / "spec.json").write_text(json.dumps({**spec, "folder": str(folder)}))
-        namespace = network.namespace(address)
-        enter = ("/usr/sbin/ip", "netns", "exec", namespace)
         own = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
         init = (sys.executable, "-m", "tests.support.machines.init", str(folder / "spec.json"))
-        with (folder / "console.log").open("w") as console:
+        with network.join(address).inside(), (folder / "console.log").open("w") as console:
             process = subprocess.Popen(
-                (*network.WITH_US, *enter, *own, *init),
+                (*WITH_US, *own, *init),
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 text=True,
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT)},
             )
-        return cls(instance=instance, address=address, folder=folder, namespace=namespace, process=process)
+        return cls(instance=instance, address=address, folder=folder, network=network, process=process)
 
     def run(self, *argv: str) -> str:
         """Run a program inside, as root."""
@@ -65,4 +63,4 @@ class Machine:
         """Switch it off, as a power cut does."""
         self.process.kill()
         self.process.wait()
-        network.release(self.namespace)
+        self.network.leave(self.address)

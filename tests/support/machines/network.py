@@ -1,64 +1,98 @@
-"""A network of their own for the machines: a bridge, and a namespace for each."""
+"""A network of their own for the machines: a bridge in a namespace of its own, and a namespace for each machine.
 
-import os
-import subprocess
-from pathlib import Path
+Docker, ufw and firewalld write their rules for the namespace that they run in, and a bridge there is judged by them.
+So nothing of this network is there: AWS's stand-in runs beside the bridge, and so does the thread of the test.
+"""
 
-ADDRESS = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"
-"""First three numbers of every address; another test's process has others."""
-BRIDGE = f"bt{os.getpid() % 10000}"
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from tests.support.machines.namespaces import Namespace, ip
+
+ADDRESS = "10.200.0"
+"""First three numbers of every address; another test's process has the same ones, in namespaces of its own."""
 GATEWAY = f"{ADDRESS}.1"
-"""This side of the bridge: where the test, and the stand-in for AWS, are."""
+"""The bridge's own address: where the test, and the stand-in for AWS, are."""
 WITH_US = ("/usr/bin/setpriv", "--pdeathsig", "KILL")
 """Starts a program that ends with this process, even where a test run is killed."""
+_BRIDGE = "machines"
+_PROBES = (f"{ADDRESS}.253", f"{ADDRESS}.254")
+_PATIENCE_S = 3
+_MEND = (
+    "firewalls' rules do not hold in its new namespaces, so something else on this machine judges packets: look at "
+    "`bpftool cgroup tree` and at IPAddressDeny= of the systemd unit that runs the tests, and run them outside of it"
+)
 
 
-def make() -> None:
-    """Make the bridge, after what a killed run with the same number may have left."""
-    _forget()
-    # An address of its own: else it takes its members' lowest, and each that comes or goes may cut off the others.
-    ip("link", "add", BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge")
-    ip("addr", "add", f"{GATEWAY}/24", "dev", BRIDGE)
-    ip("link", "set", BRIDGE, "up")
+@dataclass(kw_only=True)
+class Network:
+    """The bridge's namespace, and those of the machines by address."""
+
+    router: Namespace = field(default_factory=Namespace)
+    members: dict[str, Namespace] = field(default_factory=dict)
+
+    def join(self, address: str) -> Namespace:
+        """Make a namespace with one address on the network, and AWS's metadata address on its loopback."""
+        made = self.members[address] = Namespace()
+        port = _port(address)
+        with made.inside():
+            ip("link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", self.router.path)
+            ip("addr", "add", f"{address}/24", "dev", "eth0")
+            ip("link", "set", "eth0", "up")
+            ip("addr", "add", "169.254.169.254/32", "dev", "lo")
+            ip("route", "add", "default", "via", GATEWAY)
+        with self.router.inside():
+            ip("link", "set", port, "master", _BRIDGE, "up")
+        return made
+
+    def leave(self, address: str) -> None:
+        """Take a namespace off the network, whatever may still hold it for a moment."""
+        with self.router.inside():
+            ip("link", "delete", _port(address))
+        self.members.pop(address).close()
+
+    def prove(self) -> None:
+        """Connect two machines and the gateway with each other: what cuts them off is told at once.
+
+        Raises:
+            ConnectionError: no connection comes about; where to, and what to look at, is in the message.
+
+        """
+        with ExitStack() as left:
+            first, second = (self.join(address) for address in _PROBES)
+            for address in _PROBES:
+                left.callback(self.leave, address)
+            _connect(first, second, _PROBES[1])
+            _connect(first, self.router, GATEWAY)
+            _connect(self.router, second, _PROBES[1])
 
 
-def remove() -> None:
-    """Remove the bridge."""
-    ip("link", "delete", BRIDGE)
+@contextmanager
+def network() -> Iterator[Network]:
+    """Make a network on which packets pass, put this thread at its gateway, and let go of everything at the end."""
+    made = Network()
+    with ExitStack() as left:
+        left.callback(made.router.close)
+        left.enter_context(made.router.inside())
+        # An address of its own: else it takes its members' lowest, and each that comes or goes may cut off the others.
+        ip("link", "add", _BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge")
+        ip("addr", "add", f"{GATEWAY}/24", "dev", _BRIDGE)
+        ip("link", "set", _BRIDGE, "up")
+        made.prove()
+        yield made
 
 
-def namespace(address: str) -> str:
-    """Make a namespace with one address on the network, and AWS's metadata address on its loopback; give its name."""
-    name = f"{BRIDGE}-{address.rpartition('.')[2]}"
-    ip("netns", "add", name)
-    ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
-    ip("link", "set", name, "master", BRIDGE, "up")
-    for argv in (
-        ("addr", "add", f"{address}/24", "dev", "eth0"),
-        ("link", "set", "eth0", "up"),
-        ("link", "set", "lo", "up"),
-        ("addr", "add", "169.254.169.254/32", "dev", "lo"),
-        ("route", "add", "default", "via", GATEWAY),
-    ):
-        ip("-n", name, *argv)
-    return name
+def _port(address: str) -> str:
+    return f"port-{address.rpartition('.')[2]}"
 
 
-def release(name: str) -> None:
-    """Take a namespace off the network, whatever may still hold it for a moment."""
-    ip("link", "delete", name)
-    ip("netns", "delete", name)
-
-
-def _forget() -> None:
-    listed = subprocess.run(("/usr/sbin/ip", "netns", "list"), capture_output=True, text=True, check=True).stdout
-    for name in (line.split()[0] for line in listed.splitlines()):
-        if name.startswith(f"{BRIDGE}-"):
-            ip("netns", "delete", name)
-    if Path("/sys/class/net", BRIDGE).exists():
-        ip("link", "delete", BRIDGE)
-
-
-def ip(*argv: str) -> None:
-    """Run `ip`."""
-    subprocess.run(("/usr/sbin/ip", *argv), check=True)
+def _connect(caller: Namespace, listener: Namespace, address: str) -> None:
+    with listener.inside():
+        server = socket.create_server((address, 0))
+    with server, caller.inside():
+        try:
+            socket.create_connection(server.getsockname(), timeout=_PATIENCE_S).close()
+        except OSError as error:
+            raise ConnectionError(f"the machines' network does not reach {address} ({error}): {_MEND}") from None
