@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gpu:
-    """GpuInfo.Gpus: `model` is its Name, which is also part of what the NVIDIA device plugin reports."""
+    """GpuInfo.Gpus: `model` is its Name, a whole word of what NVML, and so Nomad's device plugin, calls the GPU."""
 
     model: str
     count: int

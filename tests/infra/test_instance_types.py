@@ -1,11 +1,22 @@
 import gzip
 import json
+import re
 from importlib import resources
 from typing import Any
 
 import pytest
 
 from infra.instance_types import INSTANCE_TYPES, Gpu, InstanceType, Nvme
+
+REPORTED = {
+    "A100": ("NVIDIA A100-SXM4-40GB", "NVIDIA A100-SXM4-80GB"),
+    "A10G": ("NVIDIA A10G",),
+    "H100": ("NVIDIA H100 80GB HBM3",),
+    "H200": ("NVIDIA H200",),
+    "L4": ("NVIDIA L4",),
+    "L40S": ("NVIDIA L40S",),
+}
+"""What NVML calls each model of the table."""
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +58,10 @@ def test_an_efa_type_has_a_card_for_each_efa_interface(recorded: Any) -> None:
     for row in INSTANCE_TYPES.values():
         if row.efa_interfaces:
             assert recorded[row.name]["NetworkInfo"]["MaximumNetworkCards"] == row.efa_interfaces
+
+
+def test_a_model_is_a_whole_word_of_what_its_gpus_are_called_and_of_no_other() -> None:
+    assert {row.gpu.model for row in INSTANCE_TYPES.values() if row.gpu} == set(REPORTED)
+    for model in REPORTED:
+        word = re.compile(rf"(?<!\w){model}(?!\w)")
+        assert [one for one, names in REPORTED.items() if any(map(word.search, names))] == [model]
