@@ -25,8 +25,11 @@ _START_S, _ACTIVE_S = 120, 300
 _KV = {"type": "kv", "options": {"version": "2"}}
 _MOUNTS = {"platform": _KV, "secret": _KV, "pki": {"type": "pki", "config": {"max_lease_ttl": "87600h"}}}
 """What the platform keeps for itself, what the catalogue's services read, and the nodes' certificates."""
-_DEPLOYS = ["platform-operator", "platform-deployer"]
-_POLICIES = {"server": ["platform-server"], "deploy": _DEPLOYS, "operator": _DEPLOYS}
+_POLICIES = {
+    "server": ["platform-server"],
+    "deploy": ["platform-deployer"],
+    "operator": ["platform-operator", "platform-deployer"],
+}
 """Policies of those who log in; all others are nodes."""
 
 

@@ -1,5 +1,5 @@
-# Who deploys: services' policies, roles and secrets, and a look at what `berth up` set up. Policies are written only
-# below `berth-`, which this one is not: a deployer must not widen itself.
+# People: services' policies, roles and secrets, a look at what `berth up` set up, and what a machine on the premises
+# needs to join. Policies are written only below `berth-`, which this one is not: nobody widens himself.
 path "sys/policies/acl" { capabilities = ["list"] }
 path "sys/policies/acl/berth-*" { capabilities = ["create", "read", "update", "delete"] }
 path "sys/policies/acl/platform-operator" { capabilities = ["read"] }
@@ -9,9 +9,12 @@ path "auth/jwt-nomad/config" { capabilities = ["read"] }
 path "secret/config" { capabilities = ["read"] }
 path "secret/data/*" { capabilities = ["create", "read", "update", "delete"] }
 path "secret/metadata/*" { capabilities = ["create", "read", "update", "list", "delete"] }
+path "secret/subkeys/*" { capabilities = ["read"] }
 path "secret/delete/*" { capabilities = ["update"] }
 path "secret/undelete/*" { capabilities = ["update"] }
 path "secret/destroy/*" { capabilities = ["update"] }
+path "platform/data/node" { capabilities = ["read"] }
+path "pki/issue/node" { capabilities = ["update"] }
 path "sys/audit" { capabilities = ["read", "sudo"] }
 path "sys/auth" { capabilities = ["read"] }
 path "sys/health" { capabilities = ["read", "sudo"] }
