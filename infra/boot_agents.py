@@ -1,14 +1,15 @@
 """The agents' configurations on each kind of machine of the cloud: complete but for what only the instance knows."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.agents import render
-from infra.agents.render import PORTS, AgentFile, Kms, Tls
+from infra.agents.render import PORTS, Kms, Tls
 from infra.label import Label
 from infra.machine.facts import Download
+from infra.machine.nodes import DOCKER_CONFIG
 from infra.machine_permissions import parameter_folder
+from infra.node_files import ADDRESS, NODE, NODE_TLS, node_files
 from infra.pools import PoolConfig
 from infra.ports import BY_NAME, Who
 from nomad_jobs.platform import Driver
@@ -19,13 +20,7 @@ DRAIN_S = 600
 """How long a node that is to go lets its jobs finish."""
 JOINS_TAG, POOL_TAG, ROLE_TAG = "berth:joins", "berth:pool", "berth:role"
 """Tags of instances: the servers' cluster, the node's pool, and what kind of machine it is."""
-ADDRESS, NODE = "@address@", "@node@"
-"""What only the instance knows; it fills them in itself."""
-_SERVER_TLS = Tls(
-    ca_file="/etc/berth/tls/ca.pem", cert_file="/etc/berth/tls/cert.pem", key_file="/etc/berth/tls/key.pem"
-)
-# One file for both, so that certificate and key change at once.
-_NODE_TLS = Tls(ca_file=_SERVER_TLS.ca_file, cert_file="/etc/berth/tls/node.pem", key_file="/etc/berth/tls/node.pem")
+_SERVER_TLS = Tls(ca_file=NODE_TLS.ca_file, cert_file="/etc/berth/tls/cert.pem", key_file="/etc/berth/tls/key.pem")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +131,7 @@ def _consul(site: Site, name: str, *, is_server: bool) -> str:
             ports=PORTS,
             server=is_server,
             retry_join=(site.tagged, f"consul.{site.zone}"),
-            tls=_SERVER_TLS if is_server else _NODE_TLS,
+            tls=_SERVER_TLS if is_server else NODE_TLS,
         )
     )
 
@@ -175,9 +170,10 @@ def _nomad_client(boot: NodeBoot) -> str:
         max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
         nvidia=boot.pool.type.gpu is not None,
         models_dir="/data/models" if boot.pool.type.gpu else "",
+        docker_config=str(DOCKER_CONFIG),
         drain_s=DRAIN_S,
     )
-    return _nomad(boot.site, NODE, _NODE_TLS, client=client)
+    return _nomad(boot.site, NODE, NODE_TLS, client=client)
 
 
 def _nomad(
@@ -208,39 +204,15 @@ def _nomad(
 
 
 def _vault_agent(boot: NodeBoot) -> str:
+    site = boot.site
+    login = f"arn:aws:sts::{site.account_id}:assumed-role/{site.label.name(f'machine-{boot.who}')}/{NODE}"
     return render.vault_agent(
         render.VaultNode(
-            vault_url=f"https://vault.{boot.site.zone}:{PORTS['vault_api']}",
-            ca_file=_NODE_TLS.ca_file,
+            vault_url=f"https://vault.{site.zone}:{PORTS['vault_api']}",
+            ca_file=NODE_TLS.ca_file,
             role=boot.who.value,
-            region=boot.site.region,
-            server_id=boot.site.label.prefix,
-            files=_node_files(boot.site, boot.who),
+            region=site.region,
+            server_id=site.label.prefix,
+            files=node_files(site.region, login),
         )
     )
-
-
-def _node_files(site: Site, who: Who) -> tuple[AgentFile, ...]:
-    """Say what Vault's agent writes on a node: its certificate, the agents' secrets, its introduction to Nomad."""
-    names = f'"common_name=client.{site.region}.nomad" "alt_names=client.{site.region}.consul,localhost"'
-    certificate = (
-        f'{{{{ with pkiCert "pki/issue/node" {names} "ip_sans=127.0.0.1,{ADDRESS}" "ttl=72h" }}}}'
-        "{{ .Cert }}{{ .CA }}{{ .Key }}{{ end }}"
-    )
-    login = f"arn:aws:sts::{site.account_id}:assumed-role/{site.label.name(f'machine-{who}')}/{NODE}"
-    consul = {"encrypt": _kept("consul_gossip"), "acl": {"tokens": {"agent": _kept("consul_agent")}}}
-    nomad = {"consul": {"token": _kept("consul_nomad")}}
-    return (
-        AgentFile(path=_NODE_TLS.cert_file, text=certificate, group="berth"),
-        AgentFile(path="/etc/consul.d/secrets.json", text=_from_vault("node", json.dumps(consul)), group="consul"),
-        AgentFile(path="/etc/nomad.d/secrets.json", text=_from_vault("node", json.dumps(nomad))),
-        AgentFile(path="/data/nomad/client/intro_token.jwt", text=_from_vault(f"introduction/{login}", _kept("token"))),
-    )
-
-
-def _from_vault(name: str, text: str) -> str:
-    return f'{{{{ with secret "platform/data/{name}" }}}}{text}{{{{ end }}}}'
-
-
-def _kept(name: str) -> str:
-    return f"{{{{ .Data.data.{name} }}}}"

@@ -15,16 +15,18 @@ from pulumi_aws import s3
 
 from infra import agents
 from infra.agents import render
-from infra.agents.render import PORTS, Tls
+from infra.agents.render import PORTS
 from infra.boot_agents import DRAIN_S, MAX_KILL_TIMEOUT_S, private_zone
 from infra.label import Label
+from infra.machine.nodes import DOCKER_CONFIG
+from infra.node_files import NODE_TLS, REGISTRY_LOGIN
 from infra.ports import BY_NAME
 from nomad_jobs.platform import Driver
+from nomad_jobs.registry import REGISTRY
 from nomad_jobs.text import render as render_text
 
 POOL = "on-premises"
 """Nomad's node pool of these machines, when no other is named."""
-_TLS = Tls(ca_file="/etc/berth/tls/ca.pem", cert_file="/etc/berth/tls/node.pem", key_file="/etc/berth/tls/node.pem")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +93,7 @@ def _consul(site: OnPremSite) -> str:
             bind_addr="@address@",
             ports=PORTS,
             retry_join=site.server_addresses,
-            tls=_TLS,
+            tls=NODE_TLS,
         )
     )
 
@@ -107,6 +109,7 @@ def _nomad(site: OnPremSite) -> str:
         max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
         nvidia=site.has_gpus,
         models_dir="/data/models" if site.has_gpus else "",
+        docker_config=str(DOCKER_CONFIG),
         drain_s=DRAIN_S,
     )
     return render.nomad(
@@ -122,11 +125,19 @@ def _nomad(site: OnPremSite) -> str:
             vault_url=site.vault_url,
             client=client,
             plugin_dir="/opt/nomad/plugins",
-            tls=_TLS,
+            tls=NODE_TLS,
         )
     )
 
 
 def _readme(site: OnPremSite) -> str:
-    values = {"prefix": site.label.prefix, "region": site.region, "pool": site.pool, "tls": _TLS}
+    values = {
+        "prefix": site.label.prefix,
+        "region": site.region,
+        "pool": site.pool,
+        "tls": NODE_TLS,
+        "docker_config": DOCKER_CONFIG,
+        "login": REGISTRY_LOGIN,
+        "registry": REGISTRY.host,
+    }
     return render_text(Path(agents.__file__).parent, "on-premises.md.j2", values)

@@ -109,6 +109,8 @@ class NomadClient:
     """Whether the node's GPUs are offered to jobs, by the device plugin `nomad-device-nvidia`."""
     models_dir: str = ""
     """Folder that jobs may mount as the host volume `models`; empty: none."""
+    docker_config: str = ""
+    """Docker's file of registries' logins, which Nomad reads at every pull, and so must be there; empty: none."""
     drain_s: int = 600
     """How long a node that is told to stop lets its jobs finish."""
 
@@ -156,6 +158,13 @@ class AgentFile:
     text: str
     group: str = "root"
     """Who may read it, besides root."""
+    is_awaited: bool = True
+    """Whether Consul or Nomad wait for it, and are told when it changes."""
+
+    @property
+    def perms(self) -> str:
+        """Its mode: what root alone reads is nobody's by its group either."""
+        return "0600" if self.group == "root" else "0640"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,6 +39,7 @@ class Machine:
         folder(volume.DATA, 0o755)
         if not self.facts.is_server:
             folder(volume.DATA / "models", 0o755)
+            nodes.prepare()
         install.configure(self.facts, self.facts.name or self.instance, self.address)
         if self.facts.is_server:
             authority.certify(self.facts, self.address, self.parameters)

@@ -7,7 +7,7 @@ from pathlib import Path
 from infra.machine import nomad
 from infra.machine.authority import CA
 from infra.machine.fault import Fault
-from infra.machine.system import systemctl, until
+from infra.machine.system import folder, systemctl, until, write
 
 _CERTIFICATE = "/etc/berth/tls/node.pem"
 NEEDS = {
@@ -15,7 +15,17 @@ NEEDS = {
     "nomad": (_CERTIFICATE, "/etc/nomad.d/secrets.json", "/data/nomad/client/intro_token.jwt"),
 }
 """What must be there before each agent starts; Vault's agent writes them, in any order."""
+DOCKER_CONFIG = Path("/etc/berth/docker/config.json")
+"""Docker's file of registries' logins; Vault's agent writes ours once somebody has set it."""
+_NO_LOGIN = '{"auths": {}}\n'
 _READY_S = 900
+
+
+def prepare() -> None:
+    """Put down a file without logins: while there is none, Nomad pulls nothing, not even what is public."""
+    folder(DOCKER_CONFIG.parent, 0o700)
+    if not DOCKER_CONFIG.exists():
+        write(DOCKER_CONFIG, _NO_LOGIN, 0o600)
 
 
 def apply() -> None:

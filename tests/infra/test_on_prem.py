@@ -34,6 +34,13 @@ def test_the_readme_says_how_each_missing_piece_is_had() -> None:
         assert part in readme
 
 
+def test_it_pulls_images_with_a_login_of_its_own() -> None:
+    written = files(SITE)
+    assert 'auth { config = "/etc/berth/docker/config.json" }' in written["nomad.hcl"]
+    assert "`vault read secret/data/default/registry/login`" in written["README.md"]
+    assert "--config /etc/berth/docker login" in written["README.md"]
+
+
 @pytest.mark.live
 @pytest.mark.parametrize("program", ["consul", "nomad"])
 def test_the_real_agents_take_the_files(program: str, tmp_path: Path) -> None:

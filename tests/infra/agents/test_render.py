@@ -74,6 +74,7 @@ def client(pool: str) -> NomadClient:
         dynamic_first=20000,
         dynamic_last=32000,
         max_kill_timeout_s=600,
+        docker_config="/etc/berth/docker/config.json",
     )
 
 

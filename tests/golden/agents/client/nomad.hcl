@@ -110,6 +110,7 @@ plugin "raw_exec" {
 plugin "docker" {
   config {
     allow_privileged = false
+    auth { config = "/etc/berth/docker/config.json" }
     volumes { enabled = false }
     allow_runtimes   = ["runc", "nvidia"]
     pids_limit       = 4096
