@@ -83,7 +83,8 @@ def machine(vault: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     values = {"consul_gossip": "made up", "consul_agent": "made up", "consul_nomad": "made up"}
     vault.put("platform/data/node", {"data": values})
     vault.put("sys/mounts/pki", {"type": "pki"})
-    vault.put("pki/root/generate/internal", {"common_name": "made up"})
+    kind = "root"
+    vault.put(f"pki/{kind}/generate/internal", {"common_name": "made up"})
     names = ["client.eu-west-1.nomad", "client.eu-west-1.consul"]
     vault.put("pki/roles/node", {"allowed_domains": names, "allow_bare_domains": True, "max_ttl": "72h"})
     (folder / DOCKER_CONFIG).parent.mkdir(parents=True)
