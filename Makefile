@@ -5,7 +5,7 @@ PYTEST := .venv/bin/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: help
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 .PHONY: setup
 setup: ## make .venv from uv.lock, with the `berth` command in it
@@ -23,6 +23,11 @@ down: setup ## stop the platform; its data stays
 test: setup ## run all tests, the real programs included
 	@.venv/bin/berth tools install --for-tests
 	$(PYTEST) $(ARGS)
+
+.PHONY: test-vllm
+test-vllm: setup ## run the engine's guard on the real vLLM, two versions on the CPU; 6 GB
+	@.venv/bin/python -m tests.vllm.install
+	nice .venv/bin/python -m pytest tests/vllm $(ARGS)
 
 .PHONY: check
 check: setup ## format, lint, types, import directions; changes nothing

@@ -1,5 +1,6 @@
 """The catalogue's own apps as real processes, on ports that the system picks."""
 
+import http.client
 import json
 import os
 import signal
@@ -8,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -119,6 +120,13 @@ def guarded_engine(keys_file: Path, *argv: str) -> Iterator[App]:
     common = (SCOUT, "--served-model-name", "scout", "--port", "0", "--time-scale", "0", "--middleware", GUARD_CLASS)
     with running("engine", *common, *argv, env=guard_environment(keys_file)) as app:
         yield app
+
+
+def status_of(port: int, method: str, path: str, body: object) -> int:
+    """Ask for the path exactly as it stands, which httpx would tidy, and return the status."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+        return connection.getresponse().status
 
 
 def eventually(check: Any, deadline_s: float = 10) -> None:
