@@ -1,13 +1,12 @@
-"""One route as NGINX configuration: pure; upstreams are filled in on the node, from Consul."""
+"""One route as a record: facts in Consul, from which the front door renders its own configuration on the node."""
 
-from pathlib import Path
+import json
+from typing import Any
 
 from nomad_jobs.model import Service
 from nomad_jobs.platform import Platform
-from nomad_jobs.services.ingress import INGRESS
-from nomad_jobs.text import render
 
-_TEMPLATES = Path(__file__).parent / "templates"
+RECORD_VERSION = 1
 
 
 def route_host(service: Service, platform: Platform) -> str:
@@ -17,26 +16,20 @@ def route_host(service: Service, platform: Platform) -> str:
     return f"{service.route.host}.{platform.domain}"
 
 
-def render_route(service: Service, platform: Platform) -> str:
-    """Render the server block of a routed service; its upstream bears the service's own name.
-
-    The front door's own route also answers for hosts that nobody has, and redirects to TLS where the platform says so.
-    """
-    plain, tls = _listen(platform, "http"), f"{_listen(platform, 'https')} ssl"
-    context = {
-        "name": service.name,
-        "route": service.route,
+def route_facts(service: Service, platform: Platform) -> dict[str, Any]:
+    """Give what the front door must know of a routed service; it finds the instances in Consul itself."""
+    if service.route is None:
+        raise ValueError(f"{service.name} has no route")
+    return {
+        "version": RECORD_VERSION,
         "host": route_host(service, platform),
-        "listens": (tls,) if platform.tls_routes else (plain, tls),
-        "redirect": plain if platform.tls_routes else "",
-        "default": service.follows_routes,
+        "paths": list(service.route.paths),
+        "hidden": list(service.route.hidden),
+        "longest_request_s": service.route.longest_request_s,
+        "max_body_mb": service.route.max_body_mb,
     }
-    return render(_TEMPLATES, "route.conf.j2", context)
 
 
-def _listen(platform: Platform, label: str) -> str:
-    """Where NGINX listens: in its container, or on the laptop's loopback and nowhere else."""
-    if platform.is_cloud:
-        return str(INGRESS.port(label).container)
-    port = platform.http_port if label == "http" else platform.https_port
-    return f"{platform.entry}:{port}"
+def render_route(service: Service, platform: Platform) -> str:
+    """Render the record of a routed service in the one form that nginx/templates/sites.conf.ctmpl takes."""
+    return json.dumps(route_facts(service, platform))

@@ -1,7 +1,8 @@
-#!/bin/sh
+#!/bin/bash
 # Starts the front door with the configuration that Nomad rendered.
 set -eu
 cd "${NOMAD_TASK_DIR}"
 rm -f nginx.pid  # of a master that died: its number may be anybody's by now
-sh ./apply.sh
+bash ./apply.sh
+( bash ./apply.sh confirm & )
 exec nginx -p "${NOMAD_TASK_DIR}" -e stderr -c live/nginx.conf

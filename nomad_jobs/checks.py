@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Literal
 
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.model import ENGINE_SHUTDOWN_S, Service
 from nomad_jobs.platform import NodePool, Platform
+from nomad_jobs.render import kill_timeout_s
 
 Pools = Mapping[Literal["app", "gpu", "ingress"], NodePool]
 """Which node pool takes which kind of service."""
@@ -57,16 +57,22 @@ def deploy_order(services: Sequence[Service]) -> tuple[tuple[Service, ...], ...]
 def _pairs(services: Sequence[Service]) -> Iterator[BerthError]:
     yield from _duplicates("service name", [service.name for service in services])
     yield from _duplicates("route host", [service.route.host for service in services if service.route])
-    names = sorted({service.name for service in services})
-    for shorter, longer in pairwise(names):
-        if longer.startswith(shorter):
-            # Nomad once matched workload identities by job-id prefix (CVE-2025-4922); names stay clear of that.
-            what = f"is the beginning of '{longer}': Nomad has matched identities by such prefixes"
-            yield ConfigError(f"service '{shorter}'", what, "rename one of the two")
+    in_consul = [service.consul_name(port.label) for service in services for port in service.ports]
+    yield from _duplicates("name in Consul", in_consul)
+    names = {service.name for service in services}
     for service in services:
         for used in service.uses:
             if used not in names:
                 yield ConfigError(f"service '{service.name}'", f"uses '{used}', which is not in the catalogue")
+
+
+def mixed_up(services: Sequence[Service]) -> Iterator[BerthError]:
+    """Name the services that a Nomad before 1.10.2 could mix up: to it an identity was the beginning of a job's id."""
+    names = sorted({service.name for service in services})
+    for shorter in names:
+        if longer := [name for name in names if name.startswith(shorter) and name != shorter]:
+            what = f"is the beginning of '{longer[0]}', and this Nomad tells identities apart by beginnings"
+            yield ConfigError(f"service '{shorter}'", what, "run Nomad 1.10.2 or newer (CVE-2025-4922), or rename one")
 
 
 def _duplicates(what: str, values: list[str]) -> Iterator[BerthError]:
@@ -78,7 +84,7 @@ def _duplicates(what: str, values: list[str]) -> Iterator[BerthError]:
 def _fits(services: Sequence[Service], platform: Platform) -> Iterator[BerthError]:
     yield from pool_faults(services, platform.pools, stack=platform.stack, is_cloud=platform.is_cloud)
     for service in services:
-        if service.kill_timeout_s > platform.max_kill_timeout_s:
+        if kill_timeout_s(service, platform) > platform.max_kill_timeout_s:
             longest = platform.max_kill_timeout_s - ENGINE_SHUTDOWN_S
             what = f"needs {service.kill_timeout_s} s to stop, but nodes allow {platform.max_kill_timeout_s} s"
             yield ConfigError(f"service '{service.name}'", what, f"set longest_request_s to {longest} or less")
@@ -94,10 +100,12 @@ def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str, is_clo
             yield ConfigError(where, f"runs on the {service.pool} pool, but stack {stack} has only {has}")
             continue
         run = service.container if is_cloud else service.process
-        if run.gpus and run.gpus.count > pool.gpus_per_node:
+        if not run.gpus or not run.instances:
+            continue
+        if run.gpus.count > pool.gpus_per_node:
             what = f"asks for {run.gpus.count} GPUs, but a node of pool '{pool.name}' has {pool.gpus_per_node}"
             yield ConfigError(where, what, "ask for fewer, or add a pool that has them")
-        elif run.gpus and run.gpus.model not in pool.gpu_model:
+        elif not run.gpus.fits(pool.gpu_model):
             what = f"asks for {run.gpus.model} GPUs, but pool '{pool.name}' has {pool.gpu_model or 'none with a name'}"
             yield ConfigError(where, what)
 

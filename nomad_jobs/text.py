@@ -13,6 +13,7 @@ from unicodedata import is_normalized
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 
 from nomad_jobs.errors import ConfigError
+from nomad_jobs.model.interpolation import pieces
 
 _HEREDOC_SAFE = re.compile(r"[\n\t -~\u00a1-\u2027\u202a-\ud7ff\ue000-\ufffd]*\n")
 """Printable lines: anything else is clearer, and safer, in a quoted string."""
@@ -35,6 +36,25 @@ def hcl(value: object) -> str:
         return "[" + ", ".join(hcl(one) for one in value) + "]"
     quoted = str(value).translate(_HCL_ESCAPES)
     return '"' + quoted.replace("${", "$${").replace("%{", "%%{") + '"'
+
+
+def driver_text(value: str) -> str:
+    """Write a word of a driver's configuration, which Nomad reads a second time, on the node, as a template of HCL.
+
+    What `FILLED_IN` matches is filled in there; everything else, `${HOME}` and `%{http_code}` too, stays as it is.
+    """
+    return "".join(
+        "${" + piece + "}" if is_name else _MARKS.sub(_as_expression, piece) for piece, is_name in pieces(value)
+    )
+
+
+_MARKS = re.compile(r"[$%]+(?=\{|$)|\r+")
+"""What HCL would take for more than text: `$` and `%` before a brace or before a name, and a lone carriage return,
+behind which it fills in nothing. Its own escapes for them do not nest."""
+
+
+def _as_expression(marks: re.Match[str]) -> str:
+    return '${"' + marks.group().replace("\r", "\\r") + '"}'
 
 
 def hcl_text(value: str) -> str:
@@ -89,6 +109,6 @@ def environment(folder: Path) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - HCL and NGINX text, not HTML; the filters below escape
     )
-    filters: dict[str, Callable[..., str]] = {"hcl": hcl, "hcl_text": hcl_text}
+    filters: dict[str, Callable[..., str]] = {"hcl": hcl, "hcl_text": hcl_text, "driver_text": driver_text}
     env.filters.update(filters)
     return env

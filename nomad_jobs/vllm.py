@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from nomad_jobs.model import Env, File, Part, ScriptCheck, Secret, Source
 
+PATHS = ("/v1/models", "/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
+"""What the world may ask of an engine. It answers on some thirty more, and some of those generate too."""
 ENV = (
     Env(name="ENGINE_KEYS_FILE", value="${NOMAD_SECRETS_DIR}/keys.json"),
     # Where the engine looks for its middleware.

@@ -7,7 +7,8 @@ import typer
 
 from scripts.ops import catalogue, images, stacks
 from scripts.ops.deploy.report import print_report
-from scripts.ops.deploy.run import Target, deploy
+from scripts.ops.deploy.run import deploy
+from scripts.ops.deploy.target import Target
 from scripts.ops.progress import Progress
 from scripts.ops.questions import confirm
 

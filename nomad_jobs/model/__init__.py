@@ -1,13 +1,14 @@
 """The vocabulary of the catalogue: a service, and what it needs. Frozen values that check themselves."""
 
-from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source
-from nomad_jobs.model.network import Check, Port, Route, Sample, ScriptCheck
-from nomad_jobs.model.runtime import Container, Gpus, Process, RegistryLogin
+from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source, Version
+from nomad_jobs.model.network import HIDDEN, Check, Port, Route, Sample, ScriptCheck
+from nomad_jobs.model.runtime import Container, Gpus, Process, model_words
 from nomad_jobs.model.secret import Origin, Secret, SecretRef
 from nomad_jobs.model.service import ENGINE_SHUTDOWN_S, ROUTING_LAG_S, Kind, Pool, Service, secret_path
 
 __all__ = [
     "ENGINE_SHUTDOWN_S",
+    "HIDDEN",
     "ROUTING_LAG_S",
     "Check",
     "Container",
@@ -22,7 +23,6 @@ __all__ = [
     "Pool",
     "Port",
     "Process",
-    "RegistryLogin",
     "Route",
     "Sample",
     "ScriptCheck",
@@ -30,5 +30,7 @@ __all__ = [
     "SecretRef",
     "Service",
     "Source",
+    "Version",
+    "model_words",
     "secret_path",
 ]

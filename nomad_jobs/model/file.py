@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nomad_jobs.model.secret import SecretRef
+from nomad_jobs.model.secret import Secret, SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,14 @@ class Source:
     path: str
 
 
-Part = str | SecretRef | Peers | Source
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The number of the version of a secret that was read."""
+
+    secret: Secret
+
+
+Part = str | SecretRef | Version | Peers | Source
 """What a file is made of: text taken as it is, or something looked up on the node."""
 
 
@@ -38,10 +45,15 @@ class File:
     path: str
     parts: tuple[Part, ...]
     is_template: bool = False
-    """Whether the text is a Consul template of ours rather than plain data."""
+    """Whether the text, and it may be nothing but text, is a Consul template of ours rather than plain data."""
     on_change: OnChange = OnChange.NOOP
     script: tuple[str, ...] = ()
     """Argv of a program, run in the task's folder, that makes the task take up the change."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether its task takes up a change while it runs: the versions of its secrets are then kept in Consul."""
+        return self.on_change is not OnChange.NOOP
 
     @property
     def refs(self) -> tuple[SecretRef, ...]:

@@ -5,6 +5,9 @@ from typing import Any
 
 from nomad_jobs.model.secret import SecretRef
 
+HIDDEN = ("/metrics", "/docs", "/redoc", "/openapi.json", "/swagger", "/admin", "/debug", "/actuator")
+"""Measurements, documentation and administration: for whoever is inside, never for the world."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Port:
@@ -54,6 +57,7 @@ class Sample:
     json: Any = None
     """Body of a POST; None makes it a GET."""
     bearer: SecretRef | None = None
+    """A key of the service's secret `sample-key`, the one kind of secret that whoever deploys may read."""
     expect: str = ""
     """Text that a good answer contains."""
 
@@ -69,7 +73,19 @@ class Route:
 
     host: str
     port: str = "http"
+    paths: tuple[str, ...] = ("/",)
+    """What NGINX lets through: `/v1/models` is that path alone, `/v1/` everything below it, `/` everything."""
+    hidden: tuple[str, ...] = HIDDEN
+    """What NGINX keeps back, with all below it, unless `paths` names the very same path."""
     longest_request_s: int = 30
     """Longest answer, streams included: NGINX waits, and a stopping instance is left, this long."""
     max_body_mb: int = 1
     sample: Sample = field(default_factory=Sample)
+
+    def lets_through(self, path: str) -> bool:
+        """Whether NGINX passes `path` (without its query) on."""
+        if path in self.paths:
+            return True
+        if any(path == one or path.startswith((f"{one}/", f"{one};")) for one in self.hidden):
+            return False
+        return any(one.endswith("/") and path.startswith(one) for one in self.paths)

@@ -1,16 +1,9 @@
 """How a service runs: from an image in the cloud, as a process on a laptop."""
 
+import re
 from dataclasses import dataclass
 
-from nomad_jobs.model.secret import SecretRef
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RegistryLogin:
-    """Credentials for a private registry, from Vault."""
-
-    username: SecretRef
-    password: SecretRef
+_MAKERS = ("NVIDIA", "TESLA")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,13 +12,20 @@ class Gpus:
 
     count: int
     model: str = ""
-    """Part of the device's model name, such as `H200`; empty: any."""
+    """Words of the model's name as NVIDIA reports it, such as `H200` or `A100-SXM4-80GB`; empty: any."""
+
+    def fits(self, device: str) -> bool:
+        """Whether a device of the model `device` will do, where one of the two names may be the shorter one."""
+        asked, offered = model_words(self.model), model_words(device)
+        return not asked or _holds(offered, asked) or (bool(offered) and _holds(asked, offered))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Shape:
     argv: tuple[str, ...] = ()
+    """Nomad fills in `${NOMAD_…}` and `${BERTH_…}`; every other `${` reaches the program as it stands."""
     instances: int = 1
+    """0 parks the service: its job and its route stay, the route answers 503, and its GPUs are free."""
     gpus: Gpus | None = None
     cpu_mhz: int = 100
     memory_mb: int = 128
@@ -37,16 +37,26 @@ class _Shape:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Container(_Shape):
-    """How a service runs from an image: the cloud. Nomad interpolates `${NOMAD_…}` in `argv`.
+    """How a service runs from an image: the cloud.
 
     `--host ${BERTH_BIND} --port ${NOMAD_PORT_http}` is right in a container and on a laptop alike.
     """
 
     image: str
-    """By tag; `images.lock` pins the digest."""
-    login: RegistryLogin | None = None
+    """By tag; `images.lock` pins the digest. A private registry's login is the node's affair, not the task's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Process(_Shape):
     """How the same service runs without Docker: the laptop."""
+
+
+def model_words(name: str) -> tuple[str, ...]:
+    """Split a GPU model's name: `NVIDIA A100-SXM4-80GB` has the words A100, SXM4 and 80GB."""
+    words = re.split(r"[ -]+", name.strip().upper())
+    return tuple(word for word in words if word not in {"", *_MAKERS})
+
+
+def _holds(longer: tuple[str, ...], shorter: tuple[str, ...]) -> bool:
+    starts = range(len(longer) - len(shorter) + 1)
+    return any(longer[start : start + len(shorter)] == shorter for start in starts)

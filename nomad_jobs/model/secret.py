@@ -19,7 +19,11 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Secret:
-    """One entry of Vault's KV store, at `<namespace>/<owner>/<name>`, read with the job's own identity."""
+    """One entry of Vault's KV store, at `<namespace>/<owner>/<name>`, read with the job's own identity.
+
+    A field's value is text. Where it is anything else, a JSON or YAML file gets it as it is; a variable, or text that
+    is not quoted, gets its JSON, and there `null` is an error. A version without the field is not deployed.
+    """
 
     name: str
     fields: tuple[str, ...] = ("value",)

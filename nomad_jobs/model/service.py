@@ -56,6 +56,8 @@ class Service:
     files: tuple[File, ...] = ()
     healthy_for_s: int = 1
     """How long checks must pass before the next instance is replaced."""
+    stop_signal: str = "SIGTERM"
+    """What tells the process to finish what runs and end."""
 
     def __post_init__(self) -> None:
         """Check everything that can be checked without the rest of the catalogue."""
@@ -64,13 +66,16 @@ class Service:
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret it reads, once each, in the order of first use."""
-        login = self.container.login
         refs = (
             *(env.value for env in self.env if isinstance(env.value, SecretRef)),
             *(ref for file in self.files for ref in file.refs),
-            *((login.username, login.password) if login else ()),
         )
         return tuple(dict.fromkeys(ref.secret for ref in refs))
+
+    @property
+    def followed_secrets(self) -> tuple[Secret, ...]:
+        """The secrets whose new versions its task takes up while it runs."""
+        return tuple(dict.fromkeys(ref.secret for file in self.files if file.follows for ref in file.refs))
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -78,14 +83,14 @@ class Service:
         return tuple(part.service for file in self.files for part in file.parts if isinstance(part, Peers))
 
     @property
-    def follows_routes(self) -> bool:
-        """Whether it is the front door, which sees every route and every routed service."""
+    def is_front_door(self) -> bool:
+        """Whether it is the ingress, which sees every route and every routed service."""
         return self.pool is Pool.INGRESS
 
     @property
     def reads_consul(self) -> bool:
         """Whether its templates ask Consul, with the job's own identity."""
-        return bool(self.uses) or self.follows_routes
+        return bool(self.uses) or bool(self.followed_secrets) or self.is_front_door
 
     @property
     def vault_name(self) -> str:
@@ -106,10 +111,14 @@ class Service:
         """The port with this label."""
         return next(port for port in self.ports if port.label == label)
 
+    @property
+    def main_port(self) -> str:
+        """Label of the routed port, or else of the first."""
+        return self.route.port if self.route else self.ports[0].label
+
     def consul_name(self, label: str) -> str:
-        """Name in Consul of the port with this label: the routed (or first) one bears the service's own."""
-        main = self.route.port if self.route else self.ports[0].label
-        return self.name if label == main else f"{self.name}-{label}"
+        """Name in Consul of the port with this label: the main one bears the service's own."""
+        return self.name if label == self.main_port else f"{self.name}-{label}"
 
 
 def secret_path(secret: Secret, reader: Service) -> str:

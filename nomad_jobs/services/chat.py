@@ -1,8 +1,8 @@
 """A web page that streams from the model."""
 
 from nomad_jobs.model import Check, Container, File, Peers, Port, Process, Route, Sample, Service
+from nomad_jobs.registry import apps_image
 from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT
-from nomad_jobs.services.registry import LOGIN, apps_image
 
 _APP = (
     *("python3", "-m", "nomad_jobs.apps.chat", "--model", LLAMA_4_SCOUT.name),
@@ -13,7 +13,7 @@ _APP = (
 CHAT = Service(
     name="chat",
     summary="A web page that streams from the model",
-    container=Container(image=apps_image("chat"), login=LOGIN, argv=_APP, instances=2),
+    container=Container(image=apps_image("chat"), argv=_APP, instances=2),
     process=Process(argv=_APP),
     ports=(Port(container=8000),),
     checks=(Check(path="/health"),),

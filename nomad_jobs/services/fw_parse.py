@@ -1,7 +1,7 @@
 """Firewall log lines to JSON, on three named ports."""
 
 from nomad_jobs.model import Check, Container, Port, Process, Route, Sample, Service
-from nomad_jobs.services.registry import LOGIN, apps_image
+from nomad_jobs.registry import apps_image
 
 _REJECTED = "2 123456789010 eni-1235b8ca 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK"
 """The example of a rejected connection in AWS's documentation of VPC flow logs."""
@@ -13,7 +13,7 @@ _APP = (
 FW_PARSE = Service(
     name="fw-parse",
     summary="Firewall log lines to JSON",
-    container=Container(image=apps_image("fw-parse"), login=LOGIN, argv=_APP, cpu_mhz=500, memory_mb=256),
+    container=Container(image=apps_image("fw-parse"), argv=_APP, cpu_mhz=500, memory_mb=256),
     process=Process(argv=_APP),
     ports=(
         Port(label="http", container=1337),

@@ -15,10 +15,13 @@ from nomad_jobs.model import (
     Secret,
     Service,
     Source,
+    Version,
 )
 
 _TLS = Secret(name="tls", fields=("certificate", "private_key"), origin=Origin.CERTIFICATE)
-_START = ("/bin/sh", "${NOMAD_TASK_DIR}/start.sh")
+_CERTIFICATE, _PRIVATE_KEY = _TLS["certificate"].as_it_is, _TLS["private_key"].as_it_is
+_START = ("/bin/bash", "${NOMAD_TASK_DIR}/start.sh")
+_APPLY = ("/bin/bash", "local/apply.sh")
 
 INGRESS = Service(
     name="ingress",
@@ -33,19 +36,25 @@ INGRESS = Service(
         Port(label="status", container=8081),
     ),
     checks=(Check(port="status", path="/healthz"),),
-    route=Route(host="ingress", port="status", sample=Sample(path="/healthz", expect="ok")),
+    route=Route(host="ingress", port="status", paths=("/healthz",), sample=Sample(path="/healthz", expect="ok")),
+    stop_signal="SIGQUIT",  # NGINX finishes what runs; SIGTERM cuts it
     files=(
         File(path="local/next/nginx.conf", parts=(Source("nginx/nginx.conf"),), is_template=True),
         File(path="local/start.sh", parts=(Source("nginx/start.sh"),)),
         File(path="local/apply.sh", parts=(Source("nginx/apply.sh"),)),
-        File(path="secrets/tls.crt", parts=(_TLS["certificate"].as_it_is,)),
-        File(path="secrets/tls.key", parts=(_TLS["private_key"].as_it_is,)),
+        # One file, so that a certificate never meets the key of another.
+        File(
+            path="secrets/tls.pem",
+            parts=("berth version ", Version(_TLS), "\n", _CERTIFICATE, "\n", _PRIVATE_KEY, "\n"),
+            on_change=OnChange.SCRIPT,
+            script=_APPLY,
+        ),
         File(
             path="local/next/sites.conf",
             parts=(Source("nginx/templates/sites.conf.ctmpl"),),
             is_template=True,
             on_change=OnChange.SCRIPT,
-            script=("/bin/sh", "local/apply.sh"),
+            script=_APPLY,
         ),
     ),
 )

@@ -37,6 +37,7 @@ LLAMA_4_SCOUT = Service(
     script_checks=(vllm.one_token(_NAME),),
     route=Route(
         host=_NAME,
+        paths=vllm.PATHS,
         longest_request_s=_LONGEST_STREAM_S,
         max_body_mb=16,
         sample=Sample(

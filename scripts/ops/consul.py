@@ -1,6 +1,7 @@
 """Consul: py-consul with the token we mean, httpx for blocking queries and ACLs it lacks."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +38,12 @@ class Consul:
             _, rows = self._client.kv.get(prefix, recurse=True)
         return {row["Key"]: (row["Value"] or b"").decode() for row in rows or ()}
 
+    def key(self, key: str) -> str | None:
+        """Text of one entry; None if there is none."""
+        with self._translated(f"read {key}"):
+            _, row = self._client.kv.get(key)
+        return None if row is None else (row["Value"] or b"").decode()
+
     def put_key(self, key: str, text: str) -> None:
         """Write an entry."""
         with self._translated(f"write {key}"):
@@ -50,6 +57,10 @@ class Consul:
     def healthy(self, service: str, index: int = 0, wait_s: float = 1) -> Answer:
         """Wait for news of a service's passing instances."""
         return self.api.blocking(f"/v1/health/service/{service}", index, wait_s, passing="true")
+
+    def instances(self, service: str) -> dict[str, str]:
+        """Allocation id by address (`host:port`) of each passing instance that Nomad registered."""
+        return addresses(self.healthy(service).body or ())
 
     def checks(self, service: str) -> list[dict[str, Any]]:
         """Every check of a service's instances, with its last output."""
@@ -76,3 +87,16 @@ class Consul:
             raise DeployError(self.api.where, f"{what}: {error}") from None
         except requests.RequestException as error:
             raise BerthError(self.api.where, f"{what}: does not answer ({type(error).__name__})", FIX) from None
+
+
+_NOMADS_ID = re.compile(r"_nomad-task-([0-9a-f-]{36})-")
+
+
+def addresses(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Allocation id by address of Consul's rows; an instance that Nomad did not register has none."""
+    found = {}
+    for row in rows:
+        service = row["Service"]
+        id_of = _NOMADS_ID.match(service["ID"])
+        found[f"{service['Address']}:{service['Port']}"] = id_of.group(1) if id_of else ""
+    return found

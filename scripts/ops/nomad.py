@@ -1,5 +1,6 @@
 """Nomad: python-nomad behind one door that quotes ids, verifies TLS and ignores the environment; httpx for the rest."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -61,6 +62,23 @@ class Nomad:
         if answer.get("ValidationErrors"):
             raise DeployError(f"job {job['ID']}", "; ".join(answer["ValidationErrors"]))
 
+    def version(self) -> tuple[int, ...]:
+        """The agent's version, such as (1, 11, 1)."""
+        found = self.api.get("/v1/agent/self")["config"]["Version"]["Version"]
+        return tuple(int(number) for number in re.findall(r"\d+", found)[:3])
+
+    def jobs_of(self, stack: str) -> list[str]:
+        """Name the jobs that bear the mark of `stack` and are not stopped."""
+        rows = self.api.get("/v1/jobs", meta="true", namespace=self.namespace) or []
+        marked = [row for row in rows if (row.get("Meta") or {}).get("berth_stack") == stack]
+        return sorted(str(row["ID"]) for row in marked if not row["Stop"])
+
+    def changes(self, job: dict[str, Any]) -> bool:
+        """Ask Nomad whether registering `job` would change anything."""
+        body = {"Job": job, "Diff": True}
+        answer = self.api.put(f"/v1/job/{_id(job['ID'])}/plan", json=body, namespace=self.namespace)
+        return bool(answer["Diff"]["Type"] != "None")
+
     def job(self, job_id: str) -> dict[str, Any] | None:
         """Read a job; None when Nomad has none of this id."""
         found: dict[str, Any] | None = self.api.get(f"/v1/job/{_id(job_id)}", namespace=self.namespace)
@@ -86,6 +104,15 @@ class Nomad:
         """Wait for news of a job's newest deployment; its body is None before there is one."""
         return self.api.blocking(f"/v1/job/{_id(job_id)}/deployment", index, wait_s, namespace=self.namespace)
 
+    def fail_deployment(self, deployment_id: str) -> None:
+        """End a deployment as failed, as Nomad would at its deadline."""
+        self.api.put(f"/v1/deployment/fail/{_id(deployment_id)}")
+
+    def evaluations(self, job_id: str) -> list[dict[str, Any]]:
+        """A job's evaluations, newest first."""
+        rows = self.api.get(f"/v1/job/{_id(job_id)}/evaluations", namespace=self.namespace) or []
+        return sorted(rows, key=lambda row: -int(row["CreateIndex"]))
+
     def allocations(self, job_id: str, index: int = 0, wait_s: float = 1) -> Answer:
         """Wait for news of a job's allocations, newest first."""
         return self.api.blocking(f"/v1/job/{_id(job_id)}/allocations", index, wait_s, namespace=self.namespace)
@@ -100,6 +127,15 @@ class Nomad:
             origin="end",
             offset=size,
         )
+
+    def file(self, alloc_id: str, path: str) -> str:
+        """Text of a file of an allocation; empty when there is none."""
+        try:
+            return self.api.text(f"/v1/client/fs/cat/{_id(alloc_id)}", path=path)
+        except DeployError as error:
+            if "no such file" in error.what:
+                return ""
+            raise
 
     def nodes(self) -> list[dict[str, Any]]:
         """All nodes, with their devices."""

@@ -7,9 +7,10 @@ from typing import Any
 
 from nginx.render import render_route
 from nomad_jobs.images import Pins
-from nomad_jobs.model import Service
+from nomad_jobs.keys import pin_key
+from nomad_jobs.model import Service, secret_path
 from nomad_jobs.platform import Platform
-from nomad_jobs.render import ROOT, SecretVersions, render_consul_policy, render_job, routes_prefix
+from nomad_jobs.render import ROOT, SecretVersions, render_consul_policy, render_job
 from vault_policies.render import render_policy, role
 
 
@@ -22,7 +23,9 @@ class Rendered:
     vault_roles: Mapping[str, Mapping[str, Any]]
     consul_policies: Mapping[str, str]
     routes: Mapping[str, str]
-    """NGINX server blocks, by their key in Consul."""
+    """The route's record of each routed service, by the service's name."""
+    pins: Mapping[str, Mapping[str, str]]
+    """By the service's name: the versions of secrets that its task follows, by their key in Consul."""
 
 
 def render(
@@ -37,8 +40,16 @@ def render(
         consul_policies={
             consul_role(one.name, platform): render_consul_policy(one, platform) for one in services if one.reads_consul
         },
-        routes={f"{routes_prefix(platform)}/{one.name}": render_route(one, platform) for one in services if one.route},
+        routes={one.name: render_route(one, platform) for one in services if one.route},
+        pins={one.name: _pins(one, platform, versions or {}) for one in services},
     )
+
+
+def _pins(service: Service, platform: Platform, versions: SecretVersions) -> dict[str, str]:
+    return {
+        pin_key(secret, service, platform): str(versions.get(secret_path(secret, service), 0))
+        for secret in service.followed_secrets
+    }
 
 
 def consul_role(job: str, platform: Platform) -> str:
@@ -51,7 +62,7 @@ def write(rendered: Rendered, folder: Path) -> tuple[Path, ...]:
     files = {f"jobs/{name}.nomad.hcl": text for name, text in rendered.jobs.items()}
     files |= {f"vault/{name}.hcl": text for name, text in rendered.vault_policies.items()}
     files |= {f"consul/{name}.hcl": text for name, text in rendered.consul_policies.items()}
-    files |= {f"nginx/{Path(key).name}.conf": text for key, text in rendered.routes.items()}
+    files |= {f"nginx/{name}.json": f"{text}\n" for name, text in rendered.routes.items()}
     for plain in ("nginx/nginx.conf", "nginx/templates/sites.conf.ctmpl"):
         files[f"nginx/{Path(plain).name}"] = (ROOT / plain).read_text()
     for name, text in files.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import hvac
@@ -12,6 +13,22 @@ from nomad_jobs.errors import AuthError, BerthError, DeployError
 from scripts.ops.api import TIMEOUT_S, Api, session
 from scripts.ops.nomad import FIX
 from vault_policies.render import AUTH_MOUNT, KV_MOUNT
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Newest:
+    """The newest version of a secret: its number (0: there is no secret) and, while it can be read, its fields."""
+
+    version: int = 0
+    fields: frozenset[str] = frozenset()
+    is_deleted: bool = False
+    """Deleted or destroyed: the version cannot be read."""
+    is_destroyed: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be read."""
+        return self.version > 0 and not self.is_deleted
 
 
 class Vault:
@@ -53,16 +70,29 @@ class Vault:
         """Write a role of the workloads' auth method."""
         self.api.post(f"/v1/auth/{AUTH_MOUNT}/role/{name}", json=role)
 
-    def secret_version(self, path: str) -> int:
-        """Newest version of the secret at `path` below the KV mount; 0 when there is none to read."""
-        answer = self.api.get(f"/v1/{KV_MOUNT}/metadata/{path}")
-        if answer is None:
-            return 0
-        newest = int(answer["data"]["current_version"])
-        version = answer["data"]["versions"].get(str(newest), {})
-        return 0 if version.get("deletion_time") or version.get("destroyed") else newest
+    def newest(self, path: str) -> Newest:
+        """Look at the newest version of the secret at `path` below the KV mount; no value is read."""
+        answer = self.api.get(f"/v1/{KV_MOUNT}/subkeys/{path}", depth=1)
+        if answer is not None:
+            data = answer["data"]
+            return Newest(version=int(data["metadata"]["version"]), fields=frozenset(data["subkeys"] or ()))
+        metadata = self.metadata(path)
+        if metadata is None:
+            return Newest()
+        version = int(metadata["current_version"])
+        gone = metadata["versions"].get(str(version), {})
+        return Newest(version=version, is_destroyed=bool(gone.get("destroyed")), is_deleted=bool(gone))
 
-    def secret(self, path: str) -> dict[str, str]:
+    def metadata(self, path: str) -> dict[str, Any] | None:
+        """What is known of a secret beside its values; None if there is none."""
+        answer = self.api.get(f"/v1/{KV_MOUNT}/metadata/{path}")
+        return None if answer is None else answer["data"]
+
+    def mark(self, path: str, marks: dict[str, str]) -> None:
+        """Write a secret's custom metadata."""
+        self.api.post(f"/v1/{KV_MOUNT}/metadata/{path}", json={"custom_metadata": marks})
+
+    def secret(self, path: str) -> dict[str, Any]:
         """Read the newest version of a secret."""
         with self._translated(f"secret {path}"):
             answer = self._client.secrets.kv.v2.read_secret_version(
@@ -70,7 +100,7 @@ class Vault:
             )
             return dict(answer["data"]["data"])
 
-    def put_secret(self, path: str, values: dict[str, str], *, after_version: int) -> int:
+    def put_secret(self, path: str, values: dict[str, Any], *, after_version: int) -> int:
         """Write a new version if `after_version` still is the newest (0: there is none); give its number.
 
         Raises:

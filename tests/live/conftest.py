@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.ops.deploy.run import Target
+from scripts.ops.deploy.target import Target
 from scripts.ops.nomad import Nomad
 from tests.support.engine_stacks import Built, built
 from tests.support.laptop import Laptop, laptop

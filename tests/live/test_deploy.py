@@ -13,10 +13,11 @@ import pytest
 from nginx.render import route_host
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
-from nomad_jobs.model import Service, secret_path
+from nomad_jobs.model import Secret, Service, secret_path
 from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT, OPERATOR_KEY
 from scripts.ops.deploy.report import print_report
-from scripts.ops.deploy.run import Done, Target, deploy
+from scripts.ops.deploy.run import Done, deploy
+from scripts.ops.deploy.target import Target
 from scripts.ops.local.seed import seed, write_headers
 from tests.support.laptop import Laptop, quiet
 
@@ -40,8 +41,8 @@ def host(service: Service, target: Target) -> dict[str, str]:
     return {"Host": route_host(service, target.platform)}
 
 
-def key(target: Target, secret: object = OPERATOR_KEY) -> str:
-    return target.vault.secret(f"default/{secret_path(secret, LLAMA_4_SCOUT)}")["value"]  # type: ignore[arg-type]
+def key(target: Target, secret: Secret = OPERATOR_KEY) -> str:
+    return str(target.vault.secret(f"default/{secret_path(secret, LLAMA_4_SCOUT)}")["value"])
 
 
 def chat_request(target: Target, front: httpx.Client, bearer: str, **body: object) -> httpx.Request:
@@ -163,13 +164,13 @@ def test_a_job_cannot_borrow_another_services_role(target: Target) -> None:
     job = {"ID": "intruder", "Name": "intruder", "Type": "batch", "Datacenters": ["dc1"], "TaskGroups": [group]}
     target.nomad.api.put("/v1/jobs", json={"Job": job})
     try:
-        said = _last_events(target, "intruder", "nomad_job_id")
+        said = last_events(target, "intruder", "nomad_job_id")
         assert "does not match any associated bound claim values" in said
     finally:
         target.nomad.api.delete("/v1/job/intruder", purge="true")
 
 
-def _last_events(target: Target, job: str, until: str) -> str:
+def last_events(target: Target, job: str, until: str) -> str:
     """Task events of the job's newest allocation, once one of them holds `until`."""
     index, end = 0, time.monotonic() + 30
     text = ""

@@ -11,7 +11,8 @@ from nomad_jobs.errors import BerthError, ConfigError, DeadlineError, DeployErro
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Check, File, Gpus, Secret, Service
 from nomad_jobs.services.ingress import INGRESS
-from scripts.ops.deploy.run import Done, Target, deploy
+from scripts.ops.deploy.run import Done, deploy
+from scripts.ops.deploy.target import Target
 from scripts.ops.local.seed import seed
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import web

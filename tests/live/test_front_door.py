@@ -5,16 +5,15 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import pytest
 
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Service
-from nomad_jobs.render import routes_prefix
 from nomad_jobs.services.ingress import INGRESS
-from scripts.ops.deploy.run import Target, deploy
+from scripts.ops.deploy.run import deploy
+from scripts.ops.deploy.target import Target
 from scripts.ops.local import processes
 from scripts.ops.local.seed import seed
 from scripts.ops.waiting import wait_until
@@ -65,36 +64,6 @@ def test_without_a_healthy_instance_it_answers_503_and_when_to_come_back(target:
     assert get(target).text == "served"
 
 
-def test_a_route_that_nginx_refuses_leaves_the_last_good_one(target: Target, served: Service) -> None:
-    del served
-    key = f"{routes_prefix(target.platform)}/test-broken"
-    good = f"{routes_prefix(target.platform)}/test-good"
-    try:
-        target.consul.put_key(key, "server { listen what; }")
-        wait_until(
-            lambda: None if "on change but it exited with code: 1" in _events(target) else "no script failed",
-            where="ingress",
-            what="the change script",
-            deadline_s=20,
-        )
-        assert get(target).text == "served"
-        assert 'host not found in "what" of the "listen" directive' in _refused(target)
-        target.consul.put_key(key, "# mended")
-        port = target.platform.http_port
-        target.consul.put_key(
-            good, f"server {{ listen 127.0.0.1:{port}; server_name good.localhost; return 200 mended; }}"
-        )
-        wait_until(
-            lambda: None if get(target, "good.localhost").text == "mended" else "not yet",
-            where="NGINX",
-            what="the mended configuration",
-            deadline_s=20,
-        )
-    finally:
-        target.consul.delete_key(key)
-        target.consul.delete_key(good)
-
-
 def test_it_serves_on_while_consul_is_away(target: Target, served: Service, platform: Laptop) -> None:
     del served
     with stopped("consul", platform):
@@ -135,20 +104,6 @@ def test_tls_is_served_with_the_laptops_own_authority(target: Target, served: Se
         assert client.get(url, headers={"Host": "test-door.localhost"}, extensions=sni).status_code == 200
     with httpx.Client(trust_env=False) as client, pytest.raises(httpx.ConnectError, match="certificate verify failed"):
         client.get(url)
-
-
-def _ingress(target: Target) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = target.nomad.allocations("ingress").body
-    return max((row for row in rows if row["ClientStatus"] == "running"), key=lambda row: int(row["CreateIndex"]))
-
-
-def _events(target: Target) -> str:
-    return str(_ingress(target)["TaskStates"])
-
-
-def _refused(target: Target) -> str:
-    """What the operator reads with `nomad alloc fs`."""
-    return target.nomad.api.text(f"/v1/client/fs/cat/{_ingress(target)['ID']}", path="ingress/local/refused.txt")
 
 
 @contextmanager

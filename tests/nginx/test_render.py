@@ -1,41 +1,54 @@
-"""A route as NGINX reads it, on a laptop and in the cloud."""
+"""A route's record: facts alone, in the one form that the front door's template takes."""
+
+import json
+import re
+from pathlib import Path
 
 import pytest
 
-from nginx.render import render_route, route_host
+from nginx.render import RECORD_VERSION, render_route, route_host
 from nomad_jobs.catalog import SERVICES
-from nomad_jobs.services.ingress import INGRESS
+from nomad_jobs.model import Route
+from nomad_jobs.platform import Platform
 from nomad_jobs.services.llama_4_scout import LLAMA_4_SCOUT
 from tests.nomad_jobs.test_model import build
 from tests.support.platforms import CLOUD, LAPTOP
 
-
-def test_a_laptop_listens_on_loopback_only() -> None:
-    listens = [
-        line.split()[1].rstrip(";")
-        for service in SERVICES
-        for line in render_route(service, LAPTOP).splitlines()
-        if line.strip().startswith("listen ")
-    ]
-    assert set(listens) == {"127.0.0.1:8080", "127.0.0.1:8443"}
+TEMPLATE = (Path(__file__).parents[2] / "nginx" / "templates" / "sites.conf.ctmpl").read_text()
 
 
-def test_the_cloud_serves_tls_and_only_redirects_plain_http() -> None:
-    text = render_route(LLAMA_4_SCOUT, CLOUD)
-    assert "listen 8443 ssl;" in text
-    assert "8080" not in text
-    assert "return 308 https://$host$request_uri;" in render_route(INGRESS, CLOUD)
+def accepted() -> re.Pattern[str]:
+    """The pattern of the template, put together as the template does it."""
+    host, paths = (re.findall(rf"\$(?:{name}) := `(.*?)` -}}}}", TEMPLATE)[0] for name in ("host", "paths"))
+    first, second = re.findall(r"\$record :?= printf `(.*?)`", TEMPLATE)
+    return re.compile(
+        second.replace("%s", first.replace("%s", host, 1).replace("%s", paths)).replace('{"version', '\\{"version')
+    )
 
 
-def test_a_stream_may_take_as_long_as_the_service_says() -> None:
-    text = render_route(LLAMA_4_SCOUT, CLOUD)
-    assert "proxy_read_timeout 300s;" in text
-    assert "server_name llama-4-scout.example.com;" in text
+@pytest.mark.parametrize("platform", [LAPTOP, CLOUD], ids=lambda platform: platform.stack)
+def test_every_route_of_the_catalogue_has_the_form_that_the_front_door_takes(platform: Platform) -> None:
+    for service in SERVICES:
+        assert accepted().fullmatch(render_route(service, platform)), service.name
 
 
-def test_only_the_front_door_answers_for_unknown_hosts() -> None:
-    defaults = [service.name for service in SERVICES if "default_server" in render_route(service, LAPTOP)]
-    assert defaults == ["ingress"]
+def test_the_widest_route_that_the_model_allows_has_it_too() -> None:
+    route = Route(
+        host="a" * 63,
+        paths=("/", "/A-Z_a.z~/0", "/v1/"),
+        hidden=(),
+        longest_request_s=86_400,
+        max_body_mb=1024,
+    )
+    assert accepted().fullmatch(render_route(build(route=route), CLOUD))
+
+
+def test_a_record_holds_facts_and_no_configuration() -> None:
+    record = json.loads(render_route(LLAMA_4_SCOUT, CLOUD))
+    assert record["version"] == RECORD_VERSION
+    assert record["host"] == "llama-4-scout.example.com"
+    assert record["longest_request_s"] == 300
+    assert "server" not in record
 
 
 def test_a_service_without_a_route_has_no_host() -> None:

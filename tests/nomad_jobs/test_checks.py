@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from nomad_jobs.catalog import SERVICES
-from nomad_jobs.checks import check, deploy_order
+from nomad_jobs.checks import check, deploy_order, mixed_up
 from nomad_jobs.errors import BerthError, ConfigError, ManyErrors
 from nomad_jobs.images import Pins
-from nomad_jobs.model import Container, File, Gpus, Peers, Pool, Process, Route, Service
+from nomad_jobs.model import Container, File, Gpus, Peers, Pool, Port, Process, Route, Service
 from nomad_jobs.platform import Platform
 from tests.nomad_jobs.test_model import build
 from tests.support.platforms import CLOUD, LAPTOP, test_pins
@@ -36,7 +36,10 @@ def test_the_catalogue_itself_passes_on_both_platforms() -> None:
     [
         ((build(), build()), "2 services have the service name 'app'"),
         ((build(name="a1", route=Route(host="x")), build(name="b1", route=Route(host="x"))), "the route host 'x'"),
-        ((build(name="app"), build(name="app-two")), "service 'app': is the beginning of 'app-two'"),
+        (
+            (build(ports=(Port(container=8000), Port(label="two", container=8001))), build(name="app-two")),
+            "2 services have the name in Consul 'app-two'",
+        ),
         ((using("one", "gone"),), "uses 'gone', which is not in the catalogue"),
         ((build(process=Process(gpus=Gpus(count=9))),), "asks for 9 GPUs, but a node of pool 'all' has 8"),
         ((build(route=Route(host="x", longest_request_s=3600)),), "needs 3610 s to stop, but nodes allow 600 s"),
@@ -57,6 +60,16 @@ def test_a_gpu_model_that_no_pool_has_is_refused() -> None:
     assert "asks for B200 GPUs, but pool 'gpu-h200' has NVIDIA H200" in faults(
         asks, platform=CLOUD, pins=test_pins("app:1")
     )
+
+
+def test_a_name_that_begins_as_another_is_a_name_like_any_other() -> None:
+    check((build(name="app"), build(name="app-worker")), LAPTOP, Pins())
+    (fault,) = mixed_up((build(name="app"), build(name="app-worker"), build(name="other")))
+    assert "service 'app': is the beginning of 'app-worker'" in str(fault)
+
+
+def test_a_parked_service_needs_no_gpus() -> None:
+    check((build(process=Process(instances=0, gpus=Gpus(count=9))),), LAPTOP, Pins())
 
 
 def test_everything_is_named_at_once() -> None:

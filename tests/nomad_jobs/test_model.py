@@ -10,16 +10,22 @@ from nomad_jobs.errors import ConfigError, Exit, ManyErrors
 from nomad_jobs.model import (
     Check,
     Container,
+    Env,
     File,
     Gpus,
+    Pool,
     Port,
     Process,
     Route,
+    Sample,
     Secret,
     Service,
+    secret_path,
 )
 
 KEY = Secret(name="key")
+HALF: Any = 0.5
+ODD = Secret(name="odd", fields=(" x",))
 
 
 def build(**changes: Any) -> Service:
@@ -44,15 +50,48 @@ def build(**changes: Any) -> Service:
         ({"summary": "two\njob {}"}, "summary must be one printable line"),
         ({"container": Container(image="app latest")}, "app latest"),
         ({"process": Process(argv=("app", "e\u0301"))}, "is not in Unicode's composed form"),
-        ({"ports": (Port(container=80),)}, "port http is 80, but must be 1024 to 65535"),
+        ({"ports": (Port(container=80),)}, "port http is 80, but must be a whole number from 1024 to 65535"),
         ({"ports": (), "checks": ()}, "needs at least one port"),
         ({"ports": (Port(container=8000), Port(container=8001))}, "port labels http, http must differ"),
         ({"checks": (Check(port="admin"),)}, "no port is labelled 'admin'; there is http"),
         ({"checks": (Check(protocol="ftp"),)}, "check protocol 'ftp' must be"),
         ({"checks": (Check(path="health"),)}, "check path 'health' must start with /"),
         ({"route": Route(host="a b;")}, "host 'a b;' must be"),
-        ({"process": Process(argv=("app",), gpus=Gpus(count=0))}, "gpus.count must be at least 1"),
-        ({"container": Container(image="app:1", instances=0)}, "instances, cpu_mhz and memory_mb must be at least 1"),
+        (
+            {"process": Process(argv=("app",), gpus=Gpus(count=0))},
+            "gpus.count is 0, but must be a whole number from 1 to 64",
+        ),
+        ({"container": Container(image="app:1", instances=-1)}, "instances is -1, but must be a whole number from 0"),
+        ({"container": Container(image="app:1", cpu_mhz=0)}, "cpu_mhz is 0, but must be"),
+        ({"container": Container(image="app:1", memory_mb=HALF)}, "memory_mb is 0.5, but must be a whole number"),
+        ({"container": Container(image="app:1", starts_within_s=0)}, "starts_within_s is 0"),
+        ({"healthy_for_s": -1}, "healthy_for_s is -1"),
+        ({"checks": (Check(interval_s=0),)}, "check interval_s is 0"),
+        ({"checks": (Check(timeout_s=True),)}, "check timeout_s is True"),
+        ({"checks": (Check(path="/a b"),)}, "check path '/a b' must be a path as it stands in a request"),
+        ({"checks": (Check(path="/${x}"),)}, "check path '/${x}' must be"),
+        ({"route": Route(host="meta-llama-llama-4-scout-17b-16e-instruct" * 2)}, "host 'meta-llama"),
+        ({"route": Route(host="x", max_body_mb=0)}, "max_body_mb is 0, but must be a whole number from 1 to 1024"),
+        ({"route": Route(host="x", max_body_mb=HALF)}, "max_body_mb is 0.5"),
+        ({"route": Route(host="x", max_body_mb=-5)}, "max_body_mb is -5"),
+        ({"route": Route(host="x", max_body_mb=1025)}, "max_body_mb is 1025"),
+        ({"route": Route(host="x", longest_request_s=0)}, "longest_request_s is 0"),
+        ({"route": Route(host="x", paths=())}, "route paths must name what NGINX lets through"),
+        ({"route": Route(host="x", paths=("v1",))}, "route path 'v1' must be plain"),
+        ({"route": Route(host="x", paths=("/a//b",))}, "route path '/a//b' must be plain"),
+        ({"route": Route(host="x", paths=("/../b",))}, "route path '/../b' must be plain"),
+        ({"route": Route(host="x", paths=("/a b",))}, "route path '/a b' must be plain"),
+        ({"route": Route(host="x", paths=("/a;",))}, "route path '/a;' must be plain"),
+        ({"route": Route(host="x", paths=("/" + "a" * 300,))}, "must be plain"),
+        ({"route": Route(host="x", hidden=("/a/",))}, "hidden path '/a/' must not end with /"),
+        ({"route": Route(host="x", paths=("/v1",))}, "sample path '/' is not let through by the route's paths /v1"),
+        ({"route": Route(host="x", sample=Sample(path="/metrics?x"))}, "sample path '/metrics' is not let through"),
+        ({"process": Process(argv=("app", "${NOMAD_PORT_htpp}"))}, "names ${NOMAD_PORT_htpp}, which Nomad does not"),
+        ({"env": (Env(name="A", value="${BERTH_PORT}"),)}, "names ${BERTH_PORT}, which Nomad does not set"),
+        ({"env": (Env(name="BERTH_BIND", value="::"),)}, "environment variable BERTH_BIND is set by Nomad or Berth"),
+        ({"process": Process(argv=("app", "a\0b"))}, "holds a NUL byte"),
+        ({"env": (Env(name="A", value=ODD[" x"]),)}, "secret field ' x' must be letters, digits and _ . -"),
+        ({"files": (File(path="secrets/x", parts=(KEY["value"],), is_template=True),)}, "it can hold text only"),
         ({"files": (File(path="/etc/passwd", parts=()),)}, "must be under local/ or secrets/"),
         ({"files": (File(path="local/../../x", parts=()),)}, "must be under local/ or secrets/"),
         ({"files": (File(path="local/key", parts=(KEY["value"],)),)}, "holds a secret, so it must be under secrets/"),
@@ -92,7 +131,69 @@ def test_stopping_leaves_time_for_routing_and_for_the_longest_request(service: S
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
-def test_each_service_has_a_check_a_secret_and_a_route(service: Service) -> None:
+def test_each_service_has_a_check_and_a_route(service: Service) -> None:
     assert service.checks
-    assert service.secrets
     assert service.route
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "fits"),
+    [
+        ("L4", "L40S", False),
+        ("L4", "NVIDIA L4", True),
+        ("L40", "L40S", False),
+        ("A100", "NVIDIA A100-SXM4-80GB", True),
+        ("A100-SXM4-80GB", "A100", True),
+        ("A100-SXM4-80GB", "NVIDIA A100-SXM4-40GB", False),
+        ("H100", "NVIDIA H100 80GB HBM3", True),
+        ("h200", "NVIDIA H200", True),
+        ("NVIDIA H200", "H200", True),
+        ("H20", "NVIDIA H200", False),
+        ("T4", "Tesla T4", True),
+        ("B200", "", False),
+        ("", "", True),
+        ("", "mock", True),
+    ],
+)
+def test_a_gpu_is_matched_by_whole_words_of_its_name(asked: str, device: str, *, fits: bool) -> None:
+    assert Gpus(count=1, model=asked).fits(device) is fits
+
+
+@pytest.mark.parametrize("route", [Route(host="x"), Route(host="x", paths=("/v1/a", "/v1/b/"))], ids=["all", "list"])
+@pytest.mark.parametrize(
+    ("path", "passes"),
+    [
+        ("/", (True, False)),
+        ("/v1/a", (True, True)),
+        ("/v1/ab", (True, False)),
+        ("/v1/b", (True, False)),
+        ("/v1/b/c", (True, True)),
+        ("/metrics", (False, False)),
+        ("/metrics/x", (False, False)),
+        ("/metrics;x", (False, False)),
+        ("/metricsx", (True, False)),
+    ],
+)
+def test_a_route_knows_what_it_lets_through(route: Route, path: str, passes: tuple[bool, bool]) -> None:
+    assert route.lets_through(path) is passes[route.paths != ("/",)]
+
+
+def test_no_service_of_the_catalogue_shows_its_measurements_to_the_world() -> None:
+    for service in SERVICES:
+        assert service.route
+        for path in ("/metrics", "/docs", "/openapi.json", "/admin"):
+            assert not service.route.lets_through(path), service.name
+
+
+def test_a_models_route_is_a_list() -> None:
+    for service in SERVICES:
+        if service.pool is Pool.GPU:
+            assert service.route
+            assert not any(path.endswith("/") for path in service.route.paths)
+            assert not service.route.lets_through("/invocations")
+
+
+def test_the_sample_requests_key_is_the_one_that_a_deployer_may_read() -> None:
+    for service in SERVICES:
+        if service.route and service.route.sample.bearer:
+            assert secret_path(service.route.sample.bearer.secret, service) == f"{service.name}/sample-key"

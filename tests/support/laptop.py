@@ -39,6 +39,13 @@ class Laptop:
     consul: Api
     vault: Api
 
+    def task_folder(self, job: str) -> Path:
+        """Folder of the one task of `job` that runs: Nomad's API keeps its secrets/ to itself."""
+        rows = self.nomad.get(f"/v1/job/{job}/allocations") or ()
+        (row,) = [row for row in rows if row["ClientStatus"] == "running" and row["DesiredStatus"] == "run"]
+        (folder,) = self.state.root.glob(f"nomad-*/alloc/{row['ID']}/{job}")
+        return folder
+
     def up(self, settings: Settings | None = None) -> Platform:
         return boot.up(self.state, settings or self.settings, quiet())
 
@@ -60,7 +67,7 @@ def quiet() -> Progress:
 def free_ports() -> Iterator[dict[str, int]]:
     """Every port of a platform by name; the range of dynamic ones is locked against other tests meanwhile."""
     with ExitStack() as held:
-        ports = {name: _free(held) for name in DEFAULTS if name != "dynamic"}
+        ports = {name: free_port(held) for name in DEFAULTS if name != "dynamic"}
         held.close()
         yield {**ports, "dynamic": _dynamic(held)}
 
@@ -95,7 +102,8 @@ def _laptop(state: State, settings: Settings, platform: Platform, sessions: Exit
     )
 
 
-def _free(held: ExitStack) -> int:
+def free_port(held: ExitStack) -> int:
+    """A port that nobody has, kept until `held` is closed."""
     for port in random.sample(range(_FIRST, _LAST), 200):
         try:
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):

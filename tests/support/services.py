@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nomad_jobs.model import Check, Container, Port, Process, Route, Sample, Service
+from nomad_jobs.model import Check, Container, File, Port, Process, Route, Sample, Service, Source
 
 _SERVE = "python3 -m http.server --bind 127.0.0.1 --directory . $NOMAD_PORT_http"
 
@@ -20,3 +20,19 @@ def web(name: str, *, says: str = "v1", setup: str = "true", **changes: Any) -> 
         "route": Route(host=name, longest_request_s=2, sample=Sample(path="/said", expect=says)),
     }
     return Service(**{**values, **changes})
+
+
+def echo(name: str, **route: Any) -> Service:
+    """A service that answers with what reached it; see tests/support/echo_server.py."""
+    argv = ("python3", "local/echo_server.py", "127.0.0.1", "${NOMAD_PORT_http}")
+    sample = Sample(path="/said", expect='"method": "GET"')
+    return Service(
+        name=name,
+        summary="A test",
+        container=Container(image="none:1"),
+        process=Process(argv=argv, starts_within_s=20),
+        ports=(Port(container=8000),),
+        checks=(Check(path="/said", interval_s=1),),
+        route=Route(host=name, **{"longest_request_s": 5, "sample": sample, **route}),
+        files=(File(path="local/echo_server.py", parts=(Source("tests/support/echo_server.py"),)),),
+    )

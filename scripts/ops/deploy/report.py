@@ -12,7 +12,8 @@ from rich.table import Table
 from nginx.render import route_host
 from nomad_jobs.model import Sample, Service
 from nomad_jobs.platform import Platform
-from scripts.ops.deploy.run import Done, Target, expected_instances
+from scripts.ops.deploy.run import Done, expected_instances
+from scripts.ops.deploy.target import Target
 
 _HTTPS = 443
 
@@ -58,19 +59,19 @@ def _row(service: Service, target: Target) -> dict[str, Any]:
 
 
 def services_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Lay rows out for a terminal of 80 columns."""
+    """Lay rows out for a terminal of any width: what does not fit goes on in the next line, and nothing is cut."""
     table = Table(box=None, pad_edge=False)
     for name in ("service", "url", "up", "GPUs", "instances"):
-        # 80 columns hold one address a line; the rest must be copied whole.
-        table.add_column(name, justify="right" if name == "GPUs" else "left", no_wrap=name != "instances")
-    table.columns[-1].min_width = len("127.0.0.1:20000")
+        table.add_column(name, justify="right" if name == "GPUs" else "left", overflow="fold")
+    for name, column in zip(("up", "GPUs", "instances"), table.columns[2:], strict=True):
+        column.min_width = {"up": 3, "GPUs": 4, "instances": len("127.0.0.1:20000")}[name]
     for row in rows:
         table.add_row(
             row["service"],
             row["url"],
             f"{row['instances']}/{row['wanted']}",
             str(row["gpus"] or "-"),
-            " ".join(row["addresses"]),
+            "\n".join(row["addresses"]),
         )
     return table
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nomad_jobs.errors import DeadlineError, DeployError, RevertedError
 from nomad_jobs.model import Kind, Service
-from scripts.ops.consul import Consul
+from scripts.ops.consul import Consul, addresses
 from scripts.ops.deploy import why
 from scripts.ops.nomad import Nomad
 from scripts.ops.progress import Step
@@ -18,6 +18,9 @@ _LOOK_S = 5.0
 _ROOM_S = 10.0
 """How long nothing at all may be placed."""
 _OVER = {"successful", "failed", "cancelled"}
+_ENDED = {"complete", "failed", "lost"}
+_ATTEMPT = "berth_attempt"
+"""In the meta of a job that was tried again unchanged: Nomad starts no new deployment for what did not change."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,23 +48,34 @@ class Rollout:
         job = self.nomad.parse(hcl)
         self.nomad.validate(job)
         live = self.nomad.job(self.service.name)
-        changed = not _same(live, job) or self._failed_before(live)
+        _refuse_foreign(job, live)
+        changed = self._differs(job, live)
         if changed:
             self._register(job, live)
         self._settle()
         return changed
 
+    def _differs(self, job: dict[str, Any], live: Mapping[str, Any] | None) -> bool:
+        """Ask Nomad itself; a version that failed before is different from one that is to be tried again."""
+        if live is None or live["Stop"]:
+            return True
+        if attempt := (live.get("Meta") or {}).get(_ATTEMPT):
+            job["Meta"][_ATTEMPT] = attempt
+        if self.nomad.changes(job):
+            return True
+        if self._failed_before():
+            job["Meta"][_ATTEMPT] = str(int(job["Meta"].get(_ATTEMPT, "1")) + 1)
+            return True
+        return False
+
     def _register(self, job: dict[str, Any], live: Mapping[str, Any] | None) -> None:
-        _refuse_foreign(job, live)
-        if live is not None and _same(live, job):
-            # The same job failed before. Nomad starts no new deployment for what did not change.
-            job["Meta"]["berth_attempt"] = str(int(live["Meta"].get("berth_attempt", "1")) + 1)
         eval_id = self.nomad.register(job, modify_index=live["JobModifyIndex"] if live else 0)
         self._placed(eval_id)
         registered = self.nomad.job(self.service.name)
         if registered is None:
             raise DeployError(f"job {self.service.name}", "disappeared just after it was registered")
-        self._deployed(registered["Version"])
+        if self.instances:  # Nomad makes no deployment for none
+            self._deployed(registered["Version"])
 
     def _placed(self, eval_id: str) -> None:
         self.step.says("the scheduler")
@@ -81,7 +95,7 @@ class Rollout:
         index, end = 0, min(time.monotonic() + _ROOM_S, self.deadline)
         while True:
             answer = self.nomad.allocations(self.service.name, index, max(end - time.monotonic(), 0.1))
-            if answer.body:
+            if any(row["DesiredStatus"] == "run" for row in answer.body or ()):
                 return
             index = answer.index
             if time.monotonic() >= end:
@@ -103,24 +117,33 @@ class Rollout:
             if ours and any(one["ClientStatus"] == "failed" for one in allocations):
                 # Nomad would go on replacing it until the deadline; it may also have come to the same end just now.
                 with suppress(DeployError):
-                    self.nomad.api.put(f"/v1/deployment/fail/{deployment['ID']}")
+                    self.nomad.fail_deployment(deployment["ID"])
             self.step.says(why.waiting_for(allocations))
             self._in_time(lambda: self._failures(version))
         if not (ours and deployment["Status"] == "successful"):
             self._failed(version)
 
     def _settle(self) -> None:
-        """Wait until Consul, which NGINX listens to, has as many healthy instances as the job asks for."""
-        name = self.service.consul_name(self.service.route.port if self.service.route else self.service.ports[0].label)
+        """Wait until Consul, which NGINX listens to, has exactly the instances of the version that Nomad runs now."""
         index = 0
         while True:
-            answer = self.consul.healthy(name, index, self._look_s())
-            index, healthy = answer.index, len(answer.body or ())
-            if healthy >= self.instances:
-                self.step.says(f"{healthy} healthy")
+            answer = self.consul.healthy(self.service.consul_name(self.service.main_port), index, self._look_s())
+            index, healthy = answer.index, addresses(answer.body or ())
+            wanted = self._current()
+            if set(healthy.values()) == wanted and len(healthy) == len(wanted) >= self.instances:
+                self.step.says(f"{len(healthy)} healthy" if self.instances else "parked")
                 return
-            self.step.says(f"Consul: {healthy} of {self.instances} healthy")
+            new = sum(id_of in wanted for id_of in healthy.values())
+            old = f", and {len(healthy) - new} that must go" if len(healthy) > new else ""
+            self.step.says(f"Consul: {new} of {max(len(wanted), self.instances)} healthy{old}")
             self._in_time(lambda: self._failures(None))
+
+    def _current(self) -> set[str]:
+        """Ids of the allocations that Nomad wants to run, in the job's newest version."""
+        live = self.nomad.job(self.service.name) or {}
+        rows = self.nomad.allocations(self.service.name).body or []
+        newest = [row for row in rows if row["JobVersion"] == live.get("Version") and row["DesiredStatus"] == "run"]
+        return {row["ID"] for row in newest if row["ClientStatus"] not in _ENDED}
 
     def _failed(self, version: int) -> None:
         reason = self._failures(version)
@@ -130,18 +153,14 @@ class Rollout:
             raise RevertedError(f"service '{self.service.name}'", f"deployed and reverted: {reason}", fix)
         raise DeployError(f"service '{self.service.name}'", reason)
 
-    def _failed_before(self, live: Mapping[str, Any] | None) -> bool:
-        deployment = (self.nomad.deployment(self.service.name, 0, 0).body if live else None) or {}
+    def _failed_before(self) -> bool:
+        deployment = self.nomad.deployment(self.service.name, 0, 0).body or {}
         return bool(deployment.get("Status") == "failed")
 
     def _failures(self, version: int | None) -> str:
-        lacking = "; ".join(filter(None, map(why.placement, self._evaluations())))
+        blocked = [row for row in self.nomad.evaluations(self.service.name)[:3] if row["Status"] == "blocked"]
+        lacking = "; ".join(filter(None, map(why.placement, blocked[:1])))
         return lacking or why.failures(self.service, self._allocations(version), self.nomad, self.consul)
-
-    def _evaluations(self) -> list[Mapping[str, Any]]:
-        rows = self.nomad.api.get(f"/v1/job/{self.service.name}/evaluations", namespace=self.nomad.namespace) or []
-        newest = sorted(rows, key=lambda row: -row["CreateIndex"])[:3]
-        return [row for row in newest if row["Status"] == "blocked"][:1]
 
     def _allocations(self, version: int | None) -> list[Mapping[str, Any]]:
         rows = self.nomad.allocations(self.service.name).body or []
@@ -160,20 +179,10 @@ class Rollout:
         raise DeadlineError(f"service '{self.service.name}'", reason, fix)
 
 
-def _same(live: Mapping[str, Any] | None, job: Mapping[str, Any]) -> bool:
-    return live is not None and not live["Stop"] and _release(live) == _release(job)
-
-
-def _release(job: Mapping[str, Any]) -> str:
-    return str((job.get("Meta") or {}).get("berth_release", ""))
-
-
 def _refuse_foreign(job: Mapping[str, Any], live: Mapping[str, Any] | None) -> None:
     """Leave alone what Berth did not make: a job of this name without our mark."""
-    if (
-        live is not None
-        and not live["Stop"]
-        and (live.get("Meta") or {}).get("berth_stack") != job["Meta"]["berth_stack"]
-    ):
+    if live is None or live["Stop"]:
+        return
+    if (live.get("Meta") or {}).get("berth_stack") != job["Meta"]["berth_stack"]:
         what = "Nomad already runs a job of this name that Berth did not make"
         raise DeployError(f"job {job['ID']}", what, "rename the service, or stop that job if it is yours")

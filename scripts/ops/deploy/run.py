@@ -1,30 +1,34 @@
-"""A deployment from beginning to end: check, look secrets up, grant, route, roll out in waves, verify, report."""
+"""A deployment from beginning to end: check, look secrets up, grant, roll out in waves, route, verify, tidy."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import TypeVar
 
-from nomad_jobs.checks import deploy_order
+from nomad_jobs.checks import deploy_order, mixed_up
 from nomad_jobs.errors import BerthError, raise_all
 from nomad_jobs.images import Pins
+from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Kind, Service
 from nomad_jobs.platform import Platform
-from scripts.ops.consul import Consul
-from scripts.ops.credentials import Credentials
+from nomad_jobs.render import kill_timeout_s
 from scripts.ops.deploy import access
+from scripts.ops.deploy.entries import Entries
+from scripts.ops.deploy.orphans import forget_dead_routes, orphans
 from scripts.ops.deploy.rollout import Rollout
-from scripts.ops.deploy.verify import verify
-from scripts.ops.nomad import Nomad
+from scripts.ops.deploy.secret_versions import secret_versions
+from scripts.ops.deploy.target import Target
+from scripts.ops.deploy.verify import Verification
+from scripts.ops.front_door import front_doors
 from scripts.ops.progress import Progress
 from scripts.ops.rendering import Rendered, render
-from scripts.ops.vault import Vault
 
 _VERIFY_S = 30.0
 _SLACK_S = 45
 """Beyond a job's own progress deadline: scheduling, Consul's news, and Nomad's verdict itself."""
+_TELLS_JOBS_APART = (1, 10, 2)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,32 +38,6 @@ class Done:
     service: Service
     changed: bool
     seconds: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
-    """A stack and the clients that act on it."""
-
-    platform: Platform
-    nomad: Nomad
-    consul: Consul
-    vault: Vault
-
-    @classmethod
-    @contextmanager
-    def of(cls, platform: Platform, credentials: Credentials) -> Iterator[Self]:
-        """Make the three clients of a platform, for as long as the block runs."""
-        with ExitStack() as clients:
-            yield cls(
-                platform=platform,
-                nomad=clients.enter_context(
-                    closing(Nomad(platform.nomad_url, credentials.nomad, platform.ca_file, platform.namespace))
-                ),
-                consul=clients.enter_context(
-                    closing(Consul(platform.consul_url, credentials.consul, platform.ca_file))
-                ),
-                vault=clients.enter_context(closing(Vault(platform.vault_url, credentials.vault, platform.ca_file))),
-            )
 
 
 def deploy(  # noqa: PLR0913 - what a deployment needs, each named
@@ -73,25 +51,31 @@ def deploy(  # noqa: PLR0913 - what a deployment needs, each named
 ) -> tuple[Done, ...]:
     """Make `target` run `services`, which were checked when they were loaded.
 
-    `whole`: they are the whole catalogue, so that routes of anything else are forgotten. `deadline_s` bounds each
-    service's rollout; by default its own start-up time does.
+    `whole`: they are the whole catalogue, so that what else runs is told of. `deadline_s` bounds each service's
+    rollout; by default its own start-up time does.
 
     Raises:
-        ConfigError: (or ManyErrors) a secret is missing; nothing was changed.
+        ConfigError: (or ManyErrors) a secret or a field of it is missing; nothing was changed.
         DeployError: (or its kin) a service failed; those before it stay deployed, those after were not begun.
 
     """
     with progress.step("secrets", "their versions"):
-        versions = access.secret_versions(services, target.platform, target.vault)
+        _refuse_mixed_up(services, target)
+        versions = secret_versions(services, target.platform, target.vault)
     rendered = render(services, target.platform, images, versions)
-    with progress.step("access", "policies, roles and routes") as step:
+    with progress.step("access", "policies and roles") as step:
         writes = access.grant(rendered, target.vault, target.consul)
-        writes += access.put_routes(rendered, target.platform, target.consul, whole=whole)
         step.says(f"{writes} written" if writes else "nothing to change")
-    done: list[Done] = []
-    for wave in deploy_order(services):
-        done += _wave(wave, rendered, target, progress, deadline_s)
-    _verify(services, target, progress)
+    deployment = _Deployment(
+        target=target,
+        rendered=rendered,
+        progress=progress,
+        deadline_s=deadline_s,
+        entries={service.name: Entries(target.consul) for service in services},
+    )
+    done = [one for wave in deploy_order(services) for one in deployment.roll_out(wave)]
+    deployment.verify(services)
+    _tell(services, target, progress, whole=whole)
     return tuple(done)
 
 
@@ -102,29 +86,84 @@ def expected_instances(service: Service, platform: Platform) -> int:
     return (service.container if platform.is_cloud else service.process).instances
 
 
-def _wave(
-    wave: Sequence[Service], rendered: Rendered, target: Target, progress: Progress, deadline_s: float | None
-) -> list[Done]:
-    """Roll services out side by side; let all of them end before the first failure is raised."""
+def _refuse_mixed_up(services: Sequence[Service], target: Target) -> None:
+    if (faults := list(mixed_up(services))) and target.nomad.version() < _TELLS_JOBS_APART:
+        raise_all(faults)
 
-    def one(service: Service) -> Done:
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Deployment:
+    target: Target
+    rendered: Rendered
+    progress: Progress
+    deadline_s: float | None
+    entries: dict[str, Entries]
+    """What was written to Consul, by service."""
+
+    def roll_out(self, wave: Sequence[Service]) -> list[Done]:
+        """Roll services out side by side; let all of them end before the first failure is raised."""
+        return _side_by_side(self._roll_out_one, wave)
+
+    def verify(self, services: Sequence[Service]) -> None:
+        """Ask the front doors for each service; a route that they do not serve is made what it was."""
+        with self.progress.step("front door", "exactly the new instances, and a good answer, on each route"):
+            _side_by_side(self._verify_one, services)
+
+    def _roll_out_one(self, service: Service) -> Done:
         start = time.monotonic()
-        with progress.step(service.name, "reading the job") as step:
-            run = service.container if target.platform.is_cloud else service.process
-            limit = deadline_s or max(run.starts_within_s, service.kill_timeout_s) + _SLACK_S
+        platform = self.target.platform
+        run = service.container if platform.is_cloud else service.process
+        limit = self.deadline_s or max(run.starts_within_s, kill_timeout_s(service, platform)) + _SLACK_S
+        with self.progress.step(service.name, "reading the job") as step:
+            self._pin(service)
             rollout = Rollout(
                 service=service,
-                instances=expected_instances(service, target.platform),
-                nomad=target.nomad,
-                consul=target.consul,
+                instances=expected_instances(service, platform),
+                nomad=self.target.nomad,
+                consul=self.target.consul,
                 step=step,
                 deadline=start + limit,
             )
-            changed = rollout.run(rendered.jobs[service.name])
+            try:
+                changed = rollout.run(self.rendered.jobs[service.name])
+            except BaseException:
+                self.entries[service.name].put_back()
+                raise
+            changed = self._route(service) or changed
         return Done(service=service, changed=changed, seconds=time.monotonic() - start)
 
+    def _pin(self, service: Service) -> None:
+        """Say which versions a running task is to follow: one that starts now waits for them."""
+        for key, version in self.rendered.pins[service.name].items():
+            self.entries[service.name].put(key, version)
+
+    def _route(self, service: Service) -> bool:
+        """Route to what is healthy now, or no longer to what has no route any more."""
+        key = f"{routes_prefix(self.target.platform.stack)}/{service.name}"
+        record = self.rendered.routes.get(service.name)
+        entries = self.entries[service.name]
+        return entries.remove(key) if record is None else entries.put(key, record)
+
+    def _verify_one(self, service: Service) -> None:
+        verification = Verification(
+            service=service,
+            platform=self.target.platform,
+            nomad=self.target.nomad,
+            consul=self.target.consul,
+            vault=self.target.vault,
+            deadline_s=_VERIFY_S,
+            is_parked=expected_instances(service, self.target.platform) == 0,
+        )
+        try:
+            verification.run()
+        except BaseException:
+            self.entries[service.name].put_back()
+            raise
+
+
+def _side_by_side(work: Callable[[Service], Result], services: Sequence[Service]) -> list[Result]:
     with ThreadPoolExecutor(max_workers=8) as pool:
-        futures = [pool.submit(one, service) for service in wave]
+        futures = [pool.submit(work, service) for service in services]
     errors = [error for future in futures if (error := future.exception()) is not None]
     for error in errors:
         if not isinstance(error, BerthError):
@@ -133,10 +172,12 @@ def _wave(
     return [future.result() for future in futures]
 
 
-def _verify(services: Sequence[Service], target: Target, progress: Progress) -> None:
-    with progress.step("NGINX", "a good answer from each route"), ThreadPoolExecutor(max_workers=8) as pool:
-        routed = [service for service in services if service.route]
-        futures = [pool.submit(verify, one, target.platform, target.vault, deadline_s=_VERIFY_S) for one in routed]
-        raise_all(error for future in futures if isinstance(error := future.exception(), BerthError))
-        for future in futures:
-            future.result()
+def _tell(services: Sequence[Service], target: Target, progress: Progress, *, whole: bool) -> None:
+    """Say what else is not as it should be: front doors, and what runs without being on the menu."""
+    for door in front_doors(target.nomad):
+        for fault in door.faults():
+            progress.note(f"[red]✗[/red] the front door on {door.node} {fault}")
+    if whole:
+        forget_dead_routes(services, target)
+        for name in orphans(services, target):
+            progress.note(f"[yellow]![/yellow] {name} runs on and is not on the menu: `nomad job stop {name}` ends it")

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 
 import httpx
 
-from nomad_jobs.errors import BerthError
+from nomad_jobs.errors import BerthError, DeadlineError
+from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.deploy.target import Target
+from scripts.ops.front_door import front_doors
 from scripts.ops.local import agents, processes, status
 from scripts.ops.local.findings import Finding, note, ok, problem
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import GPUS_PER_NODE, Settings
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
+from scripts.ops.waiting import wait_until
 
 MEND = "run `berth up`"
 _BOGUS = "00000000-0000-4000-8000-000000000000"
@@ -20,6 +24,7 @@ _SKEW_S = 60
 """Vault and Consul take a token that is this much off; beyond 150 s no job can log in."""
 _TIMEOUT_S = 5
 _FLAPS = 3
+_FOLLOWS_S = 5
 
 
 def platform(state: State, settings: Settings) -> Iterator[Finding]:
@@ -34,7 +39,7 @@ def platform(state: State, settings: Settings) -> Iterator[Finding]:
         return
     yield from _agents(state, supervisor)
     yield from _doors(settings)
-    for check in (_consul, _nomad, _vault, _clock):
+    for check in (_consul, _nomad, _vault, _clock, _front_door):
         try:
             yield from check(state, settings)
         except BerthError as error:
@@ -130,3 +135,26 @@ def _clock(state: State, settings: Settings) -> Iterator[Finding]:
         yield problem("clock", f"{skew_s:.0f} s off Vault's", "set the clock: logins of jobs fail beyond 150 s")
     else:
         yield ok("clock", "as Vault's")
+
+
+def _front_door(state: State, settings: Settings) -> Iterator[Finding]:
+    """Ask what NGINX runs, and whether it leads to what is healthy; it may take a moment to follow."""
+    del settings
+    with Target.of(state.platform(), state.credentials()) as target:
+        doors = front_doors(target.nomad)
+        if not doors:
+            yield note("front door", "none runs", MEND)
+        for door in doors:
+            check = f"front door on {door.node}"
+            for fault in door.faults():
+                yield problem(check, fault, "mend the route, then `berth deploy`")
+            try:
+                wait_until(lambda: _strays(target), where=check, what="following Consul", deadline_s=_FOLLOWS_S)
+            except DeadlineError as error:
+                yield problem(check, error.what, f"see `nomad alloc logs -job {INGRESS.name}`")
+            else:
+                yield ok(check, f"runs {len(door.routes)} routes to what is healthy")
+
+
+def _strays(target: Target) -> str | None:
+    return next((fault for door in front_doors(target.nomad) for fault in door.strays(target.consul)), None)

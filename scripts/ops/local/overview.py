@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.ops import catalogue
+from scripts.ops.deploy.orphans import orphans
 from scripts.ops.deploy.report import service_rows, services_table
-from scripts.ops.deploy.run import Target
+from scripts.ops.deploy.target import Target
+from scripts.ops.front_door import FrontDoor, front_doors
 from scripts.ops.local import status
 from scripts.ops.local.state import State
 
@@ -20,12 +22,15 @@ def overview(state: State) -> Overview:
     """Look at everything; all empty when the platform is down."""
     agents = status.agents(state) if state.exists() else []
     if not agents:
-        return {"agents": [], "nodes": [], "services": []}
+        return {"agents": [], "nodes": [], "services": [], "front_doors": [], "orphans": []}
+    menu = catalogue.load_menu()
     with Target.of(state.platform(), state.credentials()) as target:
         return {
             "agents": [asdict(agent) for agent in agents],
             "nodes": [asdict(node) for node in status.nodes(target.nomad.api)],
-            "services": service_rows(catalogue.load_menu(), target),
+            "services": service_rows(menu, target),
+            "front_doors": [_door_row(door, target) for door in front_doors(target.nomad)],
+            "orphans": [{"job": name} for name in orphans(menu, target)],
         }
 
 
@@ -38,12 +43,34 @@ def show(found: Overview) -> None:
     console.print(_table(found["agents"]))
     console.print(_table(found["nodes"]))
     console.print(services_table(found["services"]))
+    for job in found["orphans"]:
+        text = f"! {job['job']} runs on and is not on the menu: `nomad job stop {job['job']}` ends it"
+        console.print(text, style="yellow", markup=False)
+    for door in found["front_doors"]:
+        _show_door(door, console)
+
+
+def _door_row(door: FrontDoor, target: Target) -> dict[str, Any]:
+    return {
+        "node": door.node,
+        "generation": door.generation,
+        "certificate": door.certificate,
+        "routes": sorted(door.routes),
+        "faults": [*door.faults(), *door.strays(target.consul)],
+    }
+
+
+def _show_door(door: dict[str, Any], console: Console) -> None:
+    for fault in door["faults"]:
+        console.print(f"✗ the front door on {door['node']} {fault}", style="red", markup=False)
+    if not door["faults"]:
+        console.print(f"✓ the front door on {door['node']} runs {len(door['routes'])} routes", style="green")
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in rows[0] if rows else ():
-        table.add_column(name.replace("_", " "))
+        table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*map(str, row.values()))
     return table

@@ -18,27 +18,41 @@ from scripts.ops.vault import Vault
 
 _YEAR = dt.timedelta(days=365)
 _TOKEN_BYTES = 32
+_AUTHORITY = "Berth laptop authority"
+_MARK = {"made_by": "berth"}
+"""In the metadata of what is written here: no one else's secret is ever changed."""
 
 
 def seed(services: Sequence[Service], platform: Platform, vault: Vault, keys: Path) -> int:
-    """Write each secret of the catalogue that Vault does not hold yet; give how many.
+    """Write each secret of the catalogue that Vault does not hold yet, and mend those made here; give how many writes.
 
     `services` is the whole catalogue: the certificate is for exactly their hosts. What an operator has set stays: a
-    write needs the path to be as it was read (check-and-set). `keys` holds the laptop's certificate authority, made
-    on first need.
+    write needs the path to be as it was read (check-and-set), and only a secret with our mark gets fields added, or a
+    new value for one that was deleted. `keys` holds the laptop's certificate authority, made on first need.
     """
     hosts = [route_host(service, platform) for service in services if service.route]
-    writes = 0
-    for path, secret in _paths(services, platform).items():
-        version = vault.secret_version(path)
+    return sum(_seed_one(path, secrets, hosts, vault, keys) for path, secrets in _paths(services, platform).items())
+
+
+def _seed_one(path: str, named: Sequence[Secret], hosts: Sequence[str], vault: Vault, keys: Path) -> bool:
+    newest = vault.newest(path)
+    current = vault.secret(path) if newest.is_there else {}
+    if newest.version and not _is_ours(path, current, vault):
+        return False
+    is_certificate = any(secret.origin is Origin.CERTIFICATE for secret in named)
+    if is_certificate:
         # A wildcard right below `localhost` is refused by clients, so a new host needs a new certificate.
-        stale = (
-            version and secret.origin is Origin.CERTIFICATE and not _covers(vault.secret(path)["certificate"], hosts)
-        )
-        if version == 0 or stale:
-            vault.put_secret(path, _first_value(secret, hosts, keys), after_version=version)
-            writes += 1
-    return writes
+        if _covers(current.get("certificate", ""), hosts):
+            return False
+        values = dict(zip(("certificate", "private_key"), make_certificate(hosts, keys), strict=True))
+    else:
+        missing = [field for secret in named for field in secret.fields if field not in current]
+        if not missing:
+            return False
+        values = {**current, **{field: secrets.token_urlsafe(_TOKEN_BYTES) for field in missing}}
+    vault.put_secret(path, values, after_version=newest.version)
+    vault.mark(path, _MARK)
+    return True
 
 
 def write_headers(services: Sequence[Service], platform: Platform, vault: Vault, folder: Path) -> None:
@@ -54,28 +68,37 @@ def write_headers(services: Sequence[Service], platform: Platform, vault: Vault,
         path.write_text(f"Authorization: Bearer {value}\n")
 
 
-def _paths(services: Sequence[Service], platform: Platform) -> Mapping[str, Secret]:
-    return {
-        f"{platform.namespace}/{secret_path(secret, service)}": secret
-        for service in services
-        for secret in service.secrets
-    }
+def _paths(services: Sequence[Service], platform: Platform) -> Mapping[str, list[Secret]]:
+    """Every secret by its path; services may each name other fields of the same one."""
+    found: dict[str, list[Secret]] = {}
+    for service in services:
+        for secret in service.secrets:
+            found.setdefault(f"{platform.namespace}/{secret_path(secret, service)}", []).append(secret)
+    return found
 
 
-def _first_value(secret: Secret, hosts: Sequence[str], keys: Path) -> dict[str, str]:
-    if secret.origin is Origin.CERTIFICATE:
-        certificate, key = _certificate(hosts, keys)
-        return {"certificate": certificate, "private_key": key}
-    return {field: secrets.token_urlsafe(_TOKEN_BYTES) for field in secret.fields}
+def _is_ours(path: str, values: Mapping[str, str], vault: Vault) -> bool:
+    """Whether a secret was made here: it is marked, or it is a certificate of this laptop's authority."""
+    if (vault.metadata(path) or {}).get("custom_metadata") == _MARK:
+        return True
+    certificate = values.get("certificate", "")
+    return bool(certificate) and x509.load_pem_x509_certificate(certificate.encode()).issuer == _subject(_AUTHORITY)
+
+
+def _subject(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def _covers(certificate: str, hosts: Sequence[str]) -> bool:
+    if not certificate:
+        return False
     extensions = x509.load_pem_x509_certificate(certificate.encode()).extensions
     names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return set(hosts) <= set(names.get_values_for_type(x509.DNSName))
 
 
-def _certificate(hosts: Sequence[str], keys: Path) -> tuple[str, str]:
+def make_certificate(hosts: Sequence[str], keys: Path) -> tuple[str, str]:
+    """Make a certificate and its key (PEM) for `hosts`, signed by the authority in `keys`."""
     authority, authority_key = _authority(keys)
     key = ec.generate_private_key(ec.SECP256R1())
     names: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
@@ -95,9 +118,8 @@ def _authority(keys: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey
         if isinstance(key, ec.EllipticCurvePrivateKey):
             return x509.load_pem_x509_certificate(certificate_file.read_bytes()), key
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Berth laptop authority")])
     certificate = (
-        _builder("Berth laptop authority", name, key.public_key(), years=10)
+        _builder(_AUTHORITY, _subject(_AUTHORITY), key.public_key(), years=10)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -113,7 +135,7 @@ def _builder(
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .subject_name(_subject(name))
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())

@@ -53,9 +53,10 @@ SYSTEM_PROGRAMS = {
         command="docker-registry", packages={"apt-get": "docker-registry"}, service="docker-registry"
     ),
     "htpasswd": SystemProgram(command="htpasswd", packages={"apt-get": "apache2-utils"}, service=""),
+    "nft": SystemProgram(command="nft", packages={"apt-get": "nftables", "dnf": "nftables"}, service="nftables"),
     "cloud-init": SystemProgram(command="cloud-init", packages={"apt-get": "cloud-init"}, service="cloud-init"),
 }
-FOR_TESTS = ("postgresql", "wrk", "prometheus", "chromium", "docker-registry", "htpasswd", "cloud-init")
+FOR_TESTS = ("postgresql", "wrk", "prometheus", "chromium", "docker-registry", "htpasswd", "nft", "cloud-init")
 """What `make test` needs beyond the platform's own programs."""
 _INSTALL = {
     "apt-get": ("apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"),

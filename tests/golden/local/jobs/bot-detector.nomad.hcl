@@ -7,10 +7,8 @@ job "bot-detector" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_release"                     = "fde3a92608ac"
-    "berth_stack"                       = "local"
-    "berth_secret_bot-detector/api-key" = "0"
-    "berth_secret_registry/login"       = "0"
+    "berth_form"  = "e7f9852bbaad"
+    "berth_stack" = "local"
   }
 
   update {
@@ -66,11 +64,12 @@ job "bot-detector" {
 
     task "bot-detector" {
       driver       = "raw_exec"
+      kill_signal  = "SIGTERM"
       kill_timeout = "40s"
 
       config {
         command = "python3"
-        args    = ["-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/api-key.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
+        args    = ["-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/keys.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
       }
 
       env = {
@@ -86,27 +85,14 @@ job "bot-detector" {
       }
 
       template {
-        destination = "secrets/env"
-        perms       = "0600"
-        env         = true
-        once        = true
-        change_mode = "noop"
-        splay       = "0s"
-        data        = <<EOT
-REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
-REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
-EOT
-      }
-
-      template {
-        destination = "secrets/api-key.json"
+        destination = "secrets/keys.json"
         perms       = "0600"
         env         = false
         once        = true
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"key": {{ with secret "secret/data/default/bot-detector/api-key?version=0" }}{{ .Data.data.value | toJSON }}{{ end }}}
+{"keys": [{{ with secret "secret/data/default/bot-detector/api-key?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret "secret/data/default/bot-detector/sample-key?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
 EOT
       }
 

@@ -7,10 +7,8 @@ job "chat" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_release"                       = "147044f9da49"
-    "berth_stack"                         = "local"
-    "berth_secret_llama-4-scout/key-chat" = "0"
-    "berth_secret_registry/login"         = "0"
+    "berth_form"  = "7bbc40bd0b6a"
+    "berth_stack" = "local"
   }
 
   update {
@@ -66,6 +64,7 @@ job "chat" {
 
     task "chat" {
       driver       = "raw_exec"
+      kill_signal  = "SIGTERM"
       kill_timeout = "310s"
 
       config {
@@ -94,19 +93,6 @@ job "chat" {
       }
 
       template {
-        destination = "secrets/env"
-        perms       = "0600"
-        env         = true
-        once        = true
-        change_mode = "noop"
-        splay       = "0s"
-        data        = <<EOT
-REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
-REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
-EOT
-      }
-
-      template {
         destination = "secrets/model-key.json"
         perms       = "0600"
         env         = false
@@ -114,7 +100,7 @@ EOT
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"key": {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ .Data.data.value | toJSON }}{{ end }}}
+{"key": {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}}
 EOT
       }
 

@@ -7,9 +7,8 @@ job "fw-parse" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_release"               = "f5cc14cc479a"
-    "berth_stack"                 = "local"
-    "berth_secret_registry/login" = "0"
+    "berth_form"  = "50bb34fd1998"
+    "berth_stack" = "local"
   }
 
   update {
@@ -103,6 +102,7 @@ job "fw-parse" {
 
     task "fw-parse" {
       driver       = "raw_exec"
+      kill_signal  = "SIGTERM"
       kill_timeout = "40s"
 
       config {
@@ -113,26 +113,6 @@ job "fw-parse" {
       env = {
         "BERTH_BIND"  = "127.0.0.1"
         "BERTH_STACK" = "local"
-      }
-
-      vault {
-        role         = "berth-fw-parse"
-        env          = false
-        disable_file = true
-        change_mode  = "noop"
-      }
-
-      template {
-        destination = "secrets/env"
-        perms       = "0600"
-        env         = true
-        once        = true
-        change_mode = "noop"
-        splay       = "0s"
-        data        = <<EOT
-REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
-REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
-EOT
       }
 
       resources {

@@ -2,7 +2,7 @@
 path "secret/data/default/bot-detector/api-key" {
   capabilities = ["read"]
 }
-path "secret/data/default/registry/login" {
+path "secret/data/default/bot-detector/sample-key" {
   capabilities = ["read"]
 }
 # Nomad renews the token for the task; Vault's default policy, which would allow this and more, is left off.

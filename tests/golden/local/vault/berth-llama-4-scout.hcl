@@ -8,6 +8,9 @@ path "secret/data/default/llama-4-scout/key-operator" {
 path "secret/data/default/llama-4-scout/key-chat" {
   capabilities = ["read"]
 }
+path "secret/data/default/llama-4-scout/sample-key" {
+  capabilities = ["read"]
+}
 # Nomad renews the token for the task; Vault's default policy, which would allow this and more, is left off.
 path "auth/token/renew-self" {
   capabilities = ["update"]

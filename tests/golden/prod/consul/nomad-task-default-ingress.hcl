@@ -1,4 +1,5 @@
 # What the templates of ingress may read in Consul; rendered by Berth.
 key_prefix "berth/prod/routes/" { policy = "read" }
 service_prefix "" { policy = "read" }
+key "berth/prod/versions/ingress/tls" { policy = "read" }
 node_prefix "" { policy = "read" }

@@ -7,10 +7,8 @@ job "bot-detector" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_release"                     = "672fa36198bc"
-    "berth_stack"                       = "prod"
-    "berth_secret_bot-detector/api-key" = "0"
-    "berth_secret_registry/login"       = "0"
+    "berth_form"  = "278bc034e5a9"
+    "berth_stack" = "prod"
   }
 
   update {
@@ -67,16 +65,13 @@ job "bot-detector" {
 
     task "bot-detector" {
       driver       = "docker"
+      kill_signal  = "SIGTERM"
       kill_timeout = "40s"
 
       config {
         image = "registry.example.com:5050/backend/bot-detector/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-        args  = ["python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/api-key.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
+        args  = ["python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/keys.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
-        auth {
-          username = "${REGISTRY_USERNAME}"
-          password = "${REGISTRY_PASSWORD}"
-        }
       }
 
       env = {
@@ -92,27 +87,14 @@ job "bot-detector" {
       }
 
       template {
-        destination = "secrets/env"
-        perms       = "0600"
-        env         = true
-        once        = true
-        change_mode = "noop"
-        splay       = "0s"
-        data        = <<EOT
-REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
-REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
-EOT
-      }
-
-      template {
-        destination = "secrets/api-key.json"
+        destination = "secrets/keys.json"
         perms       = "0600"
         env         = false
         once        = true
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"key": {{ with secret "secret/data/default/bot-detector/api-key?version=0" }}{{ .Data.data.value | toJSON }}{{ end }}}
+{"keys": [{{ with secret "secret/data/default/bot-detector/api-key?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret "secret/data/default/bot-detector/sample-key?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
 EOT
       }
 

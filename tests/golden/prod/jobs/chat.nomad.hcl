@@ -7,10 +7,8 @@ job "chat" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_release"                       = "a9024d00c832"
-    "berth_stack"                         = "prod"
-    "berth_secret_llama-4-scout/key-chat" = "0"
-    "berth_secret_registry/login"         = "0"
+    "berth_form"  = "518a1a731131"
+    "berth_stack" = "prod"
   }
 
   update {
@@ -67,16 +65,13 @@ job "chat" {
 
     task "chat" {
       driver       = "docker"
+      kill_signal  = "SIGTERM"
       kill_timeout = "310s"
 
       config {
         image = "registry.example.com:5050/backend/chat/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         args  = ["python3", "-m", "nomad_jobs.apps.chat", "--model", "llama-4-scout", "--api-key-file", "$${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "$${NOMAD_TASK_DIR}/peers.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
-        auth {
-          username = "${REGISTRY_USERNAME}"
-          password = "${REGISTRY_PASSWORD}"
-        }
       }
 
       env = {
@@ -100,19 +95,6 @@ job "chat" {
       }
 
       template {
-        destination = "secrets/env"
-        perms       = "0600"
-        env         = true
-        once        = true
-        change_mode = "noop"
-        splay       = "0s"
-        data        = <<EOT
-REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
-REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
-EOT
-      }
-
-      template {
         destination = "secrets/model-key.json"
         perms       = "0600"
         env         = false
@@ -120,7 +102,7 @@ EOT
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"key": {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ .Data.data.value | toJSON }}{{ end }}}
+{"key": {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}}
 EOT
       }
 

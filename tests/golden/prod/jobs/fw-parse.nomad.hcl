@@ -7,9 +7,8 @@ job "fw-parse" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_release"               = "da5f94986a68"
-    "berth_stack"                 = "prod"
-    "berth_secret_registry/login" = "0"
+    "berth_form"  = "24ee5ff94a1a"
+    "berth_stack" = "prod"
   }
 
   update {
@@ -106,41 +105,18 @@ job "fw-parse" {
 
     task "fw-parse" {
       driver       = "docker"
+      kill_signal  = "SIGTERM"
       kill_timeout = "40s"
 
       config {
         image = "registry.example.com:5050/backend/fw-parse/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         args  = ["python3", "-m", "nomad_jobs.apps.fw_parse", "--host", "$${BERTH_BIND}", "--http-port", "$${NOMAD_PORT_http}", "--https-port", "$${NOMAD_PORT_https}", "--admin-port", "$${NOMAD_PORT_admin}"]
         ports = ["http", "https", "admin"]
-        auth {
-          username = "${REGISTRY_USERNAME}"
-          password = "${REGISTRY_PASSWORD}"
-        }
       }
 
       env = {
         "BERTH_BIND"  = "0.0.0.0"
         "BERTH_STACK" = "prod"
-      }
-
-      vault {
-        role         = "berth-fw-parse"
-        env          = false
-        disable_file = true
-        change_mode  = "noop"
-      }
-
-      template {
-        destination = "secrets/env"
-        perms       = "0600"
-        env         = true
-        once        = true
-        change_mode = "noop"
-        splay       = "0s"
-        data        = <<EOT
-REGISTRY_USERNAME={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.username | toJSON }}{{ end }}
-REGISTRY_PASSWORD={{ with secret "secret/data/default/registry/login?version=0" }}{{ .Data.data.password | toJSON }}{{ end }}
-EOT
       }
 
       resources {

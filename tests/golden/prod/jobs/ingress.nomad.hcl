@@ -7,9 +7,8 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_release"            = "47ff3c4a2bea"
-    "berth_stack"              = "prod"
-    "berth_secret_ingress/tls" = "0"
+    "berth_form"  = "329c3e30df64"
+    "berth_stack" = "prod"
   }
 
   update {
@@ -17,7 +16,7 @@ job "ingress" {
     health_check      = "checks"
     min_healthy_time  = "1s"
     healthy_deadline  = "60s"
-    progress_deadline = "90s"
+    progress_deadline = "630s"
   }
 
   group "ingress" {
@@ -77,17 +76,20 @@ job "ingress" {
 
     task "ingress" {
       driver       = "docker"
-      kill_timeout = "40s"
+      kill_signal  = "SIGQUIT"
+      kill_timeout = "600s"
 
       config {
         image = "nginx:1.28.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-        args  = ["/bin/sh", "$${NOMAD_TASK_DIR}/start.sh"]
+        args  = ["/bin/bash", "$${NOMAD_TASK_DIR}/start.sh"]
         ports = ["http", "https", "status"]
       }
 
       env = {
-        "BERTH_BIND"  = "0.0.0.0"
-        "BERTH_STACK" = "prod"
+        "BERTH_BIND"              = "0.0.0.0"
+        "BERTH_STACK"             = "prod"
+        "BERTH_TLS_ROUTES"        = "true"
+        "BERTH_LONGEST_REQUEST_S" = "590"
       }
 
       vault {
@@ -114,10 +116,10 @@ job "ingress" {
         splay       = "0s"
         data        = <<EOT
 # The front door. What varies is in sites.conf, which Consul keeps current; this file is plain and rarely changes.
-# A path is relative to the task's local/ (nginx -p), an include to the folder of this file (next/ or live/).
+# Paths are relative to the folder of this file: next/, candidate/ or live/. Only the pid is relative to local/.
 daemon off;
 worker_processes auto;
-worker_shutdown_timeout 300s;
+worker_shutdown_timeout {{ env "BERTH_LONGEST_REQUEST_S" }}s;
 pid nginx.pid;
 error_log stderr warn;
 
@@ -127,30 +129,49 @@ events {
 
 http {
     access_log /dev/stdout;
-    default_type application/octet-stream;
+    default_type application/json;
     server_tokens off;
 
-    # Bodies stay in memory, so that workers need no folder to write to.
-    client_body_buffer_size 1m;
-    proxy_max_temp_file_size 0;
+    # Large enough for the longest host name there can be: a name that does not fit would refuse the whole file.
+    server_names_hash_bucket_size 512;
+    server_names_hash_max_size 4096;
+
+    # A body passes on as it comes: it fills no memory, and workers need no folder to write to.
+    proxy_request_buffering off;
+    client_body_buffer_size 64k;
+
+    # Cookies and tokens make headers of 32 KB, both ways.
+    large_client_header_buffers 4 32k;
+    underscores_in_headers on;
 
     # Streams: nothing is held back, and idle upstream connections are kept.
+    proxy_buffering off;
+    proxy_buffer_size 32k;
+    proxy_buffers 4 32k;
+    proxy_busy_buffers_size 64k;
+    proxy_max_temp_file_size 0;
+    proxy_connect_timeout 2s;
     proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    proxy_set_header Host $host;
+
+    # A request keeps its host with its port. WebSockets pass; no other upgrade may, for what follows one is not routed.
+    map $http_host $asked_host { default $http_host; "" $host; }
+    map $http_upgrade $asked_upgrade { default ""; "~*^websocket$" websocket; }
+    map $asked_upgrade $asked_connection { default upgrade; "" ""; }
+    proxy_set_header Host $asked_host;
+    proxy_set_header Upgrade $asked_upgrade;
+    proxy_set_header Connection $asked_connection;
     proxy_set_header X-Real-IP $remote_addr;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Host $asked_host;
     proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_buffering off;
-    proxy_connect_timeout 2s;
 
     # Consul decides who is healthy; NGINX holds no grudge (upstreams say max_fails=0) and only steps over a peer
     # that could not be reached. A request that a peer may have begun is never sent twice.
     proxy_next_upstream error timeout;
     proxy_next_upstream_tries 3;
 
-    ssl_certificate ../../secrets/tls.crt;
-    ssl_certificate_key ../../secrets/tls.key;
+    ssl_certificate tls.pem;
+    ssl_certificate_key tls.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:tls:4m;
 
@@ -162,8 +183,12 @@ http {
             default_type text/plain;
             return 200 "ok\n";
         }
+        # Which configuration answers: apply.sh asks, and writes down what NGINX runs only when it says so itself.
+        location = /generation {
+            default_type text/plain;
+            include generation.conf;
+        }
         location / {
-            default_type application/json;
             add_header Retry-After 5 always;
             return 503 '{"error": "no healthy instance", "service": "$host", "retry_after_s": 5}\n';
         }
@@ -182,12 +207,13 @@ EOT
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-#!/bin/sh
+#!/bin/bash
 # Starts the front door with the configuration that Nomad rendered.
 set -eu
 cd "$${NOMAD_TASK_DIR}"
 rm -f nginx.pid  # of a master that died: its number may be anybody's by now
-sh ./apply.sh
+bash ./apply.sh
+( bash ./apply.sh confirm & )
 exec nginx -p "$${NOMAD_TASK_DIR}" -e stderr -c live/nginx.conf
 EOT
       }
@@ -200,48 +226,154 @@ EOT
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-#!/bin/sh
-# Takes up a new sites.conf as a transaction: test it aside, swap, reload. On failure the last good one stays.
+#!/bin/bash
+# Takes up what Nomad rendered, as a transaction: test it aside, swap, reload, ask NGINX whether it runs it.
+# What NGINX runs is then in running.jsonl, one route a line; what it refused last is in refused.txt, else empty.
+# A route that NGINX refuses costs that route alone. Where all is refused, the last good configuration stays.
 set -eu
+umask 077
 cd "$${NOMAD_TASK_DIR}"
-mkdir -p live
-if cmp -s next/sites.conf live/sites.conf && cmp -s next/nginx.conf live/nginx.conf; then
-    exit 0
-fi
-nginx -t -q -p "$${NOMAD_TASK_DIR}" -e stderr -c next/nginx.conf 2>refused.txt || {
-    cat refused.txt >&2
-    exit 1
+exec 9>apply.lock
+flock 9
+certificate=../secrets/tls.pem
+
+generation() { cat next/nginx.conf next/sites.conf "$certificate" | sha256sum | cut -c 1-16; }
+
+certificate_version() { sed -n 's/^berth version \([0-9]*\)$/\1/p' ../secrets/live.pem; }
+
+# Have NGINX read candidate/ with the routes that come in.
+accepts() {
+    cat > candidate/sites.conf
+    nginx -t -q -p "$${NOMAD_TASK_DIR}" -e stderr -c candidate/nginx.conf 2> candidate/said.txt
 }
-rm -f refused.txt
-for file in nginx.conf sites.conf; do
-    cp "next/$file" "live/.$file"
-    mv "live/.$file" "live/$file"
-done
-# At the start there is no master yet; afterwards the reload keeps old workers until their streams end.
+
+# The reason alone: no time, no process, no folder.
+said() { sed -n "s|.*\[emerg\] \([0-9#]*: \)*||; s|$${NOMAD_TASK_DIR}/||g; 1p" candidate/said.txt; }
+
+# Add the routes one by one, and leave out those that NGINX refuses beside the others.
+leave_bad_routes_out() {
+    rm -rf parts && mkdir parts
+    awk '/^#berth /{ part++ } { print > sprintf("parts/%04d.conf", part) }' next/sites.conf
+    local good=(parts/0000.conf) part
+    accepts < parts/0000.conf || return 1
+    for part in parts/*.conf; do
+        if [ "$part" = parts/0000.conf ]; then continue; fi
+        if cat "$${good[@]}" "$part" | accepts; then
+            good+=("$part")
+        else
+            echo "route $(sed -n '1s/.*"service": "\([a-z0-9-]*\)".*/\1/p' "$part"): $(said)" >> refused.next
+        fi
+    done
+    cat "$${good[@]}" | accepts
+}
+
+prepare() {
+    rm -rf candidate && mkdir candidate
+    : > refused.next
+    cp next/nginx.conf candidate/nginx.conf
+    cp "$certificate" ../secrets/candidate.pem
+    ln -s ../../secrets/candidate.pem candidate/tls.pem
+    echo "return 200 '$1\n';" > candidate/generation.conf
+    accepts < next/sites.conf || leave_bad_routes_out || { said > refused.next; return 1; }
+}
+
+swap() {
+    mv -f ../secrets/candidate.pem ../secrets/live.pem
+    ln -sfn ../../secrets/live.pem candidate/tls.pem
+    rm -rf live && mv candidate live
+    echo "$1" > live/generation
+}
+
+# After a reload the old workers go on accepting for a moment beside the new ones.
+accept_still() {
+    local worker
+    for worker in "$@"; do
+        if grep -qs 'worker process' "/proc/$worker/cmdline" && ! grep -qs 'shutting down' "/proc/$worker/cmdline"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+answers_with() {
+    local answer
+    exec 8<> "/dev/tcp/127.0.0.1/$${NOMAD_PORT_status}" || return 1
+    printf 'GET /generation HTTP/1.0\r\n\r\n' >&8
+    answer=$(tail -n 1 <&8)
+    exec 8>&-
+    [ "$answer" = "$1" ]
+}
+
+# Wait until NGINX says that it runs this generation, and the given old workers accept nothing more.
+confirm() {
+    local wanted=$1 tries=0
+    shift
+    until answers_with "$wanted" 2> /dev/null && ! accept_still "$@"; do
+        tries=$((tries + 1))
+        if [ "$tries" -ge 200 ]; then
+            echo "NGINX does not run the configuration that it was told to load" > refused.txt
+            return 1
+        fi
+        # It may not have been there yet when it was told.
+        if [ $((tries % 40)) = 0 ] && [ -s nginx.pid ]; then kill -HUP "$(cat nginx.pid)"; fi
+        sleep 0.05
+    done
+    { echo "{\"generation\": \"$wanted\", \"certificate\": \"$(certificate_version)\"}"; sed -n 's/^#berth //p' live/sites.conf; } > running.next
+    mv running.next running.jsonl
+}
+
+if [ "$${1:-}" = confirm ]; then
+    confirm "$(cat live/generation)"
+    exit
+fi
+wanted=$(generation)
+if [ -d live ] && [ "$wanted" = "$(cat tried.generation 2> /dev/null)" ]; then
+    exit 0  # nothing new, and what was said of it stands
+fi
+if ! prepare "$wanted"; then
+    echo "$wanted" > tried.generation
+    mv refused.next refused.txt
+    cat refused.txt >&2
+    # At the start there is no master yet: then what served before a restart of this task will do.
+    [ ! -s nginx.pid ] && [ -d live ]
+    exit
+fi
+swap "$wanted"
+echo "$wanted" > tried.generation
+mv refused.next refused.txt
 if [ -s nginx.pid ]; then
-    kill -HUP "$(cat nginx.pid)"
+    master=$(cat nginx.pid)
+    workers=$(cat "/proc/$master/task/$master/children" 2> /dev/null || true)
+    kill -HUP "$master"
+    confirm "$wanted" $workers
 fi
 EOT
       }
 
       template {
-        destination = "secrets/tls.crt"
+        destination = "secrets/tls.pem"
         perms       = "0600"
         env         = false
-        once        = true
-        change_mode = "noop"
+        once        = false
+        change_mode = "script"
         splay       = "0s"
-        data        = "{{ with secret \"secret/data/default/ingress/tls?version=0\" }}{{ .Data.data.certificate }}{{ end }}"
-      }
+        data        = <<EOT
+{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}berth version {{ with secret (printf "secret/data/default/ingress/tls?version=%s" (key "berth/prod/versions/ingress/tls")) }}{{ .Data.metadata.version }}{{ end }}
+{{ with secret (printf "secret/data/default/ingress/tls?version=%s" (key "berth/prod/versions/ingress/tls")) }}{{ executeTemplate "text" (index .Data.data "certificate") }}{{ end }}
+{{ with secret (printf "secret/data/default/ingress/tls?version=%s" (key "berth/prod/versions/ingress/tls")) }}{{ executeTemplate "text" (index .Data.data "private_key") }}{{ end }}
+EOT
 
-      template {
-        destination = "secrets/tls.key"
-        perms       = "0600"
-        env         = false
-        once        = true
-        change_mode = "noop"
-        splay       = "0s"
-        data        = "{{ with secret \"secret/data/default/ingress/tls?version=0\" }}{{ .Data.data.private_key }}{{ end }}"
+        change_script {
+          command       = "/bin/bash"
+          args          = ["local/apply.sh"]
+          timeout       = "20s"
+          fail_on_error = false
+        }
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
@@ -252,25 +384,81 @@ EOT
         change_mode = "script"
         splay       = "0s"
         data        = <<EOT
-{{- /* Rendered on the node by Nomad, from Consul: one upstream and one server block for each route that Berth wrote.
-       A service without healthy instances goes to the status port of this NGINX, which answers 503. */ -}}
-{{ range ls (printf "berth/%s/routes" (env "BERTH_STACK")) }}
-upstream {{ .Key }} {
-    zone {{ .Key }} 64k;
+{{- /* Rendered on the node by Nomad, from Consul: one upstream and one server for each route's record, a small JSON text
+       whose exact form is below. A record, or an address, of another form is left out and named. Each route begins with
+       a line `#berth {…}`, so that apply.sh can tell routes apart, and can say what NGINX runs. */ -}}
+{{- $name := `[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?` -}}
+{{- $host := `(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?[.]){1,6}[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?` -}}
+{{- $paths := `\[(?:"/[A-Za-z0-9._~/-]*"(?:, "/[A-Za-z0-9._~/-]*")*)?\]` -}}
+{{- $record := printf `^{"version": 1, "host": "%s", "paths": %s, "hidden": %s, ` $host $paths $paths -}}
+{{- $record = printf `%s"longest_request_s": [1-9][0-9]{0,4}, "max_body_mb": [1-9][0-9]{0,3}}$` $record -}}
+{{- $number := `(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])` -}}
+{{- $address := printf `^(?:%s[.]){3}%s$` $number $number -}}
+{{- $plain := printf "%s:%s" (env "BERTH_BIND") (env "NOMAD_PORT_http") -}}
+{{- $tls := printf "%s:%s" (env "BERTH_BIND") (env "NOMAD_PORT_https") -}}
+{{- $redirects := eq (env "BERTH_TLS_ROUTES") "true" -}}
+# A host that no route names: asked for by mistake, and never somebody's first service.
+server {
+    {{- if not $redirects }}
+    listen {{ $plain }} default_server;
+    {{- end }}
+    listen {{ $tls }} ssl http2 default_server;
+    return 404 '{"error": "no such host"}\n';
+}
+{{- if $redirects }}
+server {
+    listen {{ $plain }} default_server;
+    return 308 https://$host$request_uri;
+}
+{{- end }}
+{{- range ls (printf "berth/%s/routes" (env "BERTH_STACK")) }}{{ $service := .Key }}
+{{- if not (and ($service | regexMatch (printf "^%s$" $name)) (.Value | regexMatch $record)) }}
+#berth {"skipped": {{ $service | toJSON }}, "why": "its record has not the form that this front door knows"}
+{{- else }}{{ $route := .Value | parseJSON }}{{ $taken := printf "host %s" $route.host }}{{ if scratch.Key $taken }}
+#berth {"skipped": "{{ $service }}", "why": "{{ $route.host }} is already the host of {{ scratch.Get $taken }}"}
+{{- else }}{{ scratch.Set $taken $service }}{{ scratch.Set "peers" "" }}{{ scratch.Set "unfit" "" }}
+{{- range service $service }}{{ $peer := printf "%s:%d" .Address .Port }}
+{{- $list := "unfit" }}{{ if .Address | regexMatch $address }}{{ $list = "peers" }}{{ end }}
+{{- scratch.Set $list (printf `%s, %s` (scratch.Get $list) ($peer | toJSON)) }}{{ end }}
+{{- $peers := printf "[%s]" (scratch.Get "peers" | trimPrefix ", ") }}
+#berth {"service": "{{ $service }}", "record": {{ .Value }}, "peers": {{ $peers }}, "unfit": [{{ scratch.Get "unfit" | trimPrefix ", " }}]}
+upstream {{ $service }} {
+    zone {{ $service }} 64k;
     least_conn;
-    {{- range service .Key }}
-    server {{ .Address }}:{{ .Port }} max_fails=0;
+    {{- range parseJSON $peers }}
+    server {{ . }} max_fails=0;
     {{- else }}
     server 127.0.0.1:{{ env "NOMAD_PORT_status" }} max_fails=0;
     {{- end }}
     keepalive 32;
 }
-{{ .Value }}
-{{- end }}
+server {
+    {{- if not $redirects }}
+    listen {{ $plain }};
+    {{- end }}
+    listen {{ $tls }} ssl;
+    server_name {{ $route.host }};
+    client_max_body_size {{ $route.max_body_mb }}m;
+    proxy_read_timeout {{ $route.longest_request_s }}s;
+    proxy_send_timeout {{ $route.longest_request_s }}s;
+    {{- if $route.hidden }}{{ $hidden := $route.hidden | sprig_join "|" | replaceAll "." "[.]" }}
+    location ~ "^(?:{{ $hidden }})(?:[/;]|$)" { return 404 '{"error": "not for the world"}\n'; }
+    {{- end }}
+    {{- range $route.paths }}
+    {{- /* A prefix is a pattern: NGINX would redirect the same path without its last slash. */ -}}
+    {{- $location := printf `= "%s"` . }}
+    {{- if . | regexMatch "./$" }}{{ $location = printf `~ "^%s"` (. | replaceAll "." "[.]") }}{{ end }}
+    location {{ if eq . "/" }}/{{ else }}{{ $location }}{{ end }} { proxy_pass http://{{ $service }}; }
+    {{- end }}
+    {{- if not ($route.paths | contains "/") }}
+    location / { return 404 '{"error": "no such path"}\n'; }
+    {{- end }}
+}
+{{- end }}{{ end }}{{ end }}
 EOT
 
         change_script {
-          command       = "/bin/sh"
+          command       = "/bin/bash"
           args          = ["local/apply.sh"]
           timeout       = "20s"
           fail_on_error = false

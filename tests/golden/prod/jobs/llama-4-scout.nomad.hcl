@@ -7,11 +7,8 @@ job "llama-4-scout" {
   node_pool   = "gpu-h200"
   type        = "service"
   meta = {
-    "berth_release"                           = "2745676a8dce"
-    "berth_stack"                             = "prod"
-    "berth_secret_llama-4-scout/hugging-face" = "0"
-    "berth_secret_llama-4-scout/key-operator" = "3"
-    "berth_secret_llama-4-scout/key-chat"     = "0"
+    "berth_form"  = "38d7c0647d64"
+    "berth_stack" = "prod"
   }
 
   update {
@@ -70,7 +67,7 @@ job "llama-4-scout" {
         type     = "script"
         task     = "llama-4-scout"
         command  = "/bin/sh"
-        args     = ["-c", "python3 \"$NOMAD_TASK_DIR/probe.py\" \"http://127.0.0.1:$NOMAD_PORT_http\" llama-4-scout \"$NOMAD_SECRETS_DIR/engine.yaml\""]
+        args     = ["-c", "python3 \"$NOMAD_TASK_DIR/probe.py\" \"http://127.0.0.1:$NOMAD_PORT_http\" llama-4-scout \"$NOMAD_SECRETS_DIR/keys.json\""]
         interval = "5s"
         timeout  = "30s"
       }
@@ -78,19 +75,21 @@ job "llama-4-scout" {
 
     task "llama-4-scout" {
       driver       = "docker"
+      kill_signal  = "SIGTERM"
       kill_timeout = "310s"
 
       config {
         image = "vllm/vllm-openai:v0.19.1@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-        args  = ["--served-model-name", "llama-4-scout", "--config", "$${NOMAD_SECRETS_DIR}/engine.yaml", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "8"]
+        args  = ["meta-llama/Llama-4-Scout-17B-16E-Instruct", "--served-model-name", "llama-4-scout", "--middleware", "engine_keys.Guard", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "8"]
         ports = ["http"]
 
         shm_size = 17179869184
       }
 
       env = {
-        "BERTH_BIND"  = "0.0.0.0"
-        "BERTH_STACK" = "prod"
+        "BERTH_BIND"                   = "0.0.0.0"
+        "BERTH_STACK"                  = "prod"
+        "VLLM_HTTP_TIMEOUT_KEEP_ALIVE" = "75"
       }
 
       vault {
@@ -108,20 +107,187 @@ job "llama-4-scout" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-HF_TOKEN={{ with secret "secret/data/default/llama-4-scout/hugging-face?version=0" }}{{ .Data.data.token | toJSON }}{{ end }}
+{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}ENGINE_KEYS_FILE="{{ env "NOMAD_SECRETS_DIR" }}/keys.json"
+PYTHONPATH="{{ env "NOMAD_TASK_DIR" }}"
+HF_TOKEN={{ with secret "secret/data/default/llama-4-scout/hugging-face?version=0" }}{{ executeTemplate "text" (index .Data.data "token") | toJSON }}{{ end }}
 EOT
       }
 
       template {
-        destination = "secrets/engine.yaml"
+        destination = "secrets/keys.json"
         perms       = "0600"
         env         = false
         once        = true
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-model: meta-llama/Llama-4-Scout-17B-16E-Instruct
-api-key: [{{ with secret "secret/data/default/llama-4-scout/key-operator?version=3" }}{{ .Data.data.value | toJSON }}{{ end }}, {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ .Data.data.value | toJSON }}{{ end }}]
+{"keys": [{{ with secret "secret/data/default/llama-4-scout/key-operator?version=3" }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret "secret/data/default/llama-4-scout/sample-key?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
+EOT
+      }
+
+      template {
+        destination = "local/engine_keys.py"
+        perms       = "0600"
+        env         = false
+        once        = true
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+"""Asks whoever talks to an engine for an API key, on every path: `vllm serve --middleware engine_keys.Guard`.
+
+vLLM's own keys guard some paths only (0.19.1: /v1, and anybody generates at /invocations), stand in its log, and open
+everything where they are empty. This is one file for any Python from 3.8 on, standard library only: Nomad writes it
+into the task, whatever image that runs, and PYTHONPATH names its folder. It reads the keys from the JSON file that
+ENGINE_KEYS_FILE names, {"keys": ["…", "…"]}; a changed file counts at the next request. Without a good key in that
+file importing it ends the engine, which would otherwise be open. No key is ever printed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import sys
+from typing import Any, Awaitable, Callable, MutableMapping  # noqa: UP035 - Python 3.8
+
+# ASGI's words; a callable takes and gives what the specification says.
+Message = MutableMapping[str, Any]
+Receive = Callable[..., Awaitable[Message]]
+Send = Callable[..., Awaitable[None]]
+App = Callable[..., Awaitable[None]]
+
+# What Consul and Prometheus ask, from inside and without a key. An exact path opens, and nothing below or beside it.
+OPEN = ("/health", "/ping", "/metrics")
+# What Consul-Template writes where a secret lacks the field.
+NO_KEYS = ("", "null", "<no value>")
+# vLLM's own words.
+REFUSAL = b'{"error":"Unauthorized"}'
+
+
+class Guard:
+    """ASGI middleware: what is not `OPEN` needs a key, over HTTP and WebSocket, whatever the method.
+
+    A browser's preflight (OPTIONS) cannot carry a key, so it is refused too: keys have no place in a browser.
+    """
+
+    def __init__(self, app: App, keys: Keys | None = None) -> None:
+        """Stand before `app`; the keys are those of the environment's file unless given."""
+        self._app, self._keys = app, keys or KEYS
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass it on."""
+        if scope["type"] == "lifespan" or is_open(scope) or self._keys.accept(given_key(scope)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            length = str(len(REFUSAL)).encode()
+            headers = [
+                (b"content-type", b"application/json"),
+                (b"content-length", length),
+                (b"www-authenticate", b"Bearer"),
+            ]
+            await send({"type": "http.response.start", "status": 401, "headers": headers})
+            await send({"type": "http.response.body", "body": REFUSAL})
+
+
+def is_open(scope: Message) -> bool:
+    """Tell whether this is a check or a scrape: the router sees the same path, so it can mean nothing else there."""
+    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"] in OPEN
+
+
+def given_key(scope: Message) -> bytes:
+    """Return the bearer's key, or nothing: two Authorization headers are none, one of them would be a guess."""
+    values = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+    scheme, _, key = values[0].partition(b" ") if len(values) == 1 else (b"", b"", b"")
+    return key.strip() if scheme.lower() == b"bearer" else b""
+
+
+class BadKeysError(ValueError):
+    """The file holds no good keys; the message says why, without its content."""
+
+
+class Keys:
+    """The keys of a file, as of its last good version."""
+
+    def __init__(self, path: str) -> None:
+        """Read `path` now; raises BadKeysError."""
+        self._path = path
+        self._stamp = _stamp(path)
+        self._digests = read(path)
+        say("keys-loaded", file=path, keys=len(self._digests))
+
+    def accept(self, key: bytes) -> bool:
+        """Tell whether `key` is one of them."""
+        self._follow()
+        # Every key is compared, and as digests of one length: the time taken says nothing about any of them.
+        digest, found = hashlib.sha256(key).digest(), False
+        for good in self._digests:
+            found |= hmac.compare_digest(digest, good)
+        return found
+
+    def _follow(self) -> None:
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._digests = read(self._path)
+        except BadKeysError as error:
+            say("keys-kept", file=self._path, reason=str(error))
+        else:
+            say("keys-loaded", file=self._path, keys=len(self._digests))
+
+
+def read(path: str) -> list[bytes]:
+    """Read the file and return each key's SHA-256; raises BadKeysError."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - so that a path of the environment is taken as it is
+            value = json.loads(file.read())
+    except OSError as error:
+        raise BadKeysError(error.strerror or "cannot be read") from None
+    except (ValueError, RecursionError):
+        raise BadKeysError("not JSON") from None
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not keys:
+        raise BadKeysError('expected {"keys": ["…"]} with at least one key')
+    return [_digest(number, key) for number, key in enumerate(keys, start=1)]
+
+
+def _digest(number: int, key: object) -> bytes:
+    if not isinstance(key, str):
+        raise BadKeysError(f"key {number} is no text")
+    if key.strip() in NO_KEYS:
+        raise BadKeysError(f"key {number} is empty")
+    try:
+        return hashlib.sha256(key.strip().encode()).digest()
+    except UnicodeEncodeError:
+        raise BadKeysError(f"key {number} is no Unicode text") from None
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as above
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def say(event: str, **fields: object) -> None:
+    """Print one line of JSON, as Berth's own apps do."""
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def _keys_of_environment() -> Keys:
+    path = os.environ.get("ENGINE_KEYS_FILE", "")
+    try:
+        return Keys(path)
+    except BadKeysError as error:
+        sys.exit(f"engine_keys: {path or 'ENGINE_KEYS_FILE'}: {error}")
+
+
+KEYS = _keys_of_environment()
 EOT
       }
 
@@ -133,7 +299,7 @@ EOT
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-"""One-token completion as a health check: `python3 probe.py URL MODEL CONFIG_FILE`.
+"""One-token completion as a health check: `python3 probe.py URL MODEL KEYS_FILE`.
 
 Loading a model is no proof that it answers; a token is. One file for any Python from 3.8 on, standard library
 only: Nomad writes it into the task, whatever image that runs. Exit codes as a script check has them: 0 a token
@@ -144,7 +310,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 import urllib.error
@@ -160,22 +325,22 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="where the engine listens, such as http://127.0.0.1:8000")
     parser.add_argument("model", help="the name it serves the model under")
-    parser.add_argument("config", type=Path, help="its YAML config file; the first of its api-key list is used")
+    parser.add_argument("keys", type=Path, help='JSON: {"keys": ["…"]}; the first one is used')
     parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="default: %(default)s")
     args = parser.parse_args(argv)
-    code, line = probe(args.url, args.model, args.config, args.timeout)
+    code, line = probe(args.url, args.model, args.keys, args.timeout)
     print(line)
     return code
 
 
-def probe(url: str, model: str, config: Path, timeout_s: float) -> tuple[int, str]:
+def probe(url: str, model: str, keys: Path, timeout_s: float) -> tuple[int, str]:
     """Ask for one token within `timeout_s` seconds; return the exit code and what to say."""
     try:
-        key = api_key(config.read_text(encoding="utf-8"))
+        key = first_key(json.loads(keys.read_bytes()))
     except OSError as error:
-        return CRITICAL, f"{config}: {error.strerror}"
-    except ValueError:
-        return CRITICAL, f"{config}: api-key is not a list of JSON strings on one line"
+        return CRITICAL, f"{keys}: {error.strerror}"
+    except (ValueError, RecursionError):
+        return CRITICAL, f"{keys}: no key in it"
     start = time.monotonic()
     try:
         answer = complete(url, model, key, timeout_s)
@@ -189,27 +354,17 @@ def probe(url: str, model: str, config: Path, timeout_s: float) -> tuple[int, st
     return PASSING, f"{model} gave a token in {spent_ms:.0f} ms"
 
 
-def api_key(config: str) -> str | None:
-    """Return the first key of the engine's config, or None where it has no `api-key`.
-
-    The file is ours: the value stands as JSON, one string or a list of them, on the line of its name.
-    Raises ValueError where it does not.
-    """
-    found = re.search(r"^api-key:(.*)$", config, re.MULTILINE)
-    if not found:
-        return None
-    value = json.loads(found.group(1))
-    key = value[0] if isinstance(value, list) and value else value
-    if not isinstance(key, str) or not key.strip():
+def first_key(value: object) -> str:
+    """Return the first key of `{"keys": ["…"]}`; raises ValueError where there is none."""
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not keys or not isinstance(keys[0], str) or not keys[0].strip():
         raise ValueError
-    return key
+    return keys[0].strip()
 
 
-def complete(url: str, model: str, key: str | None, timeout_s: float) -> object:
+def complete(url: str, model: str, key: str, timeout_s: float) -> object:
     """Post the completion and return the parsed answer; raises OSError or ValueError."""
-    headers = {"Content-Type": "application/json"}
-    if key:
-        headers["Authorization"] = f"Bearer {key}"
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
     body = {"model": model, "prompt": "ping", "max_tokens": 1, "temperature": 0}
     target = url.rstrip("/") + "/v1/completions"
     request = urllib.request.Request(target, json.dumps(body).encode(), headers)  # noqa: S310 - the job gives the URL
@@ -249,7 +404,7 @@ EOT
           constraint {
             attribute = "${device.model}"
             operator  = "regexp"
-            value     = "H200"
+            value     = "(?i)(^|[ -])H200($|[ -])"
           }
         }
       }

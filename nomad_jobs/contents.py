@@ -1,0 +1,147 @@
+"""What Nomad writes into a task: files and variables as Consul templates, secrets as the question for their value."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from nomad_jobs.keys import pin_key
+from nomad_jobs.model import Env, File, Part, Peers, Secret, SecretRef, Service, Source, Version, secret_path
+from nomad_jobs.model.interpolation import pieces
+from nomad_jobs.platform import Platform
+from nomad_jobs.text import consul_template
+
+ROOT = Path(__file__).parent.parent
+
+SecretVersions = Mapping[str, int]
+"""Version to read of each secret, by its path below the namespace; 0 is Vault's word for the newest."""
+
+_TEXT_OF_A_FIELD = (
+    '{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}'
+    '{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}'
+)
+"""A text as it is, anything else as its JSON; `null` is no value."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedFile:
+    """One `template` block of a task."""
+
+    path: str
+    data: str
+    perms: str = "0600"
+    env: bool = False
+    once: bool = True
+    on_change: str = "noop"
+    script: tuple[str, ...] = ()
+
+
+def is_literal(env: Env) -> bool:
+    """Whether a variable may stand in the job: Nomad fills in `${…}` there by rules of its own, with no way out."""
+    return isinstance(env.value, str) and "${" not in env.value
+
+
+def rendered_files(service: Service, platform: Platform, versions: SecretVersions) -> Iterator[RenderedFile]:
+    """Render the variables that cannot stand in the job, then each file."""
+    writer = _Writer(service, platform, versions)
+    if variables := [env for env in service.env if not is_literal(env)]:
+        lines = "".join(f"{env.name}={writer.variable(env.value)}\n" for env in variables)
+        yield RenderedFile(path="secrets/env", data=_with_definition(lines), env=True)
+    for file in service.files:
+        yield RenderedFile(
+            path=file.path,
+            data=_raw(file) if file.is_template else _with_definition(writer.text(file)),
+            # What is pinned or fixed is read once, so that an allocation outlives a Vault that is away.
+            once=not file.follows and not any(isinstance(part, Peers) for part in file.parts),
+            on_change=file.on_change.value,
+            script=file.script,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes the contents of one service's task."""
+
+    service: Service
+    platform: Platform
+    versions: SecretVersions
+
+    def text(self, file: File) -> str:
+        return "".join(self._part(part, file) for part in _joined(file.parts))
+
+    def variable(self, value: str | SecretRef) -> str:
+        """Write the value of a line of an environment file: in quotes, as JSON writes them."""
+        if isinstance(value, SecretRef):
+            return _asked(self._pinned(value.secret), f"{_text(value)} | toJSON")
+        filled = (f'{{{{ env "{piece}" }}}}' if is_name else _quotable(piece) for piece, is_name in pieces(value))
+        return f'"{"".join(filled)}"'
+
+    def _part(self, part: Part, file: File) -> str:
+        match part:
+            case SecretRef(secret, _, quoted):
+                value = f"{_field(part)} | toJSON" if quoted else _text(part)
+                return _asked(self._followed(secret) if file.follows else self._pinned(secret), value)
+            case Version(secret):
+                return _asked(
+                    self._followed(secret) if file.follows else self._pinned(secret), ".Data.metadata.version"
+                )
+            case Peers(name):
+                return (
+                    f'[{{{{ range $i, $peer := service "{name}" }}}}{{{{ if $i }}}}, {{{{ end }}}}'
+                    '{"address": {{ $peer.Address | toJSON }}, "port": {{ $peer.Port }}}{{ end }}]'
+                )
+            case Source(path):
+                return consul_template(_source(path))
+            case str():
+                return consul_template(part)
+
+    def _pinned(self, secret: Secret) -> str:
+        path = secret_path(secret, self.service)
+        return f'"secret/data/{self.platform.namespace}/{path}?version={self.versions.get(path, 0)}"'
+
+    def _followed(self, secret: Secret) -> str:
+        path = f"secret/data/{self.platform.namespace}/{secret_path(secret, self.service)}"
+        return f'(printf "{path}?version=%s" (key "{pin_key(secret, self.service, self.platform)}"))'
+
+
+def _asked(path: str, value: str) -> str:
+    return f"{{{{ with secret {path} }}}}{{{{ {value} }}}}{{{{ end }}}}"
+
+
+def _field(ref: SecretRef) -> str:
+    return f"index .Data.data {json.dumps(ref.field)}"
+
+
+def _text(ref: SecretRef) -> str:
+    return f'executeTemplate "text" ({_field(ref)})'
+
+
+def _with_definition(text: str) -> str:
+    return _TEXT_OF_A_FIELD + text if 'executeTemplate "text"' in text else text
+
+
+def _quotable(text: str) -> str:
+    return consul_template(json.dumps(text, ensure_ascii=False)[1:-1])
+
+
+def _raw(file: File) -> str:
+    return "".join(_source(part.path) if isinstance(part, Source) else str(part) for part in file.parts)
+
+
+def _joined(parts: tuple[Part, ...]) -> Iterator[Part]:
+    """Join neighbouring texts, so that a brace at the end of one cannot meet a brace of the next."""
+    text = ""
+    for part in parts:
+        if isinstance(part, str | Source):
+            text += _source(part.path) if isinstance(part, Source) else part
+        else:
+            yield text
+            yield part
+            text = ""
+    yield text
+
+
+@cache
+def _source(path: str) -> str:
+    return (ROOT / path).read_text()

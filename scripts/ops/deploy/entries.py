@@ -1,0 +1,41 @@
+"""Routes and pins in Consul's KV: written when what they lead to is healthy, and put back when that did not help."""
+
+from dataclasses import dataclass, field
+
+from scripts.ops.consul import Consul
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The entries of one service, and what they were before."""
+
+    consul: Consul
+    _before: dict[str, str | None] = field(default_factory=dict)
+
+    def put(self, key: str, text: str) -> bool:
+        """Write an entry unless it is there already; give whether it was written."""
+        return self._change(key, text)
+
+    def remove(self, key: str) -> bool:
+        """Remove an entry; give whether there was one."""
+        return self._change(key, None)
+
+    def put_back(self) -> None:
+        """Make every entry what it was: one that was new goes, one that was changed has its old text again."""
+        for key, text in self._before.items():
+            self._write(key, text)
+        self._before.clear()
+
+    def _change(self, key: str, text: str | None) -> bool:
+        found = self.consul.key(key)
+        if found == text:
+            return False
+        self._before.setdefault(key, found)
+        self._write(key, text)
+        return True
+
+    def _write(self, key: str, text: str | None) -> None:
+        if text is None:
+            self.consul.delete_key(key)
+        else:
+            self.consul.put_key(key, text)

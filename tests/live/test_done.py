@@ -1,0 +1,112 @@
+"""A deployment is done when every front door runs its routes to its own instances; what came to nothing is put back."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nomad_jobs.errors import DeadlineError, DeployError
+from nomad_jobs.images import Pins
+from nomad_jobs.keys import routes_prefix
+from nomad_jobs.model import Check, Route, Sample, Service
+from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.deploy import run as deployment
+from scripts.ops.deploy.run import deploy
+from scripts.ops.deploy.target import Target
+from scripts.ops.front_door import front_doors
+from scripts.ops.local.seed import seed
+from tests.live.test_front_door import get
+from tests.support.laptop import Laptop, quiet
+from tests.support.services import web
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+
+
+@pytest.fixture(scope="module")
+def served(target: Target, platform: Laptop) -> Iterator[Service]:
+    service = web("test-done", says="served")
+    seed([INGRESS, service], target.platform, target.vault, platform.state.keys)
+    run(target, INGRESS, service)
+    yield service
+    target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+
+
+@pytest.fixture(autouse=True)
+def _cleared(target: Target) -> Iterator[None]:
+    yield
+    for name in ("test-fresh", "test-ill"):
+        target.nomad.api.delete(f"/v1/job/{name}", purge="true")
+        target.consul.delete_key(key(target, name))
+
+
+def run(target: Target, *services: Service, deadline_s: float = 60) -> None:
+    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=deadline_s)
+
+
+def key(target: Target, name: str) -> str:
+    return f"{routes_prefix(target.platform.stack)}/{name}"
+
+
+@contextmanager
+def deaf(target: Target, platform: Laptop) -> Iterator[None]:
+    """A front door that takes nothing up: its script waits for its turn."""
+    (row,) = [row for row in target.nomad.allocations("ingress").body if row["ClientStatus"] == "running"]
+    (lock,) = platform.state.root.glob(f"nomad-1/alloc/{row['ID']}/ingress/local/apply.lock")
+    with Path(lock).open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def test_a_deployment_is_not_done_while_a_front_door_still_sends_to_the_old_instance(
+    target: Target, platform: Laptop, served: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment, "_VERIFY_S", 3)
+    new = web(served.name, says="served", setup=": a new version that answers the same")
+    with (
+        deaf(target, platform),
+        pytest.raises(DeadlineError, match=r"NGINX sends to .*, but healthy are .* on nomad-1"),
+    ):
+        run(target, new)
+    run(target, new)
+    (door,) = front_doors(target.nomad)
+    assert door.routes[served.name].peers == set(target.consul.instances(served.name))
+
+
+def test_a_route_that_no_front_door_takes_up_is_put_back(
+    target: Target, platform: Laptop, served: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment, "_VERIFY_S", 3)
+    before = target.consul.key(key(target, served.name))
+    assert served.route
+    longer = web(served.name, says="served", route=Route(host=served.name, sample=served.route.sample))
+    fresh = web("test-fresh")
+    with deaf(target, platform):
+        with pytest.raises(DeadlineError, match="NGINX runs an older route on nomad-1"):
+            run(target, longer)
+        assert target.consul.key(key(target, served.name)) == before
+        with pytest.raises(DeadlineError, match="NGINX has no such route on nomad-1"):
+            run(target, fresh)
+        assert target.consul.key(key(target, "test-fresh")) is None
+
+
+def test_an_answer_that_is_not_the_expected_one_puts_the_route_back(
+    target: Target, served: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment, "_VERIFY_S", 3)
+    before = target.consul.key(key(target, served.name))
+    sample = Sample(path="/said", expect="something else")
+    wrong = web(served.name, says="served", route=Route(host="test-moved", sample=sample))
+    with pytest.raises(DeadlineError, match="200, but without 'something else' in it"):
+        run(target, wrong)
+    assert target.consul.key(key(target, served.name)) == before
+
+
+def test_no_route_leads_to_what_never_became_healthy(target: Target, served: Service) -> None:
+    del served
+    ill = web("test-ill", checks=(Check(path="/gone", interval_s=1),))
+    with pytest.raises((DeadlineError, DeployError)):
+        run(target, ill, deadline_s=8)
+    assert target.consul.key(key(target, "test-ill")) is None
+    assert get(target, "test-ill.localhost").status_code == 404

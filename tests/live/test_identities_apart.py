@@ -1,0 +1,78 @@
+"""A service whose name begins as another's does is told apart by Vault, Consul and Nomad, and cannot cross over."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from nomad_jobs.errors import ConfigError
+from nomad_jobs.images import Pins
+from nomad_jobs.model import File, Secret, Service
+from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.deploy.run import deploy
+from scripts.ops.deploy.target import Target
+from scripts.ops.local.seed import seed
+from tests.live.test_deploy import last_events
+from tests.support.laptop import Laptop, quiet
+from tests.support.services import web
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+
+SHORT, LONG = "test-app", "test-app-worker"
+
+
+def keeper(name: str) -> Service:
+    return web(name, files=(File(path="secrets/key", parts=(Secret(name="key")["value"],)),))
+
+
+@pytest.fixture(scope="module")
+def both(target: Target, platform: Laptop) -> Iterator[tuple[Service, ...]]:
+    services = (INGRESS, keeper(SHORT), keeper(LONG))
+    seed(services, target.platform, target.vault, platform.state.keys)
+    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
+    yield services
+    for service in services[1:]:
+        target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+
+
+def test_each_has_its_own_secret(both: tuple[Service, ...], target: Target, platform: Laptop) -> None:
+    del both
+    for name in (SHORT, LONG):
+        value = target.vault.secret(f"default/{name}/key")["value"]
+        assert (platform.task_folder(name) / "secrets" / "key").read_text() == json.dumps(value)
+
+
+@pytest.mark.parametrize(("thief", "owner"), [(LONG, SHORT), (SHORT, LONG)])
+@pytest.mark.parametrize("role", ["the owner's", "its own"])
+def test_neither_reads_the_others(both: tuple[Service, ...], target: Target, thief: str, owner: str, role: str) -> None:
+    del both
+    asks = f"berth-{owner if role != 'its own' else thief}"
+    job = _stealing(target, thief, asks, f"secret/data/default/{owner}/key")
+    wanted = "does not match any associated bound claim values" if role != "its own" else "Missing: vault.read"
+    target.nomad.api.put("/v1/jobs", json={"Job": job})
+    try:
+        assert wanted in last_events(target, thief, wanted)
+    finally:
+        deploy([keeper(thief)], target, Pins(), quiet(), whole=False, deadline_s=60)
+
+
+def _stealing(target: Target, thief: str, role: str, path: str) -> dict[str, Any]:
+    """The thief's own job, with a template that asks for the other's secret."""
+    job = target.nomad.job(thief)
+    assert job
+    task = job["TaskGroups"][0]["Tasks"][0]
+    task["Vault"]["Role"] = role
+    template = f'{{{{ with secret "{path}" }}}}{{{{ .Data.data.value }}}}{{{{ end }}}}'
+    task["Templates"] = [{"EmbeddedTmpl": template, "DestPath": "secrets/stolen", "ChangeMode": "noop"}]
+    job["TaskGroups"][0]["Update"] |= {"AutoRevert": False, "AutoPromote": False, "Canary": 0}
+    return job
+
+
+def test_a_nomad_that_mixes_them_up_is_refused(
+    both: tuple[Service, ...], target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert target.nomad.version() >= (1, 10, 2)
+    monkeypatch.setattr(type(target.nomad), "version", lambda _self: (1, 10, 1))
+    with pytest.raises(ConfigError, match=r"'test-app': is the beginning of 'test-app-worker'.*Nomad 1\.10\.2"):
+        deploy(both, target, Pins(), quiet(), whole=False)

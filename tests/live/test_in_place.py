@@ -1,0 +1,112 @@
+"""What Nomad can change in a running instance replaces none: a model's weights are loaded once."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nomad_jobs.images import Pins
+from nomad_jobs.model import Check, Env, Gpus, Route, Sample, Service
+from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.deploy.run import Done, deploy
+from scripts.ops.deploy.target import Target
+from scripts.ops.front_door import front_doors
+from scripts.ops.local.seed import seed
+from tests.live.test_front_door import get
+from tests.support.laptop import Laptop, quiet
+from tests.support.services import web
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+
+NAME = "test-placed"
+
+
+@pytest.fixture(scope="module")
+def placed(target: Target, platform: Laptop) -> Iterator[Service]:
+    service = web(NAME)
+    seed([INGRESS], target.platform, target.vault, platform.state.keys)
+    run(target, INGRESS, service)
+    yield service
+    target.nomad.api.delete(f"/v1/job/{NAME}", purge="true")
+
+
+def run(target: Target, *services: Service) -> tuple[Done, ...]:
+    return deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
+
+
+def instances(target: Target) -> set[str]:
+    return set(target.consul.instances(NAME).values())
+
+
+def sized(service: Service, count: int) -> Service:
+    return replace(service, process=replace(service.process, instances=count))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"summary": "Other words"},
+        {"healthy_for_s": 2},
+        {"checks": (Check(path="/said", interval_s=2),)},
+        {"route": Route(host=NAME, longest_request_s=3, sample=Sample(path="/said", expect="v1"))},
+        {"process": replace(web(NAME).process, starts_within_s=30)},
+    ],
+    ids=["wording", "update", "check", "kill_timeout", "deadline"],
+)
+def test_wording_and_clocks_replace_nothing(target: Target, placed: Service, changes: dict[str, Any]) -> None:
+    run(target, placed)
+    before = instances(target)
+    run(target, replace(placed, **changes))
+    assert instances(target) == before
+
+
+def test_scaling_keeps_the_instances_that_run(target: Target, placed: Service) -> None:
+    run(target, placed)
+    (first,) = instances(target)
+    assert [one.changed for one in run(target, sized(placed, 3))] == [True]
+    assert len(instances(target)) == 3
+    assert first in instances(target)
+    more = instances(target)
+    assert [one.changed for one in run(target, sized(placed, 3))] == [False]
+    run(target, sized(placed, 1))
+    assert len(instances(target)) == 1
+    assert instances(target) < more
+
+
+def test_what_a_process_is_given_replaces_it(target: Target, placed: Service) -> None:
+    run(target, placed)
+    before = instances(target)
+    run(target, replace(placed, env=(Env(name="MODE", value="other"),)))
+    assert not instances(target) & before
+
+
+def test_a_parked_service_keeps_job_and_route_and_frees_its_gpus(target: Target, placed: Service) -> None:
+    greedy = replace(placed, process=replace(placed.process, gpus=Gpus(count=8)))
+    run(target, greedy)
+    run(target, sized(greedy, 0))
+    assert instances(target) == set()
+    job = target.nomad.job(NAME)
+    assert job
+    assert not job["Stop"]
+    (door,) = front_doors(target.nomad)
+    assert door.routes[NAME].peers == frozenset()
+    answer = get(target, f"{NAME}.localhost")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    other = web("test-takes-them", process=replace(web("x").process, gpus=Gpus(count=8)))
+    run(target, other)
+    target.nomad.api.delete("/v1/job/test-takes-them", purge="true")
+    assert [one.changed for one in run(target, sized(greedy, 0))] == [False]
+    run(target, greedy)
+    assert len(instances(target)) == 1
+
+
+def test_a_job_of_two_instances_keeps_one_version_healthy_alone(target: Target, placed: Service) -> None:
+    run(target, sized(placed, 2))
+    run(target, sized(replace(placed, process=replace(placed.process, memory_mb=100)), 2))
+    rows = target.nomad.allocations(NAME).body
+    versions = {row["JobVersion"] for row in rows if row["ID"] in instances(target)}
+    job = target.nomad.job(NAME)
+    assert job
+    assert versions == {job["Version"]}
+    assert set(job["Meta"]) == {"berth_stack", "berth_form"}

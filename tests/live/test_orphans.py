@@ -1,0 +1,45 @@
+"""What runs and is no longer on the menu is told of, and goes on being served."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from nomad_jobs.images import Pins
+from nomad_jobs.keys import routes_prefix
+from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.deploy.run import deploy
+from scripts.ops.deploy.target import Target
+from scripts.ops.local.overview import overview, show
+from scripts.ops.local.seed import seed
+from scripts.ops.progress import Progress
+from tests.live.test_front_door import get
+from tests.support.laptop import Laptop, quiet
+from tests.support.services import web
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+
+
+@pytest.fixture(autouse=True)
+def _purged(target: Target) -> Iterator[None]:
+    yield
+    target.nomad.api.delete("/v1/job/test-orphan", purge="true")
+
+
+def test_a_service_off_the_menu_keeps_its_route_and_is_told_of(
+    target: Target, platform: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = f"{routes_prefix('local')}/test-orphan"
+    services = [INGRESS, web("test-orphan", says="still here")]
+    seed(services, target.platform, target.vault, platform.state.keys)
+    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
+    deploy([INGRESS], target, Pins(), Progress(), deadline_s=60)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "test-orphan runs on and is not on the menu: `nomad job stop test-orphan` ends it" in told
+    assert get(target, "test-orphan.localhost").text == "still here"
+    found = overview(platform.state)
+    assert {"job": "test-orphan"} in found["orphans"]
+    show(found)
+    assert "test-orphan runs on and is not on the menu" in capsys.readouterr().out
+    target.nomad.api.delete("/v1/job/test-orphan")
+    deploy([INGRESS], target, Pins(), quiet(), deadline_s=60)
+    assert target.consul.key(key) is None, "a route to nothing goes"

@@ -1,0 +1,206 @@
+"""What passes through the front door, and what does not: paths, headers, bodies, WebSockets, HTTP/2."""
+
+import json
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from nomad_jobs.images import Pins
+from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.deploy.run import deploy
+from scripts.ops.deploy.target import Target
+from scripts.ops.local import processes
+from scripts.ops.local.seed import seed
+from tests.support.laptop import Laptop, quiet
+from tests.support.services import echo
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+
+HOST = "test-echo.localhost"
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def front(target: Target, platform: Laptop) -> Iterator[httpx.Client]:
+    services = [
+        INGRESS,
+        echo("test-echo", max_body_mb=200),
+        echo("test-listed", paths=("/said", "/v1/models", "/v1/files/")),
+        echo("test-open-docs", paths=("/", "/docs"), max_body_mb=1),
+    ]
+    seed(services, target.platform, target.vault, platform.state.keys)
+    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
+    base = f"http://{target.platform.entry}:{target.platform.http_port}"
+    with httpx.Client(base_url=base, trust_env=False, timeout=30) as client:
+        yield client
+    for service in services[1:]:
+        target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+
+
+def ask(front: httpx.Client, path: str = "/said", host: str = HOST, **headers: str) -> dict[str, Any]:
+    answer = front.get(path, headers={"Host": host, **headers})
+    assert answer.status_code == 200, answer.text
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+def raw(target: Target, request: str) -> str:
+    """Answer to a request as it stands: a client would tidy up its path."""
+    with closing(socket.create_connection((target.platform.entry, target.platform.http_port), timeout=10)) as sock:
+        sock.sendall(request.replace("\n", "\r\n").encode())
+        return b"".join(iter(lambda: sock.recv(65536), b"")).decode()
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/metrics/more", "/docs", "/openapi.json", "/admin/users"])
+def test_what_is_for_the_inside_is_kept_back_unless_named(front: httpx.Client, path: str) -> None:
+    answer = front.get(path, headers={"Host": HOST})
+    assert (answer.status_code, answer.json()) == (404, {"error": "not for the world"})
+
+
+def test_a_path_that_only_begins_alike_passes(front: httpx.Client) -> None:
+    assert ask(front, "/metrics-page")["path"] == "/metrics-page"
+    assert ask(front, "/openapi-json")["path"] == "/openapi-json"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//metrics",
+        "/./metrics",
+        "/x/../metrics",
+        "/%6detrics",
+        "/%6Detrics?x=1",
+        "/x/%2e%2e/metrics",
+        "/x%2f..%2fmetrics",
+        "/metrics;jsessionid=1",
+        "/metrics%2f",
+        "http://test-echo.localhost/metrics",
+    ],
+)
+def test_no_spelling_of_a_hidden_path_passes(front: httpx.Client, target: Target, path: str) -> None:
+    del front
+    answer = raw(target, f"GET {path} HTTP/1.1\nHost: {HOST}\nConnection: close\n\n")
+    assert answer.startswith("HTTP/1.1 404"), answer
+    assert "not for the world" in answer
+
+
+@pytest.mark.parametrize(("path", "passes"), [("/v1/models", 200), ("/v1/files/a/b", 200), ("/v1/files/", 200)])
+def test_a_listed_path_passes(front: httpx.Client, path: str, passes: int) -> None:
+    assert front.get(path, headers={"Host": "test-listed.localhost"}).status_code == passes
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/invocations", "/v1/models/", "/v1/modelsx", "/v1", "/metrics", "/v1/files", "/v1/../invocations"]
+)
+def test_a_route_with_a_list_lets_nothing_else_through(front: httpx.Client, target: Target, path: str) -> None:
+    del front
+    answer = raw(target, f"POST {path} HTTP/1.1\nHost: test-listed.localhost\nContent-Length: 0\nConnection: close\n\n")
+    assert answer.split()[1] == "404"
+    assert "no such path" in answer or "not for the world" in answer
+
+
+def test_a_hidden_path_that_is_listed_itself_passes(front: httpx.Client) -> None:
+    assert ask(front, "/docs", host="test-open-docs.localhost")["path"] == "/docs"
+    assert front.get("/metrics", headers={"Host": "test-open-docs.localhost"}).status_code == 404
+
+
+def test_the_host_keeps_its_port(front: httpx.Client) -> None:
+    said = ask(front, host=f"{HOST}:8080")["headers"]
+    assert said["Host"] == f"{HOST}:8080"
+    assert said["X-Forwarded-Host"] == f"{HOST}:8080"
+
+
+def test_headers_with_underscores_arrive(front: httpx.Client) -> None:
+    assert ask(front, api_key="k", x_request_id="1")["headers"]["api_key"] == "k"
+
+
+@pytest.mark.parametrize("size", [12_000, 30_000])
+def test_large_headers_pass_both_ways(front: httpx.Client, size: int) -> None:
+    assert len(ask(front, **{"X-Token": "t" * size})["headers"]["X-Token"]) == size
+    answer = front.get(f"/headers/{size}", headers={"Host": HOST})
+    assert (answer.status_code, len(answer.headers["X-Large"])) == (200, size)
+
+
+def test_a_websocket_talks_through(front: httpx.Client, target: Target) -> None:
+    del front
+    with closing(socket.create_connection((target.platform.entry, target.platform.http_port), timeout=10)) as sock:
+        lines = ("GET /socket HTTP/1.1", f"Host: {HOST}", "Upgrade: WebSocket", "Connection: Upgrade")
+        key = ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", "", "")
+        sock.sendall("\r\n".join((*lines, *key)).encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += sock.recv(4096)
+        assert head.startswith(b"HTTP/1.1 101")
+        assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+        for text in (b"hello", b"again"):
+            sock.sendall(bytes((0x81, 0x80 | len(text))) + bytes(4) + text)
+            assert sock.recv(64) == bytes((0x81, len(text))) + text
+
+
+def test_no_other_upgrade_reaches_a_service(front: httpx.Client) -> None:
+    said = ask(front, **{"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABk"})
+    assert "Upgrade" not in said["headers"]
+    assert "upgrade" not in said["headers"].get("Connection", "").lower()
+
+
+def test_http_2_is_spoken_over_tls_and_http_1_still(front: httpx.Client, target: Target, platform: Laptop) -> None:
+    del front
+    for offered, spoken in ((["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1")):
+        context = ssl.create_default_context(cafile=platform.state.keys / "ca.crt")
+        context.set_alpn_protocols(offered)
+        address = (target.platform.entry, target.platform.https_port)
+        tls = context.wrap_socket(socket.create_connection(address, timeout=10), server_hostname=HOST)
+        with closing(tls):
+            assert tls.selected_alpn_protocol() == spoken
+
+
+def test_curl_gets_an_answer_over_http_2(front: httpx.Client, target: Target, platform: Laptop) -> None:
+    del front
+    url = f"https://{HOST}:{target.platform.https_port}/said"
+    resolve = f"{HOST}:{target.platform.https_port}:{target.platform.entry}"
+    argv = ["curl", "-s", "--http2", "--cacert", str(platform.state.keys / "ca.crt"), "--resolve", resolve]
+    done = subprocess.run([*argv, "-w", "\n%{http_version}", url], capture_output=True, text=True, check=True)
+    body, version = done.stdout.rsplit("\n", 1)
+    assert (version, json.loads(body)["headers"]["Host"]) == ("2", f"{HOST}:{target.platform.https_port}")
+
+
+def test_a_body_larger_than_the_route_allows_is_refused(front: httpx.Client) -> None:
+    answer = front.post("/said", content=b"x" * (MIB + 1), headers={"Host": "test-open-docs.localhost"})
+    assert answer.status_code == 413
+
+
+def test_large_bodies_fill_no_memory(front: httpx.Client, platform: Laptop, tmp_path: Path) -> None:
+    del front
+    large = tmp_path / "body"
+    with large.open("wb") as file:
+        file.truncate(150 * MIB)
+    url = f"http://{platform.platform.entry}:{platform.platform.http_port}/said"
+    argv = ["curl", "-s", "-H", f"Host: {HOST}", "-H", "Expect:", "--data-binary", f"@{large}", url]
+    with ExitStack() as running:
+        uploads = [running.enter_context(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)) for _ in range(4)]
+        largest = 0
+        while any(upload.poll() is None for upload in uploads):
+            largest = max(largest, _nginx_bytes(platform))
+        answers = [json.loads(upload.communicate()[0]) for upload in uploads]
+    assert [answer["length"] for answer in answers] == [150 * MIB] * 4
+    assert 0 < largest < 100 * MIB
+
+
+def _nginx_bytes(platform: Laptop) -> int:
+    """Memory that the workers have to themselves."""
+    total = 0
+    for process in processes.of_state(platform.state.root):
+        try:
+            if process.name() == "nginx":
+                total += process.memory_full_info().uss
+        except psutil.NoSuchProcess:
+            continue
+    return total

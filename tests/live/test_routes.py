@@ -1,0 +1,192 @@
+"""Routes are facts in Consul: a bad one costs itself alone, and is named wherever people look."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from nginx.render import render_route
+from nomad_jobs.images import Pins
+from nomad_jobs.keys import routes_prefix
+from nomad_jobs.model import Service
+from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.deploy import run as deployment
+from scripts.ops.deploy.run import deploy
+from scripts.ops.deploy.target import Target
+from scripts.ops.front_door import FrontDoor, front_doors
+from scripts.ops.local import check_platform
+from scripts.ops.local.findings import Mark
+from scripts.ops.local.overview import overview
+from scripts.ops.local.seed import seed
+from scripts.ops.progress import Progress
+from scripts.ops.waiting import wait_until
+from tests.live.test_front_door import get
+from tests.support.laptop import Laptop, quiet
+from tests.support.services import web
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+
+GOOD: dict[str, Any] = {
+    "version": 1,
+    "host": "test-other.localhost",
+    "paths": ["/"],
+    "hidden": [],
+    "longest_request_s": 5,
+    "max_body_mb": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def served(target: Target, platform: Laptop) -> Iterator[Service]:
+    service = web("test-routed", says="served")
+    seed([INGRESS, service], target.platform, target.vault, platform.state.keys)
+    run(target, INGRESS, service)
+    yield service
+    target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+
+
+@pytest.fixture(autouse=True)
+def _cleared(target: Target) -> Iterator[None]:
+    yield
+    for key in target.consul.keys(f"{prefix(target)}/test-"):
+        if not key.endswith("/test-routed"):
+            target.consul.delete_key(key)
+    for job in target.nomad.jobs_of("local"):
+        if job.startswith("test-") and job != "test-routed":
+            target.nomad.api.delete(f"/v1/job/{job}", purge="true")
+
+
+def prefix(target: Target) -> str:
+    return routes_prefix(target.platform.stack)
+
+
+def run(target: Target, *services: Service, deadline_s: float = 60) -> None:
+    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=deadline_s)
+
+
+def door(target: Target) -> FrontDoor:
+    (one,) = front_doors(target.nomad)
+    return one
+
+
+def until_skipped(target: Target, name: str) -> str:
+    wait_until(
+        lambda: None if name in door(target).skipped else "it does not say so",
+        where="the front door",
+        what=f"leaving out {name}",
+        deadline_s=20,
+    )
+    return door(target).skipped[name]
+
+
+def said(target: Target) -> str:
+    return get(target, "test-routed.localhost").text
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "",
+        "server { listen what; }",
+        "null",
+        "{",
+        json.dumps({**GOOD, "version": 2}),
+        json.dumps({**GOOD, "host": "a b"}),
+        json.dumps({**GOOD, "host": "x.localhost; } server { listen 1"}),
+        json.dumps({**GOOD, "host": "a" * 64 + ".localhost"}),
+        json.dumps({**GOOD, "host": ".".join(["a" * 60] * 12)}),
+        json.dumps({**GOOD, "paths": ["/ { return 200; } location /x"]}),
+        json.dumps({**GOOD, "paths": ["x"]}),
+        json.dumps({**GOOD, "longest_request_s": 0}),
+        json.dumps({**GOOD, "longest_request_s": "5; return 200"}),
+        json.dumps({**GOOD, "max_body_mb": 0}),
+        json.dumps({**GOOD, "max_body_mb": -5}),
+        json.dumps({**GOOD, "max_body_mb": 0.5}),
+        json.dumps({**GOOD, "surprise": "{{ key `x` }}"}),
+        json.dumps(GOOD) + "\n#berth {}",
+    ],
+)
+@pytest.mark.usefixtures("served")
+def test_a_record_that_does_not_fit_is_left_out_and_named(target: Target, record: str) -> None:
+    target.consul.put_key(f"{prefix(target)}/test-broken", record)
+    assert until_skipped(target, "test-broken") == "its record has not the form that this front door knows"
+    assert said(target) == "served"
+    assert door(target).refused == ""
+
+
+@pytest.mark.usefixtures("served")
+def test_a_host_that_is_taken_is_left_out_and_named(target: Target) -> None:
+    target.consul.put_key(f"{prefix(target)}/test-thief", json.dumps({**GOOD, "host": "test-routed.localhost"}))
+    assert until_skipped(target, "test-thief") == "test-routed.localhost is already the host of test-routed"
+    assert said(target) == "served"
+
+
+@pytest.mark.usefixtures("served")
+def test_a_key_that_is_no_service_is_left_out(target: Target) -> None:
+    for key in ("test-x;", 'test-"quoted"', "test-UPPER"):
+        target.consul.put_key(f"{prefix(target)}/{key}", json.dumps(GOOD))
+        until_skipped(target, key)
+    assert said(target) == "served"
+
+
+@pytest.mark.usefixtures("served")
+def test_an_address_in_consul_that_is_none_is_left_out_and_named(target: Target) -> None:
+    target.consul.put_key(f"{prefix(target)}/test-strange", json.dumps(GOOD))
+    node = {"Node": "test-strange", "Address": "127.0.0.1"}
+    service = {"ID": "x", "Service": "test-strange", "Address": "127.0.0.1; } server { listen 1", "Port": 1}
+    target.consul.api.put("/v1/catalog/register", json={**node, "Service": service})
+    try:
+        wait_until(
+            lambda: None if any("no address" in fault for fault in door(target).faults()) else "not named",
+            where="the front door",
+            what="leaving out the address",
+            deadline_s=20,
+        )
+        assert door(target).routes["test-strange"].peers == frozenset()
+        assert get(target, "test-other.localhost").status_code == 503
+        assert said(target) == "served"
+    finally:
+        target.consul.api.put("/v1/catalog/deregister", json={"Node": "test-strange"})
+
+
+@pytest.mark.usefixtures("served")
+def test_a_front_door_with_a_fault_is_red_in_status_doctor_and_the_next_deployment(
+    target: Target, platform: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.consul.put_key(f"{prefix(target)}/test-broken", "{")
+    until_skipped(target, "test-broken")
+    (shown,) = overview(platform.state)["front_doors"]
+    assert shown["faults"] == [
+        "leaves out the route of test-broken: its record has not the form that this front door knows"
+    ]
+    found = list(check_platform.platform(platform.state, platform.settings))
+    assert [one.check for one in found if one.mark is Mark.PROBLEM] == [f"front door on {door(target).node}"]
+    deployment._tell([INGRESS], target, Progress(), whole=False)
+    assert "✗ the front door on nomad-1 leaves out the route of test-broken" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("served")
+def test_a_fresh_front_door_starts_although_one_record_is_bad(target: Target) -> None:
+    target.consul.put_key(f"{prefix(target)}/test-broken", "{")
+    until_skipped(target, "test-broken")
+    before = target.nomad.allocations("ingress").body
+    running = [row["ID"] for row in before if row["ClientStatus"] == "running"]
+    target.nomad.api.put(f"/v1/client/allocation/{running[0]}/restart", json={})
+    wait_until(lambda: _not_served(target), where="NGINX", what="serving again", deadline_s=30)
+    assert "test-broken" in door(target).skipped
+
+
+def _not_served(target: Target) -> str | None:
+    try:
+        return None if said(target) == "served" else "another answer"
+    except Exception as error:  # noqa: BLE001 - it is not there yet, in whatever way
+        return repr(error)
+
+
+def test_a_route_that_the_service_gives_up_goes(target: Target, served: Service) -> None:
+    del served
+    run(target, web("test-quiet"))
+    assert target.consul.key(f"{prefix(target)}/test-quiet") == render_route(web("test-quiet"), target.platform)
+    run(target, web("test-quiet", route=None))
+    assert target.consul.key(f"{prefix(target)}/test-quiet") is None

@@ -1,0 +1,158 @@
+"""The front door's transaction with the real NGINX: what it runs is what it says, and a bad part costs itself alone."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.door import Door, door
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Door]:
+    with door(tmp_path) as made:
+        yield made
+
+
+def master(front: Door) -> str:
+    return (front.local / "nginx.pid").read_text()
+
+
+def test_what_it_runs_is_written_down_once_nginx_says_so_itself(front: Door) -> None:
+    front.routes(front.route("app"))
+    said = front.started()
+    assert (sorted(said.routes), said.certificate, said.refused) == (["app"], "1", "")
+    front.routes(front.route("app"), front.route("other"))
+    assert front.apply().returncode == 0
+    assert sorted(front.runs().routes) == ["app", "other"]
+    assert front.runs().generation != said.generation
+    assert front.asks("other.localhost") == "other"
+
+
+def test_a_bad_route_costs_that_route_alone(front: Door) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    bad = front.route("bad", body="proxy_read_timeout two three;")
+    front.routes(front.route("app", says="new"), bad, front.route("other"))
+    assert front.apply().returncode == 0
+    assert [front.asks(f"{name}.localhost") for name in ("app", "bad", "other")] == ["new", "no such host", "other"]
+    assert sorted(front.runs().routes) == ["app", "other"]
+    assert "route bad:" in front.runs().refused
+    assert "invalid number of arguments" in front.runs().refused
+
+
+def test_it_starts_although_one_route_is_bad(front: Door) -> None:
+    front.routes(front.route("bad", body="listen what;"), front.route("app"))
+    assert sorted(front.started().routes) == ["app"]
+    assert "route bad:" in front.runs().refused
+    assert front.asks("app.localhost") == "app"
+
+
+def test_two_routes_that_are_good_alone_and_clash_leave_the_first(front: Door) -> None:
+    clash = "return 200 '';\n}\nupstream same { server 127.0.0.1:1;"
+    front.routes(front.route("app", body=clash), front.route("later", body=clash))
+    front.started()
+    assert sorted(front.runs().routes) == ["app"]
+    assert 'duplicate upstream "same"' in front.runs().refused
+
+
+def test_the_longest_host_name_there_can_be_is_served(front: Door) -> None:
+    host = ".".join(["a" * 63] * 3 + ["b" * 50])
+    front.routes(front.route("app", host=host), front.route("other"))
+    front.started()
+    assert front.runs().refused == ""
+    assert front.asks(f"{host}.localhost") == "app"
+
+
+def test_the_same_again_reloads_nothing(front: Door) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    children = Path(f"/proc/{int(master(front))}/task/{int(master(front))}/children")
+    workers = children.read_text()
+    assert front.apply().returncode == 0
+    assert children.read_text() == workers
+
+
+def test_a_new_certificate_is_a_reload_that_closes_no_port(front: Door) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    before, process = front.certificate(), master(front)
+    answers, done = [], threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            answers.append(front.asks("app.localhost"))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        front.certify(2)
+        assert front.apply().returncode == 0
+    finally:
+        done.set()
+        asking.join()
+    assert front.certificate() != before
+    assert front.runs().certificate == "2"
+    assert master(front) == process
+    assert set(answers) == {"app"}
+
+
+@pytest.mark.parametrize("wrong", ["garbage", "", "the key of another"])
+def test_a_certificate_that_nginx_refuses_leaves_the_good_one(front: Door, tmp_path: Path, wrong: str) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    before = front.certificate()
+    good = (front.task / "secrets" / "tls.pem").read_text()
+    if wrong == "the key of another":
+        front.certify(2, keys=tmp_path / "others")
+        other = (front.task / "secrets" / "tls.pem").read_text()
+        wrong = (
+            good.partition("-----BEGIN PRIVATE")[0] + "-----BEGIN PRIVATE" + other.partition("-----BEGIN PRIVATE")[2]
+        )
+    front.write_pem(wrong)
+    assert front.apply().returncode == 1
+    assert front.certificate() == before
+    assert front.runs().certificate == "1"
+    assert "tls.pem" in front.runs().refused
+    front.write_pem(good)
+    assert front.apply().returncode == 0
+    assert front.runs().refused == ""
+
+
+def test_without_anything_good_it_does_not_start_and_says_why(front: Door) -> None:
+    front.routes(front.route("app"))
+    front.write_pem("garbage")
+    front.start()
+    assert front.process
+    assert front.process.wait(10) == 1
+    assert "tls.pem" in (front.task / "stderr.txt").read_text()
+
+
+def test_a_restart_with_a_bad_certificate_serves_what_served_before(front: Door) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    assert front.process
+    front.process.terminate()
+    front.process.wait(10)
+    front.write_pem("garbage")
+    (front.local / "running.jsonl").unlink()
+    front.started()
+    assert front.asks("app.localhost") == "app"
+    assert "tls.pem" in front.runs().refused
+
+
+def test_a_reload_that_nginx_does_not_hear_is_told_again(front: Door) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    front.routes(front.route("app", says="new"))
+    pid = front.local / "nginx.pid"
+    held = pid.read_text()
+    pid.write_text("")  # as in the moment between the test of a configuration and NGINX's start
+    assert front.apply().returncode == 0
+    assert front.asks("app.localhost") == "app"
+    pid.write_text(held)
+    assert front.apply("confirm").returncode == 0
+    assert front.asks("app.localhost") == "new"

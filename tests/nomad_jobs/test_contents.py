@@ -1,0 +1,107 @@
+"""What stands in a job: no secret, no login of a registry, and a hash of what Nomad cannot change in place."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nomad_jobs.catalog import SERVICES
+from nomad_jobs.model import Check, Container, Env, File, Process, Service
+from nomad_jobs.platform import Platform
+from nomad_jobs.render import render_job
+from nomad_jobs.text import driver_text
+from tests.nomad_jobs.test_model import KEY, build
+from tests.support.platforms import CLOUD, LAPTOP, test_pins
+
+PINS = test_pins("app:1", *(service.container.image for service in SERVICES))
+
+
+def form(service: Service, platform: Platform = LAPTOP, **versions: int) -> str:
+    pinned = {f"app/{name}": number for name, number in versions.items()}
+    found = re.search(r'"berth_form"  = "(\w+)"', render_job(service, platform, images=PINS, versions=pinned))
+    assert found
+    return found.group(1)
+
+
+@pytest.mark.parametrize("platform", [LAPTOP, CLOUD], ids=lambda platform: platform.stack)
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_no_task_is_given_the_registrys_login(service: Service, platform: Platform) -> None:
+    text = render_job(service, platform, images=PINS)
+    assert "REGISTRY_" not in text
+    assert "registry/login" not in text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"summary": "Other words"},
+        {"checks": (Check(path="/other"),)},
+        {"healthy_for_s": 9},
+        {"process": Process(argv=("app",), instances=7, starts_within_s=99)},
+    ],
+)
+def test_the_form_stays_where_nomad_changes_in_place(changes: dict[str, Any]) -> None:
+    assert form(build(**changes)) == form(build())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"process": Process(argv=("app", "--other"))},
+        {"process": Process(argv=("app",), memory_mb=256)},
+        {"env": (Env(name="A", value="1"),)},
+        {"env": (Env(name="A", value=KEY["value"]),)},
+        {"files": (File(path="local/a", parts=("text",)),)},
+    ],
+)
+def test_the_form_changes_with_what_a_process_is_given(changes: dict[str, Any]) -> None:
+    assert form(build(**changes)) != form(build())
+
+
+def test_a_new_version_of_a_secret_is_a_new_form() -> None:
+    service = build(env=(Env(name="A", value=KEY["value"]),))
+    assert form(service, key=1) != form(service, key=2)
+
+
+def test_an_image_makes_a_form_in_the_cloud_alone() -> None:
+    other = build(container=Container(image="app:1", argv=("other",)))
+    assert form(other) == form(build())
+    assert form(other, CLOUD) != form(build(), CLOUD)
+
+
+def test_a_followed_secret_is_pinned_in_consul_and_not_in_the_job() -> None:
+    (ingress,) = (service for service in SERVICES if service.is_front_door)
+    texts = {render_job(ingress, LAPTOP, images=PINS, versions={"ingress/tls": n}) for n in (1, 2)}
+    assert len(texts) == 1
+    assert '?version=%s" (key "berth/local/versions/ingress/tls")' in texts.pop()
+
+
+def test_the_front_door_is_stopped_gently_and_as_late_as_any_request_may_end() -> None:
+    (ingress,) = (service for service in SERVICES if service.is_front_door)
+    text = render_job(ingress, LAPTOP, images=PINS)
+    assert 'kill_signal  = "SIGQUIT"' in text
+    assert f'kill_timeout = "{LAPTOP.max_kill_timeout_s}s"' in text
+    longest = max(service.kill_timeout_s for service in SERVICES)
+    assert longest <= LAPTOP.max_kill_timeout_s
+
+
+@pytest.mark.parametrize(
+    ("word", "written"),
+    [
+        ("${NOMAD_PORT_http}", "${NOMAD_PORT_http}"),
+        ("%{http_code}", '${"%"}{http_code}'),
+        ("${HOME}", '${"$"}{HOME}'),
+        ("$${NOMAD_JOB_ID}", '${"$"}${NOMAD_JOB_ID}'),
+        ("a\rb", 'a${"\\r"}b'),
+        ("100% of $5", "100% of $5"),
+    ],
+)
+def test_a_word_for_a_driver_is_written_so_that_it_arrives(word: str, written: str) -> None:
+    assert driver_text(word) == written
+
+
+def test_only_what_the_platform_says_differs_between_laptop_and_cloud() -> None:
+    service = replace(build(), process=Process(argv=("app",)), container=Container(image="app:1", argv=("app",)))
+    laptop, cloud = (render_job(service, platform, images=PINS) for platform in (LAPTOP, CLOUD))
+    assert laptop.count("template {") == cloud.count("template {")
