@@ -1,6 +1,7 @@
 """How long the laptop's platform takes to boot, serve, do nothing, stop and come back, and how much memory it holds."""
 
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 
 from bench.rows import Row, seconds
@@ -22,10 +24,14 @@ def measure() -> list[Row]:
     """Boot from nothing, again, after `down`; programs and virtual environment are there."""
     times: dict[str, list[float]] = {"first": [], "again": [], "down": [], "back": []}
     sizes: list[float] = []
+    kept: list[float] = []
+    own: list[float] = []
     for _ in range(_RUNS):
         with _laptop() as berth:
             times["first"].append(seconds(lambda: berth("up", *berth.ports)))
             sizes.append(berth.pss_mb())
+            kept.append(berth.request_ms("fw-parse", "/health"))
+            own.append(berth.request_ms("ingress", "/healthz"))
             times["again"].append(seconds(lambda: berth("up")))
             times["down"].append(seconds(lambda: berth("down")))
             times["back"].append(seconds(lambda: berth("up")))
@@ -40,6 +46,8 @@ def measure() -> list[Row]:
             unit="MB",
             promise="700 MB",
         ),
+        Row(what="a request to an app through NGINX, connection kept: median of 200", values=tuple(kept), unit="ms"),
+        Row(what="the same to NGINX's own page, for comparison", values=tuple(own), unit="ms"),
         Row(what="`berth --help`", values=tuple(seconds(_help) for _ in range(5)), unit="s"),
     ]
 
@@ -49,11 +57,19 @@ class _Berth:
 
     def __init__(self, root: Path, ports: dict[str, int]) -> None:
         self.root = root
+        self._http_port = ports["http"]
         self.ports = [word for name, number in ports.items() for word in ("--port", f"{name}={number}")]
 
     def __call__(self, *words: str) -> None:
         env = {**os.environ, "BERTH_STATE_DIR": str(self.root)}
         subprocess.run([sys.executable, "-m", "scripts", *words], env=env, check=True, capture_output=True)
+
+    def request_ms(self, host: str, path: str) -> float:
+        """Median of the later requests on one connection."""
+        headers = {"Host": f"{host}.localhost"}
+        with httpx.Client(base_url=f"http://127.0.0.1:{self._http_port}", headers=headers, trust_env=False) as client:
+            client.get(path).raise_for_status()
+            return statistics.median(seconds(lambda: client.get(path)) * 1000 for _ in range(200))
 
     def pss_mb(self) -> float:
         ours = [one for one in processes.of_state(self.root) if _is_platform(one)]
