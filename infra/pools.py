@@ -9,7 +9,7 @@ from infra.instance_types import INSTANCE_TYPES, InstanceType
 from nomad_jobs.checks import Pools, pool_faults
 from nomad_jobs.errors import BerthError, ConfigError
 from nomad_jobs.model import Pool, Service
-from nomad_jobs.platform import NodePool
+from nomad_jobs.platform import Driver, NodePool
 
 _NAME = re.compile(r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
 _RESERVATION = re.compile(r"^cr-[0-9a-f]{8,17}$")
@@ -78,7 +78,7 @@ def faults(
     ]
     yield from found
     if not found:
-        yield from pool_faults(services, node_pools(pools), stack=stack, is_cloud=True)
+        yield from pool_faults(services, node_pools(pools), stack=stack, driver=Driver.DOCKER)
         yield from _room_faults(pools, services)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.model import ENGINE_SHUTDOWN_S, Service
-from nomad_jobs.platform import NodePool, Platform
+from nomad_jobs.platform import Driver, NodePool, Platform
 from nomad_jobs.render import kill_timeout_s
 
 Pools = Mapping[Literal["app", "gpu", "ingress"], NodePool]
@@ -82,7 +82,7 @@ def _duplicates(what: str, values: list[str]) -> Iterator[BerthError]:
 
 
 def _fits(services: Sequence[Service], platform: Platform) -> Iterator[BerthError]:
-    yield from pool_faults(services, platform.pools, stack=platform.stack, is_cloud=platform.is_cloud)
+    yield from pool_faults(services, platform.pools, stack=platform.stack, driver=platform.driver)
     for service in services:
         if kill_timeout_s(service, platform) > platform.max_kill_timeout_s:
             longest = platform.max_kill_timeout_s - ENGINE_SHUTDOWN_S
@@ -90,7 +90,7 @@ def _fits(services: Sequence[Service], platform: Platform) -> Iterator[BerthErro
             yield ConfigError(f"service '{service.name}'", what, f"set longest_request_s to {longest} or less")
 
 
-def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str, is_cloud: bool) -> Iterator[BerthError]:
+def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str, driver: Driver) -> Iterator[BerthError]:
     """Yield what services ask of their pools, by kind, and those lack: the pool itself, GPUs, or their model."""
     for service in services:
         where = f"service '{service.name}'"
@@ -99,14 +99,16 @@ def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str, is_clo
             has = ", ".join(sorted(pools))
             yield ConfigError(where, f"runs on the {service.pool} pool, but stack {stack} has only {has}")
             continue
-        run = service.container if is_cloud else service.process
-        if not run.gpus or not run.instances:
+        shape = service.shape(driver)
+        if not shape.gpus or not shape.instances:
             continue
-        if run.gpus.count > pool.gpus_per_node:
-            what = f"asks for {run.gpus.count} GPUs, but a node of pool '{pool.name}' has {pool.gpus_per_node}"
+        if shape.gpus.count > pool.gpus_per_node:
+            what = f"asks for {shape.gpus.count} GPUs, but a node of pool '{pool.name}' has {pool.gpus_per_node}"
             yield ConfigError(where, what, "ask for fewer, or add a pool that has them")
-        elif not run.gpus.fits(pool.gpu_model):
-            what = f"asks for {run.gpus.model} GPUs, but pool '{pool.name}' has {pool.gpu_model or 'none with a name'}"
+        elif not shape.gpus.fits(pool.gpu_model):
+            what = (
+                f"asks for {shape.gpus.model} GPUs, but pool '{pool.name}' has {pool.gpu_model or 'none with a name'}"
+            )
             yield ConfigError(where, what)
 
 

@@ -2,16 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from nomad_jobs.contents import ROOT, RenderedFile, SecretVersions, is_literal, rendered_files
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.keys import pin_key, routes_prefix
-from nomad_jobs.model import ENGINE_SHUTDOWN_S, Env, Gpus, Port, Service, model_words
-from nomad_jobs.platform import Platform
+from nomad_jobs.model import ENGINE_SHUTDOWN_S, Container, Env, Gpus, Port, Process, Service, model_words
+from nomad_jobs.platform import NodePool, Platform
 from nomad_jobs.text import hcl, render
 
 __all__ = ["ROOT", "SecretVersions", "kill_timeout_s", "render_consul_policy", "render_job"]
@@ -26,6 +24,60 @@ class _RenderedPort:
     static: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What the job's templates know beside the service, its shape and the platform."""
+
+    service: Service
+    platform: Platform
+    shape: Container | Process
+    image: str
+    """With its digest; empty on a laptop."""
+    files: tuple[RenderedFile, ...]
+
+    @property
+    def pool(self) -> NodePool:
+        return self.platform.pools[self.service.pool.value]
+
+    @property
+    def ports(self) -> tuple[_RenderedPort, ...]:
+        return tuple(_port(port, self.platform) for port in self.service.ports)
+
+    @property
+    def canaries(self) -> int:
+        """A canary beside a full set of GPUs could never be placed, so those instances are replaced one by one."""
+        return 0 if self.shape.gpus else 1
+
+    @property
+    def gpu_pattern(self) -> str:
+        return _gpu_pattern(self.shape.gpus)
+
+    @property
+    def kill_timeout_s(self) -> int:
+        return kill_timeout_s(self.service, self.platform)
+
+    @property
+    def progress_deadline_s(self) -> int:
+        """Longer than both, as Nomad wants it: a stopping instance may take its whole kill_timeout first."""
+        return max(self.shape.starts_within_s, self.kill_timeout_s) + 30
+
+    @property
+    def plain_env(self) -> tuple[Env, ...]:
+        return _plain_env(self.service, self.platform)
+
+    @property
+    def env_width(self) -> int:
+        return max(len(hcl(env.name)) for env in self.plain_env)
+
+    @property
+    def meta(self) -> dict[str, str]:
+        return {"berth_form": _form(self), "berth_stack": self.platform.stack}
+
+    @property
+    def meta_width(self) -> int:
+        return max(map(len, map(hcl, self.meta)))
+
+
 def render_job(service: Service, platform: Platform, *, images: Pins, versions: SecretVersions | None = None) -> str:
     """Render `service` as a Nomad job file (HCL).
 
@@ -36,8 +88,14 @@ def render_job(service: Service, platform: Platform, *, images: Pins, versions: 
         ConfigError: the platform runs images and this service's is not in `images`.
 
     """
-    context = _context(service, platform, images, versions or {})
-    context["meta"] = {"berth_form": _form(context), "berth_stack": platform.stack}
+    job = _Job(
+        service=service,
+        platform=platform,
+        shape=service.shape(platform.driver),
+        image=pinned(service.container.image, images, service.name) if platform.is_cloud else "",
+        files=tuple(rendered_files(service, platform, versions or {})),
+    )
+    context = {"job": job, "service": service, "platform": platform, "shape": job.shape}
     return render(_TEMPLATES, "service.nomad.hcl.j2", context)
 
 
@@ -45,36 +103,13 @@ def render_consul_policy(service: Service, platform: Platform) -> str:
     """Render what the service's templates may read in Consul: its peers, its pins; the front door every route."""
     pins = [pin_key(secret, service, platform) for secret in service.followed_secrets]
     return render(
-        _TEMPLATES, "consul_policy.hcl.j2", {"s": service, "routes": routes_prefix(platform.stack), "pins": pins}
+        _TEMPLATES, "consul_policy.hcl.j2", {"service": service, "routes": routes_prefix(platform.stack), "pins": pins}
     )
 
 
 def kill_timeout_s(service: Service, platform: Platform) -> int:
     """From the stop signal to SIGKILL: for the front door as long as any route's longest request may be."""
     return platform.max_kill_timeout_s if service.is_front_door else service.kill_timeout_s
-
-
-def _context(service: Service, platform: Platform, images: Pins, versions: SecretVersions) -> dict[str, Any]:
-    run = service.container if platform.is_cloud else service.process
-    plain_env = _plain_env(service, platform)
-    return {
-        "s": service,
-        "p": platform,
-        "run": run,
-        "pool": platform.pools[service.pool.value],
-        "image": pinned(service.container.image, images, service.name) if platform.is_cloud else "",
-        "ports": tuple(_port(port, platform) for port in service.ports),
-        # A canary beside a full set of GPUs could never be placed, so those instances are replaced one by one.
-        "canaries": 0 if run.gpus else 1,
-        "gpu_pattern": _gpu_pattern(run.gpus),
-        "kill_timeout_s": kill_timeout_s(service, platform),
-        # Nomad wants it longer than both: a stopping instance may take its whole kill_timeout before it is replaced.
-        "progress_deadline_s": max(run.starts_within_s, kill_timeout_s(service, platform)) + 30,
-        "meta_width": len(hcl("berth_stack")),
-        "plain_env": plain_env,
-        "env_width": max(len(hcl(env.name)) for env in plain_env),
-        "files": tuple(rendered_files(service, platform, versions)),
-    }
 
 
 def _plain_env(service: Service, platform: Platform) -> tuple[Env, ...]:
@@ -103,19 +138,19 @@ def _gpu_pattern(gpus: Gpus | None) -> str:
     return f"(?i)(^|[ -]){'[ -]+'.join(words)}($|[ -])" if words else ""
 
 
-def _form(context: Mapping[str, Any]) -> str:
+def _form(job: _Job) -> str:
     """Hash what makes Nomad replace an instance: the facts, not their text, so that a new layout replaces nothing."""
-    service, platform, run = context["s"], context["p"], context["run"]
-    files: tuple[RenderedFile, ...] = context["files"]
+    shape = job.shape
+    gpus = asdict(shape.gpus) if shape.gpus else None
     facts = {
-        "pool": context["pool"].name,
-        "driver": platform.driver.value,
-        "argv": run.argv,
-        "image": context["image"],
-        "env": {env.name: env.value for env in context["plain_env"]},
-        "files": [asdict(file) for file in files],
-        "ports": [asdict(port) for port in context["ports"]],
-        "size": [run.cpu_mhz, run.memory_mb, run.shm_mb, asdict(run.gpus) if run.gpus else None, platform.gpu_device],
-        "identities": [service.vault_name if service.secrets else "", service.reads_consul],
+        "pool": job.pool.name,
+        "driver": job.platform.driver.value,
+        "argv": shape.argv,
+        "image": job.image,
+        "env": {env.name: env.value for env in job.plain_env},
+        "files": [asdict(file) for file in job.files],
+        "ports": [asdict(port) for port in job.ports],
+        "size": [shape.cpu_mhz, shape.memory_mb, shape.shm_mb, gpus, job.platform.gpu_device],
+        "identities": [job.service.vault_name if job.service.secrets else "", job.service.reads_consul],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

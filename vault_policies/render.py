@@ -19,7 +19,7 @@ AUDIENCE = "vault.io"
 def render_policy(service: Service, platform: Platform) -> str:
     """Render the policy: read on each of the service's secrets, one full path a line, no wildcard."""
     paths = [f"{KV_MOUNT}/data/{platform.namespace}/{secret_path(one, service)}" for one in service.secrets]
-    return render(_TEMPLATES, "service.hcl.j2", {"s": service, "paths": paths})
+    return render(_TEMPLATES, "service.hcl.j2", {"service": service, "paths": paths})
 
 
 def role(service: Service, platform: Platform) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from nomad_jobs.model.file import Env, File, Peers
 from nomad_jobs.model.network import Check, Port, Route, ScriptCheck
 from nomad_jobs.model.runtime import Container, Process
 from nomad_jobs.model.secret import Secret, SecretRef
+from nomad_jobs.platform import Driver
 
 ROUTING_LAG_S = 3
 """Longest time from leaving Consul to NGINX having reloaded: template wait (max 2 s), render, test, reload."""
@@ -62,6 +63,10 @@ class Service:
     def __post_init__(self) -> None:
         """Check everything that can be checked without the rest of the catalogue."""
         raise_all(ConfigError(f"service {self.name!r}", what) for what in faults(self))
+
+    def shape(self, driver: Driver) -> Container | Process:
+        """How it runs with this driver: as a container, or as a process where there is no Docker."""
+        return self.container if driver is Driver.DOCKER else self.process
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

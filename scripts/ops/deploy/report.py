@@ -45,16 +45,15 @@ def service_rows(services: Sequence[Service], target: Target) -> list[dict[str, 
 
 def _row(service: Service, target: Target) -> dict[str, Any]:
     platform = target.platform
-    run = service.container if platform.is_cloud else service.process
-    label = service.route.port if service.route else service.ports[0].label
-    peers = target.consul.healthy(service.consul_name(label)).body or []
+    gpus = service.shape(platform.driver).gpus
+    peers = target.consul.instances(service.name)
     return {
         "service": service.name,
         "url": _url(service, platform),
         "instances": len(peers),
         "wanted": expected_instances(service, platform),
-        "addresses": sorted(f"{peer['Service']['Address']}:{peer['Service']['Port']}" for peer in peers),
-        "gpus": run.gpus.count * len(peers) if run.gpus else 0,
+        "addresses": sorted(peers),
+        "gpus": gpus.count * len(peers) if gpus else 0,
     }
 
 

@@ -83,7 +83,7 @@ def expected_instances(service: Service, platform: Platform) -> int:
     """How many healthy instances a deployed service has: one a node of its pool for a system job."""
     if service.kind is Kind.SYSTEM:
         return platform.pools[service.pool.value].nodes
-    return (service.container if platform.is_cloud else service.process).instances
+    return service.shape(platform.driver).instances
 
 
 def _refuse_mixed_up(services: Sequence[Service], target: Target) -> None:
@@ -112,8 +112,8 @@ class _Deployment:
     def _roll_out_one(self, service: Service) -> Done:
         start = time.monotonic()
         platform = self.target.platform
-        run = service.container if platform.is_cloud else service.process
-        limit = self.deadline_s or max(run.starts_within_s, kill_timeout_s(service, platform)) + _SLACK_S
+        starts_within_s = service.shape(platform.driver).starts_within_s
+        limit = self.deadline_s or max(starts_within_s, kill_timeout_s(service, platform)) + _SLACK_S
         with self.progress.step(service.name, "reading the job") as step:
             self._pin(service)
             rollout = Rollout(
