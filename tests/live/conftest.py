@@ -1,4 +1,4 @@
-"""One real platform for all live tests of a worker, in the xdist group `platform`; each stack once, in `engine`."""
+"""One real platform for a worker's live tests (groups `platform` and `front-door`); each stack once, in `engine`."""
 
 from collections.abc import Iterator
 

@@ -22,7 +22,7 @@ from tests.nomad_jobs.test_model import build
 from tests.support.laptop import Laptop, quiet
 from tests.support.platforms import LAPTOP
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 
 TRICKY = [
     "${",

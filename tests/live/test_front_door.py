@@ -20,7 +20,7 @@ from scripts.ops.waiting import wait_until
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 
 
 CLIENT = httpx.Client(trust_env=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))

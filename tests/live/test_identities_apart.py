@@ -17,7 +17,7 @@ from tests.live.test_deploy import last_events
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 
 SHORT, LONG = "test-app", "test-app-worker"
 

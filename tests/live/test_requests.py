@@ -22,7 +22,7 @@ from scripts.ops.local.seed import seed
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import echo
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 
 HOST = "test-echo.localhost"
 MIB = 2**20

@@ -25,7 +25,7 @@ from tests.live.test_front_door import get
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 
 GOOD: dict[str, Any] = {
     "version": 1,

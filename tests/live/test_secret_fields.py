@@ -20,7 +20,7 @@ from scripts.ops.toolchain import resolve
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 
 NAME = "test-reader"
 PATH = f"default/{NAME}/key"
