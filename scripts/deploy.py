@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from scripts.ops import catalogue, images, stacks
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import deploy
-from scripts.ops.deploy.target import Target
 from scripts.ops.progress import Progress
 from scripts.ops.questions import confirm
 

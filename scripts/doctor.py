@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 
 from nomad_jobs.errors import Exit
-from scripts.ops.local.check_machine import machine, read_settings
-from scripts.ops.local.check_platform import platform
-from scripts.ops.local.findings import Finding, Mark
+from scripts.ops.local.doctor import machine, platform
+from scripts.ops.local.doctor.findings import Finding, Mark
+from scripts.ops.local.doctor.machine import read_settings
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
 
@@ -23,7 +23,7 @@ def run(*, as_json: Annotated[bool, typer.Option("--json", help="Print the findi
     settings = read_settings(state)
     usable = settings if isinstance(settings, Settings) else Settings()
     found = [settings] if isinstance(settings, Finding) else []
-    found += [*machine(state, usable), *(platform(state, usable) if state.exists() else ())]
+    found += [*machine.findings(state, usable), *(platform.findings(state, usable) if state.exists() else ())]
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], indent=2))
     else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.ops.local import shutdown
+from scripts.ops.local.boot import stop
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 from scripts.ops.questions import confirm
@@ -23,7 +23,7 @@ def run(
     state, progress = State.default(), Progress()
     if destroy and state.exists():
         confirm(f"stop the local platform and remove {state.root} with all its data", yes=yes)
-    shutdown.down(state, progress, deadline_s=deadline_s)
+    stop.down(state, progress, deadline_s=deadline_s)
     if destroy and state.exists():
-        shutdown.destroy(state)
+        stop.destroy(state)
         progress.note(f"removed {state.root}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.ops.local.overview import overview, show
+from scripts.ops.local.doctor.overview import overview, show
 from scripts.ops.local.state import State
 
 

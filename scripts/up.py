@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from scripts.ops.local import boot
-from scripts.ops.local.serve import checked_services, serve
+from scripts.ops.local.boot import start
 from scripts.ops.local.settings import MAX_NODES, parse_ports
+from scripts.ops.local.setup.serve import checked_services, serve
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 from scripts.ops.questions import confirm
@@ -34,8 +34,8 @@ def run(
     services = checked_services(settings) if deploy else ()
     if settings.nodes < before.nodes:
         confirm(f"remove {before.nodes - settings.nodes} of {before.nodes} nodes", yes=yes)
-    boot.install(progress)
-    platform = boot.up(state, settings, progress)
+    start.install(progress)
+    platform = start.up(state, settings, progress)
     if deploy:
         serve(services, state, platform, progress, as_json=as_json)
     elif as_json:

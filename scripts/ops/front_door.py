@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nomad_jobs.services.ingress import INGRESS
-from scripts.ops.consul import Consul
-from scripts.ops.nomad import Nomad
+from scripts.ops.clients.consul import Consul
+from scripts.ops.clients.nomad import Nomad
 
 _LOCAL = f"{INGRESS.name}/local"
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.ops.deploy.target import Target
-from scripts.ops.nomad import Nomad
+from scripts.ops.clients.nomad import Nomad
+from scripts.ops.clients.target import Target
 from tests.support.engine_stacks import Built, built
 from tests.support.laptop import Laptop, laptop
 from tests.support.stacks import STACKS

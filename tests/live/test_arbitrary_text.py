@@ -14,9 +14,9 @@ from nomad_jobs.images import Pins
 from nomad_jobs.model import Check, Container, Env, File, Port, Process, Secret, Service
 from nomad_jobs.render import render_job
 from nomad_jobs.text import consul_template, driver_text
+from scripts.ops.clients.nomad import Nomad
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
-from scripts.ops.deploy.target import Target
-from scripts.ops.nomad import Nomad
 from scripts.ops.toolchain import resolve
 from tests.nomad_jobs.test_model import build
 from tests.support.laptop import Laptop, quiet

@@ -15,10 +15,10 @@ from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Secret, Service, secret_path
 from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT, OPERATOR_KEY
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import Done, deploy
-from scripts.ops.deploy.target import Target
-from scripts.ops.local.seed import seed, write_headers
+from scripts.ops.local.setup.seed import seed, write_headers
 from tests.support.laptop import Laptop, quiet
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]

@@ -12,11 +12,11 @@ from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Check, Route, Sample, Service
 from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy import run as deployment
 from scripts.ops.deploy.run import deploy
-from scripts.ops.deploy.target import Target
 from scripts.ops.front_door import front_doors
-from scripts.ops.local.seed import seed
+from scripts.ops.local.setup.seed import seed
 from tests.live.test_front_door import get
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import web

@@ -14,8 +14,11 @@ import psutil
 import pytest
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.local import boot, check_platform, processes, shutdown, status
-from scripts.ops.local.findings import Mark
+from scripts.ops.local import processes
+from scripts.ops.local.boot import start, stop
+from scripts.ops.local.doctor import platform as check_platform
+from scripts.ops.local.doctor import status
+from scripts.ops.local.doctor.findings import Mark
 from scripts.ops.local.settings import PORTS_PER_NODE, Settings
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
@@ -74,7 +77,7 @@ def test_more_nodes_join_and_leave(ours: Laptop) -> None:
 def test_down_stops_every_task_and_up_brings_them_back(ours: Laptop) -> None:
     _run(ours, sleeper("pair", count=2))
     _run(ours, sleeper("everywhere", kind="system"))
-    shutdown.down(ours.state, quiet(), deadline_s=20)
+    stop.down(ours.state, quiet(), deadline_s=20)
     assert processes.of_state(ours.state.root) == []
     ours.up()
     for job, count in (("pair", 2), ("everywhere", 1)):
@@ -88,7 +91,7 @@ def test_down_ends_tasks_whose_agents_are_dead(ours: Laptop) -> None:
     for pid in (Supervisor(ours.state).pid(), *_pids(ours).values()):
         psutil.Process(pid).kill()
     assert [one for one in processes.of_state(ours.state.root) if "sleep" in one.name()]
-    shutdown.down(ours.state, quiet())
+    stop.down(ours.state, quiet())
     assert processes.of_state(ours.state.root) == []
     ours.up()
 
@@ -98,7 +101,7 @@ def test_other_ports_are_taken_up_with_all_data(ours: Laptop) -> None:
         moved = Settings(ports={**ports, "dynamic": ours.settings.port("dynamic") + PORTS_PER_NODE})
         platform = ours.up(moved)
     assert platform.nomad_url.endswith(f":{moved.port('nomad_http')}")
-    assert [one.check for one in check_platform.platform(ours.state, moved) if one.mark is Mark.PROBLEM] == []
+    assert [one.check for one in check_platform.findings(ours.state, moved) if one.mark is Mark.PROBLEM] == []
     ours.up()
     assert ours.vault.get(KEPT)["data"]["data"] == {"value": "still here"}
 
@@ -116,7 +119,7 @@ def test_a_large_audit_file_is_set_aside_and_vault_goes_on_in_a_new_one(ours: La
 
 def test_doctor_names_an_agent_that_is_down_and_its_cure(ours: Laptop) -> None:
     Supervisor(ours.state).stop("consul")
-    found = [one for one in check_platform.platform(ours.state, ours.settings) if one.mark is Mark.PROBLEM]
+    found = [one for one in check_platform.findings(ours.state, ours.settings) if one.mark is Mark.PROBLEM]
     assert found[0].check == "agent consul"
     assert all(one.fix for one in found)
     ours.up()
@@ -138,7 +141,7 @@ def test_a_lost_token_file_is_replaced(ours: Laptop) -> None:
         (ours.state.keys / name).unlink()
     ours.up()
     assert _not_anonymous(ours.state) is None
-    assert not [one for one in check_platform.platform(ours.state, ours.settings) if one.mark is Mark.PROBLEM]
+    assert not [one for one in check_platform.findings(ours.state, ours.settings) if one.mark is Mark.PROBLEM]
 
 
 def test_a_lost_first_token_of_nomad_is_said_with_the_way_out(ours: Laptop) -> None:
@@ -152,7 +155,7 @@ def test_a_lost_first_token_of_nomad_is_said_with_the_way_out(ours: Laptop) -> N
 
 
 def test_vault_without_its_key_is_left_alone_unless_nobody_ever_had_it(ours: Laptop) -> None:
-    shutdown.down(ours.state, quiet())
+    stop.down(ours.state, quiet())
     (ours.state.keys / "vault-init.json").rename(ours.state.keys / "aside")
     with pytest.raises(BerthError, match="vault: its unseal key is missing"):
         ours.up()
@@ -168,12 +171,12 @@ def test_a_first_boot_that_is_killed_again_and_again_is_mended() -> None:
         try:
             for moment in ("… vault ", "… nomad ", "… vault set-up", "✓ vault set-up"):
                 _kill_up_at(moment, state, ports)
-            boot.up(state, Settings(ports=ports), quiet())
-            found = list(check_platform.platform(state, Settings(ports=ports)))
+            start.up(state, Settings(ports=ports), quiet())
+            found = list(check_platform.findings(state, Settings(ports=ports)))
             assert [one for one in found if one.mark is Mark.PROBLEM] == []
         finally:
-            shutdown.down(state, quiet())
-            shutdown.destroy(state)
+            stop.down(state, quiet())
+            stop.destroy(state)
 
 
 def _kill_up_at(moment: str, state: State, ports: dict[str, int]) -> None:

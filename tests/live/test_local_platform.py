@@ -15,8 +15,12 @@ import psutil
 import pytest
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.local import boot, check_machine, check_platform, processes, status
-from scripts.ops.local.findings import Mark
+from scripts.ops.local import processes
+from scripts.ops.local.boot import start
+from scripts.ops.local.doctor import machine as check_machine
+from scripts.ops.local.doctor import platform as check_platform
+from scripts.ops.local.doctor import status
+from scripts.ops.local.doctor.findings import Mark
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
@@ -140,8 +144,8 @@ def test_a_process_that_only_looks_at_the_state_directory_is_not_ours(platform: 
 
 def test_doctor_finds_nothing_wrong(platform: Laptop) -> None:
     found = [
-        *check_machine.machine(platform.state, platform.settings),
-        *check_platform.platform(platform.state, platform.settings),
+        *check_machine.findings(platform.state, platform.settings),
+        *check_platform.findings(platform.state, platform.settings),
     ]
     assert [one for one in found if one.mark is Mark.PROBLEM] == []
     assert {one.check for one in found} >= {
@@ -168,7 +172,7 @@ def test_a_taken_port_is_named_and_nothing_starts(tmp_path: Path) -> None:
         with pytest.raises(
             BerthError, match=rf"port vault_api: \d+ is taken by .* \(pid {os.getpid()}\).*--port vault_api="
         ):
-            boot.up(state, Settings(ports=ports), quiet())
+            start.up(state, Settings(ports=ports), quiet())
     assert processes.of_state(state.root) == []
 
 

@@ -7,10 +7,10 @@ import pytest
 from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
-from scripts.ops.deploy.target import Target
-from scripts.ops.local.overview import overview, show
-from scripts.ops.local.seed import seed
+from scripts.ops.local.doctor.overview import overview, show
+from scripts.ops.local.setup.seed import seed
 from scripts.ops.progress import Progress
 from tests.live.test_front_door import get
 from tests.support.laptop import Laptop, quiet

@@ -15,10 +15,10 @@ import pytest
 
 from nomad_jobs.images import Pins
 from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
-from scripts.ops.deploy.target import Target
 from scripts.ops.local import processes
-from scripts.ops.local.seed import seed
+from scripts.ops.local.setup.seed import seed
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import echo
 

@@ -11,14 +11,14 @@ from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Service
 from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy import run as deployment
 from scripts.ops.deploy.run import deploy
-from scripts.ops.deploy.target import Target
 from scripts.ops.front_door import FrontDoor, front_doors
-from scripts.ops.local import check_platform
-from scripts.ops.local.findings import Mark
-from scripts.ops.local.overview import overview
-from scripts.ops.local.seed import seed
+from scripts.ops.local.doctor import platform as check_platform
+from scripts.ops.local.doctor.findings import Mark
+from scripts.ops.local.doctor.overview import overview
+from scripts.ops.local.setup.seed import seed
 from scripts.ops.progress import Progress
 from scripts.ops.waiting import wait_until
 from tests.live.test_front_door import get
@@ -160,7 +160,7 @@ def test_a_front_door_with_a_fault_is_red_in_status_doctor_and_the_next_deployme
     assert shown["faults"] == [
         "leaves out the route of test-broken: its record has not the form that this front door knows"
     ]
-    found = list(check_platform.platform(platform.state, platform.settings))
+    found = list(check_platform.findings(platform.state, platform.settings))
     assert [one.check for one in found if one.mark is Mark.PROBLEM] == [f"front door on {door(target).node}"]
     deployment._tell([INGRESS], target, Progress(), whole=False)
     assert "✗ the front door on nomad-1 leaves out the route of test-broken" in capsys.readouterr().err

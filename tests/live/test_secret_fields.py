@@ -13,9 +13,9 @@ from nomad_jobs.errors import BerthError, ConfigError
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Env, File, Part, Secret, SecretRef, Service
 from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
-from scripts.ops.deploy.target import Target
-from scripts.ops.local.seed import seed
+from scripts.ops.local.setup.seed import seed
 from scripts.ops.toolchain import resolve
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import web

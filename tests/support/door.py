@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nginx.render import __file__ as nginx_package
 from scripts.ops.front_door import FrontDoor, parse
-from scripts.ops.local.seed import make_certificate
+from scripts.ops.local.setup.seed import make_certificate
 from scripts.ops.waiting import wait_until
 from tests.support.laptop import free_port
 

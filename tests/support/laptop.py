@@ -13,9 +13,10 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from nomad_jobs.platform import Platform
-from scripts.ops.api import Api
+from scripts.ops.clients.api import Api
 from scripts.ops.credentials import Credentials
-from scripts.ops.local import boot, processes, shutdown
+from scripts.ops.local import processes
+from scripts.ops.local.boot import start, stop
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import DEFAULTS, PORTS_PER_NODE, Settings
 from scripts.ops.local.state import State
@@ -47,7 +48,7 @@ class Laptop:
         return folder
 
     def up(self, settings: Settings | None = None) -> Platform:
-        return boot.up(self.state, settings or self.settings, quiet())
+        return start.up(self.state, settings or self.settings, quiet())
 
 
 def command_lines(root: Path) -> dict[int, str]:
@@ -80,12 +81,12 @@ def laptop(nodes: int = 1) -> Iterator[Laptop]:
     with free_ports() as ports:
         settings = Settings(nodes=nodes, ports=ports)
         try:
-            platform = boot.up(state, settings, quiet())
+            platform = start.up(state, settings, quiet())
             with ExitStack() as sessions:
                 yield _laptop(state, settings, platform, sessions)
         finally:
-            shutdown.down(state, quiet(), deadline_s=20)
-            shutdown.destroy(state)
+            stop.down(state, quiet(), deadline_s=20)
+            stop.destroy(state)
             assert processes.of_state(state.root) == []
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.ops.consul import Consul
+from scripts.ops.clients.consul import Consul
+from scripts.ops.clients.vault import Vault
 from scripts.ops.rendering import Rendered
-from scripts.ops.vault import Vault
 
 
 def grant(rendered: Rendered, vault: Vault, consul: Consul) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from scripts.ops.consul import Consul
+from scripts.ops.clients.consul import Consul
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Service
-from scripts.ops.deploy.target import Target
+from scripts.ops.clients.target import Target
 
 
 def orphans(services: Sequence[Service], target: Target) -> list[str]:

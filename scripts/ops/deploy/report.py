@@ -12,8 +12,8 @@ from rich.table import Table
 from nginx.render import route_host
 from nomad_jobs.model import Sample, Service
 from nomad_jobs.platform import Platform
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import Done, expected_instances
-from scripts.ops.deploy.target import Target
 
 _HTTPS = 443
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from nomad_jobs.errors import DeadlineError, DeployError, RevertedError
 from nomad_jobs.model import Kind, Service
-from scripts.ops.consul import Consul, addresses
+from scripts.ops.clients.consul import Consul, addresses
+from scripts.ops.clients.nomad import Nomad
 from scripts.ops.deploy import why
-from scripts.ops.nomad import Nomad
 from scripts.ops.progress import Step
 
 _LOOK_S = 5.0

@@ -13,12 +13,12 @@ from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Kind, Service
 from nomad_jobs.platform import Platform
 from nomad_jobs.render import kill_timeout_s
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy import access
 from scripts.ops.deploy.entries import Entries
 from scripts.ops.deploy.orphans import forget_dead_routes, orphans
 from scripts.ops.deploy.rollout import Rollout
 from scripts.ops.deploy.secret_versions import secret_versions
-from scripts.ops.deploy.target import Target
 from scripts.ops.deploy.verify import Verification
 from scripts.ops.front_door import front_doors
 from scripts.ops.progress import Progress

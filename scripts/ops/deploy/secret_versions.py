@@ -8,7 +8,7 @@ from nomad_jobs.errors import ConfigError, raise_all
 from nomad_jobs.model import Secret, Service, secret_path
 from nomad_jobs.platform import Platform
 from nomad_jobs.registry import REGISTRY
-from scripts.ops.vault import Newest, Vault
+from scripts.ops.clients.vault import Newest, Vault
 from vault_policies.render import KV_MOUNT
 
 

@@ -11,10 +11,10 @@ from nginx.render import route_facts, route_host
 from nomad_jobs.keys import pin_key
 from nomad_jobs.model import Sample, Service, secret_path
 from nomad_jobs.platform import Platform
-from scripts.ops.consul import Consul
+from scripts.ops.clients.consul import Consul
+from scripts.ops.clients.nomad import Nomad
+from scripts.ops.clients.vault import Vault
 from scripts.ops.front_door import FrontDoor, front_doors, listed
-from scripts.ops.nomad import Nomad
-from scripts.ops.vault import Vault
 from scripts.ops.waiting import wait_until
 
 _REQUEST_S = 60.0

@@ -5,8 +5,8 @@ from typing import Any
 
 from nomad_jobs.errors import BerthError
 from nomad_jobs.model import Service
-from scripts.ops.consul import Consul
-from scripts.ops.nomad import Nomad
+from scripts.ops.clients.consul import Consul
+from scripts.ops.clients.nomad import Nomad
 
 _LOG_LINES = 5
 _Json = Mapping[str, Any]

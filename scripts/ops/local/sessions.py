@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scripts.ops.api import Api
+from scripts.ops.clients.api import Api
 
 FIX = "run `berth up` again; `berth doctor` looks"
 _HEADERS = {"Nomad": "X-Nomad-Token", "Consul": "X-Consul-Token", "Vault": "X-Vault-Token", "AWS": ""}

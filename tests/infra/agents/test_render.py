@@ -18,7 +18,7 @@ from infra.agents.render import (
     VaultAgent,
 )
 from nomad_jobs.platform import Driver
-from scripts.ops.local.agents import plan
+from scripts.ops.local.boot.boot_plan import plan
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
 

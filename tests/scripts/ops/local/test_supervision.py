@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.local import status
-from scripts.ops.local.agents import environment
+from scripts.ops.local.boot.boot_plan import environment
+from scripts.ops.local.doctor import status
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Program, Supervisor, conf
 

@@ -11,7 +11,7 @@ import requests
 from nomad.api.exceptions import BaseNomadException, URLNotAuthorizedNomadException
 
 from nomad_jobs.errors import AuthError, BerthError, DeployError
-from scripts.ops.api import TIMEOUT_S, Answer, Api, session
+from scripts.ops.clients.api import TIMEOUT_S, Answer, Api, session
 
 FIX = "is the platform up? `berth doctor` looks"
 

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.api import Api
+from scripts.ops.clients.api import Api
 from scripts.ops.local import processes
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Process, Supervisor

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from nomad_jobs.errors import AuthError, DeployError
-from scripts.ops.api import Api
-from scripts.ops.local.agents import ISSUER
-from scripts.ops.local.consul_setup import POLICIES
-from scripts.ops.local.converge import differs
+from scripts.ops.clients.api import Api
+from scripts.ops.local.boot.boot_plan import ISSUER
 from scripts.ops.local.sessions import session
+from scripts.ops.local.setup.consul import POLICIES
+from scripts.ops.local.setup.converge import differs
+from scripts.ops.local.setup.vault_keys import root
 from scripts.ops.local.state import State, writing
-from scripts.ops.local.vault_keys import root
 from scripts.ops.waiting import wait_until
 from vault_policies.render import AUTH_MOUNT, KV_MOUNT
 

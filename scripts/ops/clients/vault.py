@@ -10,8 +10,8 @@ import requests
 from hvac import exceptions as hvac_errors
 
 from nomad_jobs.errors import AuthError, BerthError, DeployError
-from scripts.ops.api import TIMEOUT_S, Api, session
-from scripts.ops.nomad import FIX
+from scripts.ops.clients.api import TIMEOUT_S, Api, session
+from scripts.ops.clients.nomad import FIX
 from vault_policies.render import AUTH_MOUNT, KV_MOUNT
 
 

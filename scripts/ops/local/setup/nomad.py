@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 
 from nomad_jobs.errors import AuthError, DeadlineError, DeployError
-from scripts.ops.api import Api
+from scripts.ops.clients.api import Api
+from scripts.ops.local.boot.agent_wait import Watch
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import GPUS_PER_NODE
 from scripts.ops.local.state import State
-from scripts.ops.local.watch import Watch
 
 JWKS_PATH = "/.well-known/jwks.json"
 _START_S = 60

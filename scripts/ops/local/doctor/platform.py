@@ -8,10 +8,12 @@ import httpx
 
 from nomad_jobs.errors import BerthError, DeadlineError
 from nomad_jobs.services.ingress import INGRESS
-from scripts.ops.deploy.target import Target
+from scripts.ops.clients.target import Target
 from scripts.ops.front_door import front_doors
-from scripts.ops.local import agents, processes, status
-from scripts.ops.local.findings import Finding, note, ok, problem
+from scripts.ops.local import processes
+from scripts.ops.local.boot import boot_plan
+from scripts.ops.local.doctor import status
+from scripts.ops.local.doctor.findings import Finding, note, ok, problem
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import GPUS_PER_NODE, Settings
 from scripts.ops.local.state import State
@@ -27,7 +29,7 @@ _FLAPS = 3
 _FOLLOWS_S = 5
 
 
-def platform(state: State, settings: Settings) -> Iterator[Finding]:
+def findings(state: State, settings: Settings) -> Iterator[Finding]:
     """Look at what runs; one line if nothing does."""
     supervisor = Supervisor(state)
     if not supervisor.alive():
@@ -63,7 +65,7 @@ def _agents(state: State, supervisor: Supervisor) -> Iterator[Finding]:
 
 def _doors(settings: Settings) -> Iterator[Finding]:
     """Knock at every API without a token and with a wrong one, at the server and at each node."""
-    nodes = [agents.node_url(node, settings) for node in range(1, settings.nodes + 1)]
+    nodes = [boot_plan.node_url(node, settings) for node in range(1, settings.nodes + 1)]
     doors = (
         *(("Nomad", url, "/v1/jobs", "X-Nomad-Token") for url in (settings.nomad_url, *nodes)),
         ("Consul", settings.consul_url, "/v1/agent/self", "X-Consul-Token"),

@@ -8,22 +8,18 @@ from contextlib import ExitStack, contextmanager
 from nomad_jobs.errors import BerthError, raise_all
 from nomad_jobs.platform import Platform
 from scripts.ops import toolchain
-from scripts.ops.local import (
-    agents,
-    consul_setup,
-    drains,
-    layout,
-    nomad_setup,
-    processes,
-    vault_keys,
-    vault_setup,
-)
+from scripts.ops.local import processes
+from scripts.ops.local.boot import boot_plan, drains, layout
+from scripts.ops.local.boot.agent_wait import Watch
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import DEFAULTS, Settings
+from scripts.ops.local.setup import consul as consul_setup
+from scripts.ops.local.setup import nomad as nomad_setup
+from scripts.ops.local.setup import vault as vault_setup
+from scripts.ops.local.setup import vault_keys
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
-from scripts.ops.local.watch import Watch
 from scripts.ops.progress import Progress, Step
 from scripts.ops.toolchain import system_packages
 
@@ -33,7 +29,7 @@ _RETIRE_S = 30
 
 def install(progress: Progress) -> None:
     """Get every program that the platform runs, where it is not there yet."""
-    toolchain.install(agents.PROGRAMS, progress)
+    toolchain.install(boot_plan.PROGRAMS, progress)
     system_packages.ensure(["nginx"], progress)
 
 
@@ -58,13 +54,13 @@ def up(state: State, settings: Settings, progress: Progress) -> Platform:
 
 def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step) -> None:
     with ThreadPoolExecutor() as pool:  # each is asked for its version, which takes it a moment
-        programs = dict(zip(agents.PROGRAMS, pool.map(toolchain.resolve, agents.PROGRAMS), strict=True))
+        programs = dict(zip(boot_plan.PROGRAMS, pool.map(toolchain.resolve, boot_plan.PROGRAMS), strict=True))
     if not supervisor.alive():
         _clear(state, step)
     processes.refuse_foreign({name: settings.port(name) for name in DEFAULTS if name != "dynamic"}, state.root)
-    keys = {name: state.ensure_key(name) for name in agents.KEYS}
-    plan = agents.plan(settings, state, programs, keys)
-    env = agents.environment(state, os.environ.get("HOME", "/"), toolchain.bin_dir())
+    keys = {name: state.ensure_key(name) for name in boot_plan.KEYS}
+    plan = boot_plan.plan(settings, state, programs, keys)
+    env = boot_plan.environment(state, os.environ.get("HOME", "/"), toolchain.bin_dir())
     with _retired(layout.surplus(supervisor, plan), state, step):
         state.write(state.root / "settings.json", settings.to_json())
         layout.write(state, plan, env)
@@ -103,12 +99,12 @@ class _Verification:
         self.nomad = sessions.enter_context(session("Nomad", settings.nomad_url, nomad))
         self.vault = sessions.enter_context(session("Vault", settings.vault_url))
         self.aws = sessions.enter_context(session("AWS", settings.aws_url))
-        self.nodes = [agents.node_name(node) for node in range(1, settings.nodes + 1)]
+        self.nodes = [boot_plan.node_name(node) for node in range(1, settings.nodes + 1)]
         self.jwks_url = settings.nomad_url + nomad_setup.JWKS_PATH
 
     def run(self) -> None:
         """Each by itself, then what needs others; nodes last: what one does not see at its start it misses for long."""
-        for name in ("aws", "consul", "vault", agents.SERVER):
+        for name in ("aws", "consul", "vault", boot_plan.SERVER):
             self.supervisor.begin(name)
         _side_by_side(self._consul, self._vault, self._nomad)
         for name in self.nodes:
@@ -126,7 +122,7 @@ class _Verification:
 
     def _nomad(self) -> None:
         with self.progress.step("nomad", "a leader"):
-            nomad_setup.await_keys(self.nomad, Watch(self.supervisor, agents.SERVER))
+            nomad_setup.await_keys(self.nomad, Watch(self.supervisor, boot_plan.SERVER))
             nomad_setup.bootstrap(self.nomad, self.state)
 
     def _aws(self) -> None:
@@ -149,7 +145,7 @@ class _Verification:
 
         with self.progress.step("nodes", "Consul, Vault and GPUs on each") as step:
             for number, name in enumerate(self.nodes, start=1):
-                with session("Nomad", agents.node_url(number, self.settings)) as node:
+                with session("Nomad", boot_plan.node_url(number, self.settings)) as node:
                     nomad_setup.await_client(node, Watch(self.supervisor, name))
             nomad_setup.await_nodes(self.nomad, self.nodes, look_again, step.says)
             drains.release(self.nomad)

@@ -10,8 +10,8 @@ import consul
 import requests
 
 from nomad_jobs.errors import AuthError, BerthError, DeployError
-from scripts.ops.api import Answer, Api, session
-from scripts.ops.nomad import FIX
+from scripts.ops.clients.api import Answer, Api, session
+from scripts.ops.clients.nomad import FIX
 
 
 class Consul:

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.ops import catalogue
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy.orphans import orphans
 from scripts.ops.deploy.report import service_rows, services_table
-from scripts.ops.deploy.target import Target
 from scripts.ops.front_door import FrontDoor, front_doors
-from scripts.ops.local import status
+from scripts.ops.local.doctor import status
 from scripts.ops.local.state import State
 
 Overview = Mapping[str, Sequence[dict[str, Any]]]

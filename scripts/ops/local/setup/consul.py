@@ -7,10 +7,10 @@ from typing import Any
 
 from infra.agents import render
 from nomad_jobs.errors import AuthError
-from scripts.ops.api import Api
-from scripts.ops.local.converge import differs
+from scripts.ops.clients.api import Api
+from scripts.ops.local.boot.agent_wait import Watch
+from scripts.ops.local.setup.converge import differs
 from scripts.ops.local.state import State
-from scripts.ops.local.watch import Watch
 
 AUTH_METHOD = "nomad-workloads"
 POLICIES = Path(render.__file__).parent / "policies"

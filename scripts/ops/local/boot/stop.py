@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.local import drains, processes
-from scripts.ops.local.agents import SERVER
+from scripts.ops.local import processes
+from scripts.ops.local.boot import drains
+from scripts.ops.local.boot.boot_plan import SERVER
 from scripts.ops.local.sessions import session
 from scripts.ops.local.state import State, writing
 from scripts.ops.local.supervision import Supervisor

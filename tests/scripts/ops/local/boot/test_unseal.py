@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.ops.local.unseal import unseal
+from scripts.ops.local.boot.unseal import unseal
 
 
 class FakeVault(BaseHTTPRequestHandler):

@@ -162,7 +162,7 @@ def _programs(
     python, moto = sys.executable, str(Path(sys.executable).parent / "moto_server")
     unseal = (
         "-m",
-        "scripts.ops.local.unseal",
+        "scripts.ops.local.boot.unseal",
         "--vault",
         settings.vault_url,
         "--keys",

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.api import Api
+from scripts.ops.clients.api import Api
+from scripts.ops.local.boot.agent_wait import Watch
+from scripts.ops.local.boot.unseal import unseal
 from scripts.ops.local.sessions import session
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
-from scripts.ops.local.unseal import unseal
-from scripts.ops.local.watch import Watch
 from scripts.ops.waiting import wait_until
 
 KEYS = "vault-init.json"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.ops.local.converge import differs
+from scripts.ops.local.setup.converge import differs
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from nomad_jobs.images import Pins
 from nomad_jobs.model import Service
 from nomad_jobs.platform import Platform
 from scripts.ops import catalogue
+from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import deploy
-from scripts.ops.deploy.target import Target
 from scripts.ops.local.platform import local_platform
-from scripts.ops.local.seed import seed, write_headers
 from scripts.ops.local.settings import Settings
+from scripts.ops.local.setup.seed import seed, write_headers
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 

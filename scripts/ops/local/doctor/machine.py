@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import psutil
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.local import agents, processes
-from scripts.ops.local.findings import Finding, note, ok, problem
+from scripts.ops.local import processes
+from scripts.ops.local.boot import boot_plan
+from scripts.ops.local.doctor.findings import Finding, note, ok, problem
 from scripts.ops.local.settings import DEFAULTS, Settings
 from scripts.ops.local.state import FREE_MB, State
 from scripts.ops.toolchain import look, system_packages
@@ -19,7 +20,7 @@ FLOORS = {"nomad": ("2.0.1", "CVE-2026-7474"), "vault": ("2.0.2", "CVE-2026-3982
 _OWN_ONLY = 0o077
 
 
-def machine(state: State, settings: Settings) -> Iterator[Finding]:
+def findings(state: State, settings: Settings) -> Iterator[Finding]:
     """Look at everything that needs no running platform."""
     yield from _programs()
     yield from _state(state)
@@ -27,7 +28,7 @@ def machine(state: State, settings: Settings) -> Iterator[Finding]:
 
 
 def _programs() -> Iterator[Finding]:
-    for name in agents.PROGRAMS:
+    for name in boot_plan.PROGRAMS:
         found = look(named(name))
         if not isinstance(found, Found):
             yield problem(f"program {name}", "not installed", f"run `berth tools install {name}`")

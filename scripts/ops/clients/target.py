@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from nomad_jobs.platform import Platform
-from scripts.ops.consul import Consul
+from scripts.ops.clients.consul import Consul
+from scripts.ops.clients.nomad import Nomad
+from scripts.ops.clients.vault import Vault
 from scripts.ops.credentials import Credentials
-from scripts.ops.nomad import Nomad
-from scripts.ops.vault import Vault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from scripts.ops.api import Api
+from scripts.ops.clients.api import Api
 
 _MARK = {"berth": "down"}
 """Why a node was drained: one that somebody else drained is left alone by `berth up`."""

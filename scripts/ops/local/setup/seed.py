@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from nginx.render import route_host
 from nomad_jobs.model import Origin, Secret, Service, secret_path
 from nomad_jobs.platform import Platform
-from scripts.ops.vault import Vault
+from scripts.ops.clients.vault import Vault
 
 _YEAR = dt.timedelta(days=365)
 _TOKEN_BYTES = 32

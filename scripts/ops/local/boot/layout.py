@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.local.agents import Boot
+from scripts.ops.local.boot.boot_plan import Boot
 from scripts.ops.local.state import State, writing
 from scripts.ops.local.supervision import Supervisor, conf
 

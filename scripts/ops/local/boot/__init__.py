@@ -1,0 +1,1 @@
+"""Starts, changes and stops the programs of the platform on one machine."""

@@ -1,0 +1,1 @@
+"""Looks at the laptop's platform and changes nothing."""
