@@ -18,9 +18,8 @@ def platform() -> Iterator[Laptop]:
 
 
 @pytest.fixture(scope="session")
-def target(platform: Laptop) -> Iterator[Target]:
-    with Target.of(platform.platform, platform.credentials) as target:
-        yield target
+def target(platform: Laptop) -> Target:
+    return platform.target
 
 
 @pytest.fixture(scope="session")

@@ -146,4 +146,4 @@ def _check_received(words: list[str], target: Target, platform: Laptop) -> None:
         files = [(folder / "local" / "files" / str(at)).read_bytes().decode() for at in range(len(contents))]
         assert files == contents
     finally:
-        target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+        target.nomad.stop(service.name, purge=True)

@@ -112,10 +112,10 @@ def test_each_key_opens_the_model_and_a_wrong_one_does_not(target: Target, front
 
 
 @pytest.mark.usefixtures("first")
-def test_the_eight_gpus_are_shared_out_without_overlap(target: Target) -> None:
+def test_the_eight_gpus_are_shared_out_without_overlap(target: Target, platform: Laptop) -> None:
     given: list[str] = []
     for row in target.nomad.allocations(LLAMA_4_SCOUT.name).body:
-        allocation = target.nomad.api.get(f"/v1/allocation/{row['ID']}")
+        allocation = platform.nomad.get(f"/v1/allocation/{row['ID']}")
         for task in allocation["AllocatedResources"]["Tasks"].values():
             given += [device for group in task["Devices"] or () for device in group["DeviceIDs"]]
     assert len(given) == 8
@@ -147,7 +147,7 @@ def test_no_secret_is_in_a_job_a_key_or_a_policy(target: Target) -> None:
 
 
 @pytest.mark.usefixtures("first")
-def test_a_job_cannot_borrow_another_services_role(target: Target) -> None:
+def test_a_job_cannot_borrow_another_services_role(target: Target, platform: Laptop) -> None:
     template = {
         "EmbeddedTmpl": '{{ with secret "secret/data/default/llama-4-scout/key-chat" }}{{ .Data.data.value }}{{ end }}',
         "DestPath": "secrets/stolen",
@@ -162,12 +162,12 @@ def test_a_job_cannot_borrow_another_services_role(target: Target) -> None:
     }
     group = {"Name": "intruder", "Tasks": [task], "RestartPolicy": {"Attempts": 0, "Mode": "fail"}}
     job = {"ID": "intruder", "Name": "intruder", "Type": "batch", "Datacenters": ["dc1"], "TaskGroups": [group]}
-    target.nomad.api.put("/v1/jobs", json={"Job": job})
+    platform.nomad.put("/v1/jobs", json={"Job": job})
     try:
         said = last_events(target, "intruder", "nomad_job_id")
         assert "does not match any associated bound claim values" in said
     finally:
-        target.nomad.api.delete("/v1/job/intruder", purge="true")
+        target.nomad.stop("intruder", purge=True)
 
 
 def last_events(target: Target, job: str, until: str) -> str:

@@ -27,15 +27,15 @@ def _front_door_alone(target: Target, platform: Laptop) -> None:
     run(target, INGRESS, deadline_s=60)
     for service in SERVICES:
         if service is not INGRESS:
-            target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+            target.nomad.stop(service.name, purge=True)
 
 
 @pytest.fixture(autouse=True)
-def _purged(target: Target) -> Iterator[None]:
+def _purged(target: Target, platform: Laptop) -> Iterator[None]:
     yield
-    for job in target.nomad.api.get("/v1/jobs") or ():
+    for job in platform.nomad.get("/v1/jobs") or ():
         if job["ID"].startswith("test-"):
-            target.nomad.api.delete(f"/v1/job/{job['ID']}", purge="true")
+            target.nomad.stop(job["ID"], purge=True)
 
 
 def run(target: Target, *services: Service, deadline_s: float = 30) -> tuple[Done, ...]:

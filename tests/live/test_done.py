@@ -30,14 +30,14 @@ def served(target: Target, platform: Laptop) -> Iterator[Service]:
     seed([INGRESS, service], target.platform, target.vault, platform.state.keys)
     run(target, INGRESS, service)
     yield service
-    target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+    target.nomad.stop(service.name, purge=True)
 
 
 @pytest.fixture(autouse=True)
 def _cleared(target: Target) -> Iterator[None]:
     yield
     for name in ("test-fresh", "test-ill"):
-        target.nomad.api.delete(f"/v1/job/{name}", purge="true")
+        target.nomad.stop(name, purge=True)
         target.consul.delete_key(key(target, name))
 
 

@@ -33,7 +33,7 @@ def served(target: Target, platform: Laptop) -> Iterator[Service]:
     seed([INGRESS, service], target.platform, target.vault, platform.state.keys)
     run(target, INGRESS, service)
     yield service
-    target.nomad.api.delete("/v1/job/test-door", purge="true")
+    target.nomad.stop("test-door", purge=True)
 
 
 def run(target: Target, *services: Service) -> None:
@@ -56,7 +56,7 @@ def until(what: str, target: Target, status: int) -> httpx.Response:
 
 
 def test_without_a_healthy_instance_it_answers_503_and_when_to_come_back(target: Target, served: Service) -> None:
-    target.nomad.api.delete(f"/v1/job/{served.name}")
+    target.nomad.stop(served.name)
     answer = until("503", target, 503)
     assert answer.headers["Retry-After"] == "5"
     assert answer.json()["error"] == "no healthy instance"

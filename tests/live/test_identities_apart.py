@@ -33,7 +33,7 @@ def both(target: Target, platform: Laptop) -> Iterator[tuple[Service, ...]]:
     deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
     yield services
     for service in services[1:]:
-        target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+        target.nomad.stop(service.name, purge=True)
 
 
 def test_each_has_its_own_secret(both: tuple[Service, ...], target: Target, platform: Laptop) -> None:
@@ -45,12 +45,13 @@ def test_each_has_its_own_secret(both: tuple[Service, ...], target: Target, plat
 
 @pytest.mark.parametrize(("thief", "owner"), [(LONG, SHORT), (SHORT, LONG)])
 @pytest.mark.parametrize("role", ["the owner's", "its own"])
-def test_neither_reads_the_others(both: tuple[Service, ...], target: Target, thief: str, owner: str, role: str) -> None:
-    del both
+@pytest.mark.usefixtures("both")
+def test_neither_reads_the_others(platform: Laptop, thief: str, owner: str, role: str) -> None:
+    target = platform.target
     asks = f"berth-{owner if role != 'its own' else thief}"
     job = _stealing(target, thief, asks, f"secret/data/default/{owner}/key")
     wanted = "does not match any associated bound claim values" if role != "its own" else "Missing: vault.read"
-    target.nomad.api.put("/v1/jobs", json={"Job": job})
+    platform.nomad.put("/v1/jobs", json={"Job": job})
     try:
         assert wanted in last_events(target, thief, wanted)
     finally:

@@ -28,7 +28,7 @@ def placed(target: Target, platform: Laptop) -> Iterator[Service]:
     seed([INGRESS], target.platform, target.vault, platform.state.keys)
     run(target, INGRESS, service)
     yield service
-    target.nomad.api.delete(f"/v1/job/{NAME}", purge="true")
+    target.nomad.stop(NAME, purge=True)
 
 
 def run(target: Target, *services: Service) -> tuple[Done, ...]:
@@ -95,7 +95,7 @@ def test_a_parked_service_keeps_job_and_route_and_frees_its_gpus(target: Target,
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     other = web("test-takes-them", process=replace(web("x").process, gpus=Gpus(count=8)))
     run(target, other)
-    target.nomad.api.delete("/v1/job/test-takes-them", purge="true")
+    target.nomad.stop("test-takes-them", purge=True)
     assert [one.changed for one in run(target, sized(greedy, 0))] == [False]
     run(target, greedy)
     assert len(instances(target)) == 1

@@ -63,15 +63,15 @@ def test_up_mends_what_was_killed_with_its_supervisor(ours: Laptop, also: tuple[
 
 def test_more_nodes_join_and_leave(ours: Laptop) -> None:
     ours.up(replace(ours.settings, nodes=3))
-    nodes = [(node.name, node.status, node.gpus) for node in status.nodes(ours.nomad)]
+    nodes = [(node.name, node.status, node.gpus) for node in status.nodes(ours.target.nomad)]
     assert nodes == [("nomad-1", "ready", 8), ("nomad-2", "ready", 8), ("nomad-3", "ready", 8)]
     _run(ours, sleeper("spread", count=2, gpus=8))
     ours.up(replace(ours.settings, nodes=2))
     _await_running(ours, "spread", 2)
-    assert [(node.name, node.gpus_free) for node in status.nodes(ours.nomad)] == [("nomad-1", 0), ("nomad-2", 0)]
+    assert [(node.name, node.gpus_free) for node in status.nodes(ours.target.nomad)] == [("nomad-1", 0), ("nomad-2", 0)]
     ours.nomad.delete("/v1/job/spread", purge="true")
     ours.up()
-    assert [node.name for node in status.nodes(ours.nomad)] == ["nomad-1"]
+    assert [node.name for node in status.nodes(ours.target.nomad)] == ["nomad-1"]
 
 
 def test_down_stops_every_task_and_up_brings_them_back(ours: Laptop) -> None:
@@ -82,7 +82,7 @@ def test_down_stops_every_task_and_up_brings_them_back(ours: Laptop) -> None:
     ours.up()
     for job, count in (("pair", 2), ("everywhere", 1)):
         _await_running(ours, job, count)
-    assert [node.eligible for node in status.nodes(ours.nomad)] == [True]
+    assert [node.eligible for node in status.nodes(ours.target.nomad)] == [True]
     assert ours.vault.get(KEPT)["data"]["data"] == {"value": "still here"}
 
 
@@ -226,7 +226,7 @@ def _not_serving(ours: Laptop) -> str | None:
     try:
         ours.vault.get(KEPT)
         ours.consul.get("/v1/acl/token/self")
-        nodes = status.nodes(ours.nomad)
+        nodes = status.nodes(ours.target.nomad)
     except BerthError as error:
         return str(error)
     return None if [node.status for node in nodes] == ["ready"] else str(nodes)

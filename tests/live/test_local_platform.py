@@ -161,7 +161,7 @@ def test_doctor_finds_nothing_wrong(platform: Laptop) -> None:
 def test_status_counts_memory_and_gpus(platform: Laptop) -> None:
     agents = {one.name: one for one in status.agents(platform.state)}
     assert all(agents[name].pss_mb > 5 for name in ("consul", "vault", "nomad-server", "nomad-1"))
-    assert [(node.name, node.gpus) for node in status.nodes(platform.nomad)] == [("nomad-1", 8)]
+    assert [(node.name, node.gpus) for node in status.nodes(platform.target.nomad)] == [("nomad-1", 8)]
 
 
 def test_a_taken_port_is_named_and_nothing_starts(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 @pytest.fixture(autouse=True)
 def _purged(target: Target) -> Iterator[None]:
     yield
-    target.nomad.api.delete("/v1/job/test-orphan", purge="true")
+    target.nomad.stop("test-orphan", purge=True)
 
 
 def test_a_service_off_the_menu_keeps_its_route_and_is_told_of(
@@ -40,6 +40,6 @@ def test_a_service_off_the_menu_keeps_its_route_and_is_told_of(
     assert {"job": "test-orphan"} in found["orphans"]
     show(found)
     assert "test-orphan runs on and is not on the menu" in capsys.readouterr().out
-    target.nomad.api.delete("/v1/job/test-orphan")
+    target.nomad.stop("test-orphan")
     deploy([INGRESS], target, Pins(), quiet(), deadline_s=60)
     assert target.consul.key(key) is None, "a route to nothing goes"

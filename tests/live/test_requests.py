@@ -42,7 +42,7 @@ def front(target: Target, platform: Laptop) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=base, trust_env=False, timeout=30) as client:
         yield client
     for service in services[1:]:
-        target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+        target.nomad.stop(service.name, purge=True)
 
 
 def ask(front: httpx.Client, path: str = "/said", host: str = HOST, **headers: str) -> dict[str, Any]:

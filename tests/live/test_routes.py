@@ -43,7 +43,7 @@ def served(target: Target, platform: Laptop) -> Iterator[Service]:
     seed([INGRESS, service], target.platform, target.vault, platform.state.keys)
     run(target, INGRESS, service)
     yield service
-    target.nomad.api.delete(f"/v1/job/{service.name}", purge="true")
+    target.nomad.stop(service.name, purge=True)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def _cleared(target: Target) -> Iterator[None]:
             target.consul.delete_key(key)
     for job in target.nomad.jobs_of("local"):
         if job.startswith("test-") and job != "test-routed":
-            target.nomad.api.delete(f"/v1/job/{job}", purge="true")
+            target.nomad.stop(job, purge=True)
 
 
 def prefix(target: Target) -> str:
@@ -131,11 +131,11 @@ def test_a_key_that_is_no_service_is_left_out(target: Target) -> None:
 
 
 @pytest.mark.usefixtures("served")
-def test_an_address_in_consul_that_is_none_is_left_out_and_named(target: Target) -> None:
+def test_an_address_in_consul_that_is_none_is_left_out_and_named(target: Target, platform: Laptop) -> None:
     target.consul.put_key(f"{prefix(target)}/test-strange", json.dumps(GOOD))
     node = {"Node": "test-strange", "Address": "127.0.0.1"}
     service = {"ID": "x", "Service": "test-strange", "Address": "127.0.0.1; } server { listen 1", "Port": 1}
-    target.consul.api.put("/v1/catalog/register", json={**node, "Service": service})
+    platform.consul.put("/v1/catalog/register", json={**node, "Service": service})
     try:
         wait_until(
             lambda: None if any("no address" in fault for fault in door(target).faults()) else "not named",
@@ -147,7 +147,7 @@ def test_an_address_in_consul_that_is_none_is_left_out_and_named(target: Target)
         assert get(target, "test-other.localhost").status_code == 503
         assert said(target) == "served"
     finally:
-        target.consul.api.put("/v1/catalog/deregister", json={"Node": "test-strange"})
+        platform.consul.put("/v1/catalog/deregister", json={"Node": "test-strange"})
 
 
 @pytest.mark.usefixtures("served")
@@ -167,12 +167,12 @@ def test_a_front_door_with_a_fault_is_red_in_status_doctor_and_the_next_deployme
 
 
 @pytest.mark.usefixtures("served")
-def test_a_fresh_front_door_starts_although_one_record_is_bad(target: Target) -> None:
+def test_a_fresh_front_door_starts_although_one_record_is_bad(target: Target, platform: Laptop) -> None:
     target.consul.put_key(f"{prefix(target)}/test-broken", "{")
     until_skipped(target, "test-broken")
     before = target.nomad.allocations("ingress").body
     running = [row["ID"] for row in before if row["ClientStatus"] == "running"]
-    target.nomad.api.put(f"/v1/client/allocation/{running[0]}/restart", json={})
+    platform.nomad.put(f"/v1/client/allocation/{running[0]}/restart", json={})
     wait_until(lambda: _not_served(target), where="NGINX", what="serving again", deadline_s=30)
     assert "test-broken" in door(target).skipped
 

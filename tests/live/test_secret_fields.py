@@ -33,11 +33,11 @@ def _front_door(target: Target, platform: Laptop) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clean(target: Target) -> Iterator[None]:
+def _clean(target: Target, platform: Laptop) -> Iterator[None]:
     yield
-    target.nomad.api.delete(f"/v1/job/{NAME}", purge="true")
-    target.vault.api.delete(f"/v1/secret/metadata/{PATH}")
-    target.vault.api.delete(f"/v1/sys/policies/acl/berth-{NAME}")
+    target.nomad.stop(NAME, purge=True)
+    platform.vault.delete(f"/v1/secret/metadata/{PATH}")
+    platform.vault.delete(f"/v1/sys/policies/acl/berth-{NAME}")
 
 
 def run(target: Target, *services: Service) -> None:
@@ -155,7 +155,7 @@ def test_a_version_that_is_gone_is_told_apart_and_the_advice_works(
     target: Target, platform: Laptop, how: str, word: str
 ) -> None:
     put(target, value="one")
-    target.vault.api.post(f"/v1/secret/{how}/{PATH}", json={"versions": [1]})
+    platform.vault.post(f"/v1/secret/{how}/{PATH}", json={"versions": [1]})
     said = why(target, reader("value"))
     assert f"the newest version of the secret secret/{PATH}, 1, was {word}" in said
     follow(said, platform, stdin=json.dumps({"value": "one"}))
@@ -171,7 +171,7 @@ def test_the_laptop_adds_missing_fields_to_what_it_made_and_revives_it(target: T
     second = target.vault.secret(PATH)
     assert second["value"] == first["value"]
     assert second["user"]
-    target.vault.api.post(f"/v1/secret/delete/{PATH}", json={"versions": [2]})
+    platform.vault.post(f"/v1/secret/delete/{PATH}", json={"versions": [2]})
     assert seed([reader("value", "user")], target.platform, target.vault, keys) == 1
     assert target.vault.newest(PATH).fields == {"value", "user"}
     assert seed([reader("value", "user")], target.platform, target.vault, keys) == 0

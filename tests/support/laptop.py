@@ -14,6 +14,7 @@ from rich.console import Console
 
 from nomad_jobs.platform import Platform
 from scripts.ops.clients.api import Api
+from scripts.ops.clients.target import Target
 from scripts.ops.credentials import Credentials
 from scripts.ops.local import processes
 from scripts.ops.local.boot import start, stop
@@ -35,8 +36,10 @@ class Laptop:
     settings: Settings
     platform: Platform
     credentials: Credentials
-
+    target: Target
+    """The clients that Berth itself uses."""
     nomad: Api
+    """Any endpoint of it, for what a test does to the platform; likewise the next two."""
     consul: Api
     vault: Api
 
@@ -97,6 +100,7 @@ def _laptop(state: State, settings: Settings, platform: Platform, sessions: Exit
         settings=settings,
         platform=platform,
         credentials=tokens,
+        target=sessions.enter_context(Target.of(platform, tokens)),
         nomad=sessions.enter_context(session("Nomad", platform.nomad_url, tokens.nomad)),
         consul=sessions.enter_context(session("Consul", platform.consul_url, tokens.consul)),
         vault=sessions.enter_context(session("Vault", platform.vault_url, tokens.vault)),

@@ -20,7 +20,7 @@ class Consul:
     def __init__(self, url: str, token: str, ca_file: str | None = None) -> None:
         """Talk to `url`. Nothing is sent yet."""
         headers = {"X-Consul-Token": token} if token else {}
-        self.api = Api("Consul", url, headers=headers, ca_file=ca_file, fix=FIX)
+        self._api = Api("Consul", url, headers=headers, ca_file=ca_file, fix=FIX)
         parts = urlsplit(url)
         self._client = consul.Consul(host=parts.hostname, port=parts.port, scheme=parts.scheme, verify=ca_file or True)
         # py-consul lets CONSUL_HTTP_TOKEN win over the token it is given, so ours is set afterwards.
@@ -29,7 +29,7 @@ class Consul:
 
     def close(self) -> None:
         """Close its connections."""
-        self.api.close()
+        self._api.close()
         self._client.http.session.close()
 
     def keys(self, prefix: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ class Consul:
 
     def healthy(self, service: str, index: int = 0, wait_s: float = 1) -> Answer:
         """Wait for news of a service's passing instances."""
-        return self.api.blocking(f"/v1/health/service/{service}", index, wait_s, passing="true")
+        return self._api.blocking(f"/v1/health/service/{service}", index, wait_s, passing="true")
 
     def instances(self, service: str) -> dict[str, str]:
         """Allocation id by address (`host:port`) of each passing instance that Nomad registered."""
@@ -64,16 +64,25 @@ class Consul:
 
     def checks(self, service: str) -> list[dict[str, Any]]:
         """Every check of a service's instances, with its last output."""
-        return self.api.get(f"/v1/health/checks/{service}") or []
+        return self._api.get(f"/v1/health/checks/{service}") or []
 
     def acl_policy(self, name: str) -> dict[str, Any] | None:
         """Read a policy by name; None if there is none."""
-        found: dict[str, Any] | None = self.api.get(f"/v1/acl/policy/name/{name}")
+        found: dict[str, Any] | None = self._api.get(f"/v1/acl/policy/name/{name}")
         return found
+
+    def put_acl_policy(self, name: str, rules: str, policy_id: str = "") -> None:
+        """Make a policy, or change the one with `policy_id`."""
+        body = {"Name": name, "Rules": rules, "Description": "berth"}
+        self._api.put(f"/v1/acl/policy/{policy_id}" if policy_id else "/v1/acl/policy", json=body)
+
+    def put_acl_role(self, name: str) -> None:
+        """Make a role with the policy of the same name."""
+        self._api.put("/v1/acl/role", json={"Name": name, "Description": "berth", "Policies": [{"Name": name}]})
 
     def acl_role(self, name: str) -> dict[str, Any] | None:
         """Read a role by name; None if there is none."""
-        found: dict[str, Any] | None = self.api.get(f"/v1/acl/role/name/{name}")
+        found: dict[str, Any] | None = self._api.get(f"/v1/acl/role/name/{name}")
         return found
 
     @contextmanager
@@ -82,11 +91,11 @@ class Consul:
             yield
         except (consul.ACLPermissionDenied, consul.ACLDisabled) as error:
             fix = "the token is missing, expired or not allowed to do this"
-            raise AuthError(self.api.where, f"{what}: {error}", fix) from None
+            raise AuthError(self._api.where, f"{what}: {error}", fix) from None
         except consul.ConsulException as error:
-            raise DeployError(self.api.where, f"{what}: {error}") from None
+            raise DeployError(self._api.where, f"{what}: {error}") from None
         except requests.RequestException as error:
-            raise BerthError(self.api.where, f"{what}: does not answer ({type(error).__name__})", FIX) from None
+            raise BerthError(self._api.where, f"{what}: does not answer ({type(error).__name__})", FIX) from None
 
 
 _NOMADS_ID = re.compile(r"_nomad-task-([0-9a-f-]{36})-")

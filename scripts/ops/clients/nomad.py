@@ -22,7 +22,7 @@ class Nomad:
     def __init__(self, url: str, token: str, ca_file: str | None = None, namespace: str = "default") -> None:
         """Talk to `url`. Nothing is sent yet."""
         self.namespace = namespace
-        self.api = Api("Nomad", url, headers={"X-Nomad-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
+        self._api = Api("Nomad", url, headers={"X-Nomad-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
         self._session = session(ca_file)
         # python-nomad takes what is left empty from the environment, and does not verify TLS unless told to.
         self._client = nomad.Nomad(
@@ -36,7 +36,7 @@ class Nomad:
 
     def close(self) -> None:
         """Close its connections."""
-        self.api.close()
+        self._api.close()
         self._session.close()
 
     def parse(self, hcl: str) -> dict[str, Any]:
@@ -64,24 +64,24 @@ class Nomad:
 
     def version(self) -> tuple[int, ...]:
         """The agent's version, such as (1, 11, 1)."""
-        found = self.api.get("/v1/agent/self")["config"]["Version"]["Version"]
+        found = self._api.get("/v1/agent/self")["config"]["Version"]["Version"]
         return tuple(int(number) for number in re.findall(r"\d+", found)[:3])
 
     def jobs_of(self, stack: str) -> list[str]:
         """Name the jobs that bear the mark of `stack` and are not stopped."""
-        rows = self.api.get("/v1/jobs", meta="true", namespace=self.namespace) or []
+        rows = self._api.get("/v1/jobs", meta="true", namespace=self.namespace) or []
         marked = [row for row in rows if (row.get("Meta") or {}).get("berth_stack") == stack]
         return sorted(str(row["ID"]) for row in marked if not row["Stop"])
 
     def changes(self, job: dict[str, Any]) -> bool:
         """Ask Nomad whether registering `job` would change anything."""
         body = {"Job": job, "Diff": True}
-        answer = self.api.put(f"/v1/job/{_id(job['ID'])}/plan", json=body, namespace=self.namespace)
+        answer = self._api.put(f"/v1/job/{_id(job['ID'])}/plan", json=body, namespace=self.namespace)
         return bool(answer["Diff"]["Type"] != "None")
 
     def job(self, job_id: str) -> dict[str, Any] | None:
         """Read a job; None when Nomad has none of this id."""
-        found: dict[str, Any] | None = self.api.get(f"/v1/job/{_id(job_id)}", namespace=self.namespace)
+        found: dict[str, Any] | None = self._api.get(f"/v1/job/{_id(job_id)}", namespace=self.namespace)
         return found
 
     def register(self, job: dict[str, Any], *, modify_index: int) -> str:
@@ -96,30 +96,34 @@ class Nomad:
             answer: dict[str, Any] = self._client.job.register_job(_id(job["ID"]), body)
             return str(answer["EvalID"])
 
+    def stop(self, job_id: str, *, purge: bool = False) -> None:
+        """Stop a job; with `purge`, forget it too. A job that is not there is as good."""
+        self._api.delete(f"/v1/job/{_id(job_id)}", purge=str(purge).lower(), namespace=self.namespace)
+
     def evaluation(self, eval_id: str, index: int, wait_s: float) -> Answer:
         """Wait for news of an evaluation."""
-        return self.api.blocking(f"/v1/evaluation/{_id(eval_id)}", index, wait_s)
+        return self._api.blocking(f"/v1/evaluation/{_id(eval_id)}", index, wait_s)
 
     def deployment(self, job_id: str, index: int, wait_s: float) -> Answer:
         """Wait for news of a job's newest deployment; its body is None before there is one."""
-        return self.api.blocking(f"/v1/job/{_id(job_id)}/deployment", index, wait_s, namespace=self.namespace)
+        return self._api.blocking(f"/v1/job/{_id(job_id)}/deployment", index, wait_s, namespace=self.namespace)
 
     def fail_deployment(self, deployment_id: str) -> None:
         """End a deployment as failed, as Nomad would at its deadline."""
-        self.api.put(f"/v1/deployment/fail/{_id(deployment_id)}")
+        self._api.put(f"/v1/deployment/fail/{_id(deployment_id)}")
 
     def evaluations(self, job_id: str) -> list[dict[str, Any]]:
         """A job's evaluations, newest first."""
-        rows = self.api.get(f"/v1/job/{_id(job_id)}/evaluations", namespace=self.namespace) or []
+        rows = self._api.get(f"/v1/job/{_id(job_id)}/evaluations", namespace=self.namespace) or []
         return sorted(rows, key=lambda row: -int(row["CreateIndex"]))
 
     def allocations(self, job_id: str, index: int = 0, wait_s: float = 1) -> Answer:
         """Wait for news of a job's allocations, newest first."""
-        return self.api.blocking(f"/v1/job/{_id(job_id)}/allocations", index, wait_s, namespace=self.namespace)
+        return self._api.blocking(f"/v1/job/{_id(job_id)}/allocations", index, wait_s, namespace=self.namespace)
 
     def log_tail(self, alloc_id: str, task: str, stream: str = "stderr", size: int = 2000) -> str:
         """Give the last `size` bytes that a task wrote."""
-        return self.api.text(
+        return self._api.text(
             f"/v1/client/fs/logs/{_id(alloc_id)}",
             task=task,
             type=stream,
@@ -131,7 +135,7 @@ class Nomad:
     def file(self, alloc_id: str, path: str) -> str:
         """Text of a file of an allocation; empty when there is none."""
         try:
-            return self.api.text(f"/v1/client/fs/cat/{_id(alloc_id)}", path=path)
+            return self._api.text(f"/v1/client/fs/cat/{_id(alloc_id)}", path=path)
         except DeployError as error:
             if "no such file" in error.what:
                 return ""
@@ -139,7 +143,11 @@ class Nomad:
 
     def nodes(self) -> list[dict[str, Any]]:
         """All nodes, with their devices."""
-        return self.api.get("/v1/nodes", resources="true") or []
+        return self._api.get("/v1/nodes", resources="true") or []
+
+    def all_allocations(self) -> list[dict[str, Any]]:
+        """The allocations of every namespace, with what each was given of its node."""
+        return self._api.get("/v1/allocations", resources="true", namespace="*") or []
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
@@ -147,17 +155,17 @@ class Nomad:
             yield
         except URLNotAuthorizedNomadException as error:
             raise AuthError(
-                self.api.where, f"{what}: {error}", "the token is missing, expired or not allowed"
+                self._api.where, f"{what}: {error}", "the token is missing, expired or not allowed"
             ) from None
         except BaseNomadException as error:
             if isinstance(getattr(error, "nomad_resp", None), requests.RequestException):
-                raise BerthError(self.api.where, f"{what}: does not answer", FIX) from None
+                raise BerthError(self._api.where, f"{what}: does not answer", FIX) from None
             words = _words(error)
             # A token that is no UUID is taken for a workload's identity, and refused with a 500.
             kind = AuthError if "ACL token not found" in words else DeployError
-            raise kind(self.api.where, f"{what}: {words}") from None
+            raise kind(self._api.where, f"{what}: {words}") from None
         except requests.RequestException as error:
-            raise BerthError(self.api.where, f"{what}: does not answer ({error})", FIX) from None
+            raise BerthError(self._api.where, f"{what}: does not answer ({error})", FIX) from None
 
 
 def _id(raw: str) -> str:

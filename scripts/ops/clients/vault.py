@@ -36,7 +36,7 @@ class Vault:
 
     def __init__(self, url: str, token: str, ca_file: str | None = None) -> None:
         """Talk to `url`. Nothing is sent yet."""
-        self.api = Api("Vault", url, headers={"X-Vault-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
+        self._api = Api("Vault", url, headers={"X-Vault-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
         self._session = session(ca_file)
         self._client = hvac.Client(
             url=url, token=token, verify=ca_file or True, timeout=int(TIMEOUT_S), session=self._session
@@ -44,7 +44,7 @@ class Vault:
 
     def close(self) -> None:
         """Close its connections."""
-        self.api.close()
+        self._api.close()
         self._session.close()
 
     def policy(self, name: str) -> str | None:
@@ -63,16 +63,16 @@ class Vault:
 
     def role(self, name: str) -> dict[str, Any] | None:
         """Read a role of the workloads' auth method; None if there is none."""
-        answer = self.api.get(f"/v1/auth/{AUTH_MOUNT}/role/{name}")
+        answer = self._api.get(f"/v1/auth/{AUTH_MOUNT}/role/{name}")
         return None if answer is None else answer["data"]
 
     def put_role(self, name: str, role: dict[str, Any]) -> None:
         """Write a role of the workloads' auth method."""
-        self.api.post(f"/v1/auth/{AUTH_MOUNT}/role/{name}", json=role)
+        self._api.post(f"/v1/auth/{AUTH_MOUNT}/role/{name}", json=role)
 
     def newest(self, path: str) -> Newest:
         """Look at the newest version of the secret at `path` below the KV mount; no value is read."""
-        answer = self.api.get(f"/v1/{KV_MOUNT}/subkeys/{path}", depth=1)
+        answer = self._api.get(f"/v1/{KV_MOUNT}/subkeys/{path}", depth=1)
         if answer is not None:
             data = answer["data"]
             return Newest(version=int(data["metadata"]["version"]), fields=frozenset(data["subkeys"] or ()))
@@ -85,12 +85,12 @@ class Vault:
 
     def metadata(self, path: str) -> dict[str, Any] | None:
         """What is known of a secret beside its values; None if there is none."""
-        answer = self.api.get(f"/v1/{KV_MOUNT}/metadata/{path}")
+        answer = self._api.get(f"/v1/{KV_MOUNT}/metadata/{path}")
         return None if answer is None else answer["data"]
 
     def mark(self, path: str, marks: dict[str, str]) -> None:
         """Write a secret's custom metadata."""
-        self.api.post(f"/v1/{KV_MOUNT}/metadata/{path}", json={"custom_metadata": marks})
+        self._api.post(f"/v1/{KV_MOUNT}/metadata/{path}", json={"custom_metadata": marks})
 
     def secret(self, path: str) -> dict[str, Any]:
         """Read the newest version of a secret."""
@@ -119,13 +119,13 @@ class Vault:
             yield
         except (hvac_errors.Forbidden, hvac_errors.Unauthorized) as error:
             fix = "the token is missing, expired or not allowed to do this"
-            raise AuthError(self.api.where, f"{what}: {_words(error)}", fix) from None
+            raise AuthError(self._api.where, f"{what}: {_words(error)}", fix) from None
         except hvac_errors.VaultDown:
-            raise BerthError(self.api.where, f"{what}: Vault is sealed", "`berth up` unseals it") from None
+            raise BerthError(self._api.where, f"{what}: Vault is sealed", "`berth up` unseals it") from None
         except hvac_errors.VaultError as error:
-            raise DeployError(self.api.where, f"{what}: {_words(error)}") from None
+            raise DeployError(self._api.where, f"{what}: {_words(error)}") from None
         except requests.RequestException as error:
-            raise BerthError(self.api.where, f"{what}: does not answer ({error})", FIX) from None
+            raise BerthError(self._api.where, f"{what}: does not answer ({error})", FIX) from None
 
 
 def _words(error: Exception) -> str:

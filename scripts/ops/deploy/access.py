@@ -28,13 +28,13 @@ def _grant_in_consul(name: str, rules: str, consul: Consul) -> int:
     policy = consul.acl_policy(name)
     writes = 0
     if policy is None:
-        consul.api.put("/v1/acl/policy", json={"Name": name, "Rules": rules, "Description": "berth"})
+        consul.put_acl_policy(name, rules)
         writes += 1
     elif policy["Rules"] != rules:
-        consul.api.put(f"/v1/acl/policy/{policy['ID']}", json={**policy, "Rules": rules})
+        consul.put_acl_policy(name, rules, policy["ID"])
         writes += 1
     if consul.acl_role(name) is None:
-        consul.api.put("/v1/acl/role", json={"Name": name, "Description": "berth", "Policies": [{"Name": name}]})
+        consul.put_acl_role(name)
         writes += 1
     return writes
 

@@ -27,7 +27,7 @@ def overview(state: State) -> Overview:
     with Target.of(state.platform(), state.credentials()) as target:
         return {
             "agents": [asdict(agent) for agent in agents],
-            "nodes": [asdict(node) for node in status.nodes(target.nomad.api)],
+            "nodes": [asdict(node) for node in status.nodes(target.nomad)],
             "services": service_rows(menu, target),
             "front_doors": [_door_row(door, target) for door in front_doors(target.nomad)],
             "orphans": [{"job": name} for name in orphans(menu, target)],

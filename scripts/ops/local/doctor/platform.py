@@ -96,7 +96,8 @@ def _nomad(state: State, settings: Settings) -> Iterator[Finding]:
     with session("Nomad", settings.nomad_url, state.key("nomad-bootstrap")) as nomad:
         nomad.get("/v1/acl/token/self")
         yield ok("Nomad token", "valid")
-        rows = status.nodes(nomad)
+    with Target.of(state.platform(), state.credentials()) as target:
+        rows = status.nodes(target.nomad)
     for node in rows:
         if node.status != "ready" or node.gpus != GPUS_PER_NODE:
             yield problem(f"node {node.name}", f"{node.status}, {node.gpus} of {GPUS_PER_NODE} GPUs", MEND)

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.clients.api import Api
+from scripts.ops.clients.nomad import Nomad
 from scripts.ops.local import processes
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Process, Supervisor
@@ -62,11 +62,12 @@ def agents(state: State) -> list[Agent]:
     return [*rows, _group("nomad helpers", helpers, memory), _group("tasks", tasks, memory)]
 
 
-def nodes(nomad: Api) -> list[Node]:
+def nodes(nomad: Nomad) -> list[Node]:
     """Ask Nomad for its nodes and what of their GPUs is in use."""
-    rows = nomad.get("/v1/nodes", resources="true") or []
-    used = _used(nomad.get("/v1/allocations", resources="true", namespace="*") or [])
-    return [_node(row, used) for row in sorted(rows, key=lambda row: str(row["Name"])) if row["Status"] != "down"]
+    used = _used(nomad.all_allocations())
+    return [
+        _node(row, used) for row in sorted(nomad.nodes(), key=lambda row: str(row["Name"])) if row["Status"] != "down"
+    ]
 
 
 def _node(row: dict[str, Any], used: Counter[str]) -> Node:
