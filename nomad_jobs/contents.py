@@ -47,7 +47,8 @@ def rendered_files(service: Service, platform: Platform, versions: SecretVersion
     writer = _Writer(service, platform, versions)
     if variables := [env for env in service.env if not is_literal(env)]:
         lines = "".join(f"{env.name}={writer.variable(env.value)}\n" for env in variables)
-        yield RenderedFile(path="secrets/env", data=_with_definition(lines), env=True)
+        # A blank line more is nothing there, and the lines are easier to read.
+        yield RenderedFile(path="secrets/env", data=_with_definition(f"\n{lines}"), env=True)
     for file in service.files:
         yield RenderedFile(
             path=file.path,

@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "52f8e5005b7a"
+    "berth_form"  = "51243f2289ba"
     "berth_stack" = "local"
   }
 
@@ -103,7 +103,8 @@ job "llama-4-scout" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}ENGINE_KEYS_FILE="{{ env "NOMAD_SECRETS_DIR" }}/keys.json"
+{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}
+ENGINE_KEYS_FILE="{{ env "NOMAD_SECRETS_DIR" }}/keys.json"
 PYTHONPATH="{{ env "NOMAD_TASK_DIR" }}"
 HF_TOKEN={{ with secret "secret/data/default/llama-4-scout/hugging-face?version=0" }}{{ executeTemplate "text" (index .Data.data "token") | toJSON }}{{ end }}
 EOT
