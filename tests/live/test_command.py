@@ -55,7 +55,7 @@ def test_up_ends_with_a_table_and_lines_to_try(booted: Done, berth: Berth) -> No
     for service in SERVICES:
         assert f"http://{service.name}.localhost:{berth.ports['http']}" in booted.stdout
     assert f"-H @{os.path.relpath(berth.root)}/headers/llama-4-scout" in booted.stdout
-    assert "✓ NGINX" in booted.stderr
+    assert "✓ front door" in booted.stderr
 
 
 def test_each_line_to_try_works_as_printed(booted: Done) -> None:

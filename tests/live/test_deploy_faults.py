@@ -89,7 +89,7 @@ def test_a_missing_secret_is_named_with_its_path_before_anything_changes(target:
     service = web("test-secret", files=(File(path="secrets/key", parts=(key["password"],)),))
     said = why(target, service, ConfigError)
     assert "the secret secret/default/test-secret/key is missing" in said
-    assert "vault kv put -cas=0 secret/default/test-secret/key user=- password=-" in said
+    assert "`vault kv put -cas=0 secret/default/test-secret/key -` takes" in said
     assert target.nomad.job("test-secret") is None
     assert target.vault.policy("berth-test-secret") is None
 
