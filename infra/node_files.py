@@ -4,9 +4,9 @@ import json
 
 from infra.agents.render import AgentFile, Tls
 from infra.machine.nodes import DOCKER_CONFIG
+from nomad_jobs.mounts import KV_MOUNT
 from nomad_jobs.platform import Platform
 from nomad_jobs.registry import REGISTRY
-from vault_policies.render import KV_MOUNT
 
 ADDRESS, NODE = "@address@", "@node@"
 """What only the instance knows; it fills them in itself."""

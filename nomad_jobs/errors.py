@@ -50,6 +50,15 @@ class DeployError(BerthError):
     code = Exit.DEPLOY
 
 
+class RefusedError(BerthError):
+    """A server said no (4xx), or is in trouble itself (5xx); `status` is HTTP's, 0 where a library hides it."""
+
+    def __init__(self, where: str, what: str, fix: str = "", *, status: int = 0) -> None:
+        """Keep the status beside the words."""
+        self.status = status
+        super().__init__(where, what, fix)
+
+
 class NoSuchStackError(BerthError):
     """The stack has no Platform record."""
 

@@ -4,15 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from nomad_jobs.model import Service, secret_path
+from nomad_jobs.mounts import KV_MOUNT
 from nomad_jobs.platform import Platform
 from nomad_jobs.text import render
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
-AUTH_MOUNT = "jwt-nomad"
-"""Where Vault accepts the identities that Nomad signs."""
-KV_MOUNT = "secret"
-"""The KV v2 engine that holds every secret of the catalogue."""
 AUDIENCE = "vault.io"
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from nomad_jobs.catalog import SERVICES
-from nomad_jobs.errors import BerthError, ConfigError, DeadlineError, DeployError, Exit, RevertedError
+from nomad_jobs.errors import BerthError, ConfigError, DeadlineError, DeployError, Exit, RefusedError, RevertedError
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Check, File, Gpus, Secret, Service
 from nomad_jobs.services.ingress import INGRESS
@@ -131,7 +131,7 @@ def test_a_job_changed_by_somebody_else_meanwhile_is_not_overwritten(target: Tar
     run(target, web("test-race"))
     live = target.nomad.job("test-race")
     assert live
-    with pytest.raises(DeployError, match="job modify index"):
+    with pytest.raises(RefusedError, match="job modify index"):
         target.nomad.register(live, modify_index=live["JobModifyIndex"] - 1)
 
 

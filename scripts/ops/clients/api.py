@@ -9,7 +9,7 @@ import httpx
 import requests
 from requests.adapters import HTTPAdapter
 
-from nomad_jobs.errors import AuthError, BerthError, DeadlineError, DeployError
+from nomad_jobs.errors import AuthError, BerthError, DeadlineError, RefusedError
 
 TIMEOUT_S = 10.0
 _WAIT_LIMIT_S = 300.0
@@ -48,7 +48,7 @@ class Api:
 
         Raises:
             AuthError: the token may not.
-            DeployError: the server refused.
+            RefusedError: the server refused.
             BerthError: no server answers.
 
         """
@@ -60,13 +60,34 @@ class Api:
         response = self._send("GET", path, params=params)
         return "" if response.status_code == httpx.codes.NOT_FOUND else response.text
 
+    def read(self, path: str) -> Any:
+        """Give the answer to a GET below `/v1/`; None where nothing is there, or nothing that this token may know of.
+
+        Raises:
+            RefusedError: the server is in trouble itself.
+            BerthError: no server answers.
+
+        """
+        try:
+            return self.get(f"/v1/{path}")
+        except AuthError:  # Consul says so of a token that is not there
+            return None
+        except RefusedError as error:
+            if error.status == httpx.codes.BAD_REQUEST:  # Vault, of a path whose engine is not mounted
+                return None
+            raise
+
+    def write(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a body below `/v1/`; raises as `put` does."""
+        return self._write(method, f"/v1/{path}", body, {})
+
     def status(self, path: str) -> int:
         """HTTP status of a GET, whatever it is: for health endpoints, which speak through it."""
         with self._translated():
             return self._http.get(path).status_code
 
     def put(self, path: str, json: Any = None, **params: str | int) -> Any:
-        """Write with PUT; raises as `get` does, and DeployError on 404."""
+        """Write with PUT; raises as `get` does, and RefusedError on 404."""
         return self._write("PUT", path, json, params)
 
     def post(self, path: str, json: Any = None, **params: str | int) -> Any:
@@ -97,7 +118,7 @@ class Api:
     def _write(self, method: str, path: str, json: Any, params: dict[str, str | int]) -> Any:
         response = self._send(method, path, json=json, params=params)
         if response.status_code == httpx.codes.NOT_FOUND:
-            raise DeployError(self.where, f"{method} {path}: {_reason(response)}")
+            raise RefusedError(self.where, f"{method} {path}: {_reason(response)}", status=response.status_code)
         return _json(response)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -108,7 +129,7 @@ class Api:
         reason = f"{method} {path}: {_reason(response)}"
         if response.status_code in {httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED}:
             raise AuthError(self.where, reason, "the token is missing, expired or not allowed to do this")
-        raise DeployError(self.where, reason)
+        raise RefusedError(self.where, reason, status=response.status_code)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import consul
 import requests
 
-from nomad_jobs.errors import AuthError, BerthError, DeployError
+from infra.holdings import consul as holdings
+from nomad_jobs.errors import AuthError, BerthError, RefusedError
 from scripts.ops.clients.api import Answer, Api, session
 from scripts.ops.clients.nomad import FIX
 
@@ -19,7 +20,7 @@ class Consul:
 
     def __init__(self, url: str, token: str, ca_file: str | None = None) -> None:
         """Talk to `url`. Nothing is sent yet."""
-        headers = {"X-Consul-Token": token} if token else {}
+        headers = {holdings.HEADER: token} if token else {}
         self._api = Api("Consul", url, headers=headers, ca_file=ca_file, fix=FIX)
         parts = urlsplit(url)
         self._client = consul.Consul(host=parts.hostname, port=parts.port, scheme=parts.scheme, verify=ca_file or True)
@@ -93,7 +94,7 @@ class Consul:
             fix = "the token is missing, expired or not allowed to do this"
             raise AuthError(self._api.where, f"{what}: {error}", fix) from None
         except consul.ConsulException as error:
-            raise DeployError(self._api.where, f"{what}: {error}") from None
+            raise RefusedError(self._api.where, f"{what}: {error}") from None
         except requests.RequestException as error:
             raise BerthError(self._api.where, f"{what}: does not answer ({type(error).__name__})", FIX) from None
 

@@ -10,7 +10,8 @@ import nomad
 import requests
 from nomad.api.exceptions import BaseNomadException, URLNotAuthorizedNomadException
 
-from nomad_jobs.errors import AuthError, BerthError, DeployError
+from infra.holdings import nomad as holdings
+from nomad_jobs.errors import AuthError, BerthError, RefusedError
 from scripts.ops.clients.api import TIMEOUT_S, Answer, Api, session
 
 FIX = "is the platform up? `berth doctor` looks"
@@ -22,7 +23,7 @@ class Nomad:
     def __init__(self, url: str, token: str, ca_file: str | None = None, namespace: str = "default") -> None:
         """Talk to `url`. Nothing is sent yet."""
         self.namespace = namespace
-        self._api = Api("Nomad", url, headers={"X-Nomad-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
+        self._api = Api("Nomad", url, headers={holdings.HEADER: token} if token else {}, ca_file=ca_file, fix=FIX)
         self._session = session(ca_file)
         # python-nomad takes what is left empty from the environment, and does not verify TLS unless told to.
         self._client = nomad.Nomad(
@@ -43,7 +44,7 @@ class Nomad:
         """Nomad's own reading of a job file.
 
         Raises:
-            DeployError: it is no valid job; the message is Nomad's, with the line.
+            RefusedError: it is no valid job; the message is Nomad's, with the line.
 
         """
         with self._translated("parse job"):
@@ -54,13 +55,13 @@ class Nomad:
         """Ask Nomad whether it would take the job.
 
         Raises:
-            DeployError: it would not; the message names every field.
+            RefusedError: it would not; the message names every field.
 
         """
         with self._translated(f"validate {job['ID']}"):
             answer = self._client.validate.validate_job({"Job": job}).json()
         if answer.get("ValidationErrors"):
-            raise DeployError(f"job {job['ID']}", "; ".join(answer["ValidationErrors"]))
+            raise RefusedError(f"job {job['ID']}", "; ".join(answer["ValidationErrors"]))
 
     def version(self) -> tuple[int, ...]:
         """The agent's version, such as (1, 11, 1)."""
@@ -88,7 +89,7 @@ class Nomad:
         """Register `job` if it still is at `modify_index` (0: not there yet); give the evaluation's id.
 
         Raises:
-            DeployError: somebody else changed the job in between.
+            RefusedError: somebody else changed the job in between.
 
         """
         body = {"Job": job, "EnforceIndex": True, "JobModifyIndex": modify_index}
@@ -136,7 +137,7 @@ class Nomad:
         """Text of a file of an allocation; empty when there is none."""
         try:
             return self._api.text(f"/v1/client/fs/cat/{_id(alloc_id)}", path=path)
-        except DeployError as error:
+        except RefusedError as error:
             if "no such file" in error.what:
                 return ""
             raise
@@ -162,7 +163,7 @@ class Nomad:
                 raise BerthError(self._api.where, f"{what}: does not answer", FIX) from None
             words = _words(error)
             # A token that is no UUID is taken for a workload's identity, and refused with a 500.
-            kind = AuthError if "ACL token not found" in words else DeployError
+            kind = AuthError if "ACL token not found" in words else RefusedError
             raise kind(self._api.where, f"{what}: {words}") from None
         except requests.RequestException as error:
             raise BerthError(self._api.where, f"{what}: does not answer ({error})", FIX) from None

@@ -9,10 +9,11 @@ import hvac
 import requests
 from hvac import exceptions as hvac_errors
 
-from nomad_jobs.errors import AuthError, BerthError, DeployError
+from infra.holdings import vault as holdings
+from nomad_jobs.errors import AuthError, BerthError, RefusedError
+from nomad_jobs.mounts import JOBS_MOUNT, KV_MOUNT
 from scripts.ops.clients.api import TIMEOUT_S, Api, session
 from scripts.ops.clients.nomad import FIX
-from vault_policies.render import AUTH_MOUNT, KV_MOUNT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +37,7 @@ class Vault:
 
     def __init__(self, url: str, token: str, ca_file: str | None = None) -> None:
         """Talk to `url`. Nothing is sent yet."""
-        self._api = Api("Vault", url, headers={"X-Vault-Token": token} if token else {}, ca_file=ca_file, fix=FIX)
+        self._api = Api("Vault", url, headers={holdings.HEADER: token} if token else {}, ca_file=ca_file, fix=FIX)
         self._session = session(ca_file)
         self._client = hvac.Client(
             url=url, token=token, verify=ca_file or True, timeout=int(TIMEOUT_S), session=self._session
@@ -63,12 +64,12 @@ class Vault:
 
     def role(self, name: str) -> dict[str, Any] | None:
         """Read a role of the workloads' auth method; None if there is none."""
-        answer = self._api.get(f"/v1/auth/{AUTH_MOUNT}/role/{name}")
+        answer = self._api.get(f"/v1/auth/{JOBS_MOUNT}/role/{name}")
         return None if answer is None else answer["data"]
 
     def put_role(self, name: str, role: dict[str, Any]) -> None:
         """Write a role of the workloads' auth method."""
-        self._api.post(f"/v1/auth/{AUTH_MOUNT}/role/{name}", json=role)
+        self._api.post(f"/v1/auth/{JOBS_MOUNT}/role/{name}", json=role)
 
     def newest(self, path: str) -> Newest:
         """Look at the newest version of the secret at `path` below the KV mount; no value is read."""
@@ -104,7 +105,7 @@ class Vault:
         """Write a new version if `after_version` still is the newest (0: there is none); give its number.
 
         Raises:
-            DeployError: somebody else wrote in between; nothing was overwritten.
+            RefusedError: somebody else wrote in between; nothing was overwritten.
 
         """
         with self._translated(f"secret {path}"):
@@ -123,7 +124,7 @@ class Vault:
         except hvac_errors.VaultDown:
             raise BerthError(self._api.where, f"{what}: Vault is sealed", "`berth up` unseals it") from None
         except hvac_errors.VaultError as error:
-            raise DeployError(self._api.where, f"{what}: {_words(error)}") from None
+            raise RefusedError(self._api.where, f"{what}: {_words(error)}") from None
         except requests.RequestException as error:
             raise BerthError(self._api.where, f"{what}: does not answer ({error})", FIX) from None
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from nomad_jobs.errors import DeadlineError, DeployError, RevertedError
+from nomad_jobs.errors import DeadlineError, DeployError, RefusedError, RevertedError
 from nomad_jobs.model import Kind, Service
 from scripts.ops.clients.consul import Consul, addresses
 from scripts.ops.clients.nomad import Nomad
@@ -116,7 +116,7 @@ class Rollout:
                 return  # this Nomad makes no deployments for system jobs: Consul's word, below, has to do
             if ours and any(one["ClientStatus"] == "failed" for one in allocations):
                 # Nomad would go on replacing it until the deadline; it may also have come to the same end just now.
-                with suppress(DeployError):
+                with suppress(RefusedError):
                     self.nomad.fail_deployment(deployment["ID"])
             self.step.says(why.waiting_for(allocations))
             self._in_time(lambda: self._failures(version))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from nomad_jobs.checks import deploy_order, mixed_up
-from nomad_jobs.errors import BerthError, raise_all
+from nomad_jobs.errors import BerthError, DeployError, RefusedError, raise_all
 from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Kind, Service
@@ -168,8 +168,13 @@ def _side_by_side(work: Callable[[Service], Result], services: Sequence[Service]
     for error in errors:
         if not isinstance(error, BerthError):
             raise error
-    raise_all(error for error in errors if isinstance(error, BerthError))
+    raise_all(_as_failure(error) for error in errors if isinstance(error, BerthError))
     return [future.result() for future in futures]
+
+
+def _as_failure(error: BerthError) -> BerthError:
+    """What a server refuses in the middle of a deployment is a deployment that failed."""
+    return DeployError(error.where, error.what, error.fix) if isinstance(error, RefusedError) else error
 
 
 def _tell(services: Sequence[Service], target: Target, progress: Progress, *, whole: bool) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from nomad_jobs.errors import ConfigError, raise_all
 from nomad_jobs.model import Secret, Service, secret_path
+from nomad_jobs.mounts import KV_MOUNT
 from nomad_jobs.platform import Platform
 from nomad_jobs.registry import REGISTRY
 from scripts.ops.clients.vault import Newest, Vault
-from vault_policies.render import KV_MOUNT
 
 
 def secret_versions(services: Sequence[Service], platform: Platform, vault: Vault) -> dict[str, int]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from infra.holdings import consul, nomad, vault
 from scripts.ops.clients.api import Api
 
 FIX = "run `berth up` again; `berth doctor` looks"
-_HEADERS = {"Nomad": "X-Nomad-Token", "Consul": "X-Consul-Token", "Vault": "X-Vault-Token", "AWS": ""}
+_HEADERS = {"Nomad": nomad.HEADER, "Consul": consul.HEADER, "Vault": vault.HEADER, "AWS": ""}
 
 
 @contextmanager

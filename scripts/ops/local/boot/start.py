@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
+from infra.holdings.nomad import JWKS_PATH
 from nomad_jobs.errors import BerthError, raise_all
 from nomad_jobs.platform import Platform
 from scripts.ops import toolchain
@@ -100,7 +101,7 @@ class _Verification:
         self.vault = sessions.enter_context(session("Vault", settings.vault_url))
         self.aws = sessions.enter_context(session("AWS", settings.aws_url))
         self.nodes = [boot_plan.node_name(node) for node in range(1, settings.nodes + 1)]
-        self.jwks_url = settings.nomad_url + nomad_setup.JWKS_PATH
+        self.jwks_url = settings.nomad_url + JWKS_PATH
 
     def run(self) -> None:
         """Each by itself, then what needs others; nodes last: what one does not see at its start it misses for long."""

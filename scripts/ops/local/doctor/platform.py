@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 
+from infra.holdings import consul, nomad, vault
 from nomad_jobs.errors import BerthError, DeadlineError
 from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
@@ -67,9 +68,9 @@ def _doors(settings: Settings) -> Iterator[Finding]:
     """Knock at every API without a token and with a wrong one, at the server and at each node."""
     nodes = [boot_plan.node_url(node, settings) for node in range(1, settings.nodes + 1)]
     doors = (
-        *(("Nomad", url, "/v1/jobs", "X-Nomad-Token") for url in (settings.nomad_url, *nodes)),
-        ("Consul", settings.consul_url, "/v1/agent/self", "X-Consul-Token"),
-        ("Vault", settings.vault_url, "/v1/sys/mounts", "X-Vault-Token"),
+        *(("Nomad", url, "/v1/jobs", nomad.HEADER) for url in (settings.nomad_url, *nodes)),
+        ("Consul", settings.consul_url, "/v1/agent/self", consul.HEADER),
+        ("Vault", settings.vault_url, "/v1/sys/mounts", vault.HEADER),
     )
     for name, url, path, header in doors:
         for who, headers in (("anonymous", {}), ("a wrong token", {header: _BOGUS})):

@@ -6,14 +6,14 @@ from typing import Any
 
 import httpx
 
-from nomad_jobs.errors import AuthError, DeadlineError, DeployError
+from infra.holdings.nomad import BOOTSTRAP, JWKS_PATH, first_token
+from nomad_jobs.errors import AuthError, DeadlineError, RefusedError
 from scripts.ops.clients.api import Api
 from scripts.ops.local.boot.agent_wait import Watch
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import GPUS_PER_NODE
 from scripts.ops.local.state import State
 
-JWKS_PATH = "/.well-known/jwks.json"
 _START_S = 60
 _WAIT_S = 1.0
 _LOOK_AGAIN_S = 8.0
@@ -43,8 +43,8 @@ def bootstrap(nomad: Api, state: State) -> None:
         return
     try:
         with session("Nomad", nomad.url) as anonymous:
-            anonymous.post("/v1/acl/bootstrap", json={"BootstrapSecret": secret})
-    except DeployError as error:
+            anonymous.write("POST", BOOTSTRAP, first_token(secret))
+    except RefusedError as error:
         fix = f"put {state.keys / 'nomad-bootstrap'} back from your backup, or start over with `berth down --destroy`"
         raise AuthError("nomad", f"does not take our token, and has had its first one ({error.what})", fix) from None
 

@@ -1,0 +1,67 @@
+"""What Vault holds: audit devices, the engine for secrets, the login of what Nomad runs, policies."""
+
+from __future__ import annotations
+
+from infra.holdings.entry import Entry
+from nomad_jobs.mounts import JOBS_MOUNT
+
+HEADER = "X-Vault-Token"
+_VERSIONS = {"cas_required": True, "max_versions": 10}
+"""A write names the version that it follows, and ten versions are kept."""
+
+
+def audit(file: str) -> tuple[Entry, ...]:
+    """Two devices: Vault stops when it can write to none. A full disk fails `file`; stdout is somebody else's."""
+    return tuple(
+        Entry(
+            at="sys/audit",
+            within=("data", f"{name}/"),
+            body={"type": "file", "options": {"file_path": path, "mode": "0600"}},
+            make=f"sys/audit/{name}",
+            is_replaced=True,
+            remove=f"sys/audit/{name}",
+        )
+        for name, path in (("file", file), ("stdout", "stdout"))
+    )
+
+
+def policy(name: str, rules: str) -> Entry:
+    """A policy."""
+    path = f"sys/policies/acl/{name}"
+    return Entry(at=path, within=("data",), body={"policy": rules}, make=path)
+
+
+def kv(mount: str) -> tuple[Entry, Entry]:
+    """A KV v2 engine and its settings. Just mounted, it refuses them for a moment: write them until they are taken."""
+    engine = Entry(
+        at="sys/mounts",
+        within=("data", f"{mount}/"),
+        body={"type": "kv", "options": {"version": "2"}},
+        make=f"sys/mounts/{mount}",
+        method="POST",
+    )
+    settings = Entry(at=f"{mount}/config", within=("data",), body=_VERSIONS, make=f"{mount}/config", method="POST")
+    return engine, settings
+
+
+def jobs_login(jwks_url: str, issuer: str, ca: str = "") -> tuple[Entry, Entry]:
+    """Let what Nomad runs log in with what Nomad signs; without a default role, for a job names its own.
+
+    `ca` is the authority (PEM) of `jwks_url`; empty: it is plain loopback.
+    """
+    method = Entry(
+        at="sys/auth",
+        within=("data", f"{JOBS_MOUNT}/"),
+        body={"type": "jwt"},
+        make=f"sys/auth/{JOBS_MOUNT}",
+        method="POST",
+    )
+    config = {
+        "jwks_url": jwks_url,
+        "bound_issuer": issuer,
+        "jwt_supported_algs": ["RS256", "EdDSA"],
+        "default_role": "",
+        **({"jwks_ca_pem": ca} if ca else {}),
+    }
+    path = f"auth/{JOBS_MOUNT}/config"
+    return method, Entry(at=path, within=("data",), body=config, make=path, method="POST")
