@@ -6,10 +6,10 @@ import pulumi
 from pulumi_aws import get_caller_identity
 
 from infra import parts
-from infra.config import StackConfig
+from infra.compute.program_files import gather
+from infra.config.stack import StackConfig
 from infra.outputs import platform
 from infra.policy.guard import guard
-from infra.program_files import gather
 from nomad_jobs.errors import BerthError, ManyErrors
 
 

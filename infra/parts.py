@@ -4,25 +4,25 @@ from dataclasses import dataclass
 
 from pulumi import Output
 
+from infra.access.keys import Keys, KeysArgs
+from infra.access.roles import Identity, IdentityArgs
 from infra.budget import Budget, BudgetArgs
-from infra.config import StackConfig
-from infra.control_plane import ControlPlane, ControlPlaneArgs
-from infra.endpoints import InterfaceEndpoints, InterfaceEndpointsArgs, S3Endpoint, S3EndpointArgs
-from infra.firewall import Firewall, FirewallArgs
-from infra.firewall_plan import Reach
-from infra.flow_logs import FlowLogs, FlowLogsArgs
-from infra.identity import Identity, IdentityArgs
-from infra.ingress import Ingress, IngressArgs
-from infra.keys import Keys, KeysArgs
+from infra.compute.control_plane import ControlPlane, ControlPlaneArgs
+from infra.compute.node_pools import NodePools, NodePoolsArgs
+from infra.compute.on_prem import OnPrem, OnPremArgs
+from infra.compute.program_files import ProgramFile
+from infra.compute.programs import Programs, ProgramsArgs
+from infra.config.stack import StackConfig
 from infra.label import Label
-from infra.network import Network, NetworkArgs
-from infra.node_pools import NodePools, NodePoolsArgs
-from infra.on_prem import OnPrem, OnPremArgs
-from infra.ports import Who
-from infra.program_files import ProgramFile
-from infra.programs import Programs, ProgramsArgs
+from infra.network.endpoints import InterfaceEndpoints, InterfaceEndpointsArgs, S3Endpoint, S3EndpointArgs
+from infra.network.firewall import Firewall, FirewallArgs
+from infra.network.firewall_plan import Reach
+from infra.network.flow_logs import FlowLogs, FlowLogsArgs
+from infra.network.ingress import Ingress, IngressArgs
+from infra.network.ports import Who
+from infra.network.subnets import Nat, Tier
+from infra.network.vpc import Network, NetworkArgs
 from infra.storage import Storage, StorageArgs
-from infra.subnets import Nat, Tier
 from nomad_jobs.model import Pool
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.ports import TABLE
+from infra.network.ports import TABLE
 from nomad_jobs.platform import Driver
 from nomad_jobs.text import environment
 
 PORTS: Mapping[str, int] = {row.name: row.first for row in TABLE}
-"""Every port's own number, by its name in `infra/ports.py`."""
+"""Every port's own number, by its name in `infra/network/ports.py`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from infra.network.ports import Who
 from infra.policy.resource import UNKNOWN, Resource, Violation
-from infra.ports import Who
 
 _TEMPLATES = {"LaunchTemplate", "LaunchConfiguration", "Instance"}
 
@@ -52,7 +52,7 @@ def disks(resource: Resource) -> Iterator[Violation]:
     volumes += resource.items("rootBlockDevice") if resource.kind == "Instance" else []
     volumes += [resource.props] if resource.kind == "Volume" else []
     if any(not _is_on(one.get("encrypted")) and one.get("encrypted") is not UNKNOWN for one in volumes):
-        mend = "set encrypted=True, with a key of infra/keys.py"
+        mend = "set encrypted=True, with a key of infra/access/keys.py"
         yield Violation(rule="CIS 5.1.1", resource=resource.name, what="a volume is not encrypted", mend=mend)
 
 

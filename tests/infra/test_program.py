@@ -13,11 +13,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.boot_agents import MAX_KILL_TIMEOUT_S
+from infra.compute.agent_configs import MAX_KILL_TIMEOUT_S
+from infra.network.ports import AGENTS, Who
 from infra.policy import agent_rules
 from infra.policy.rules import check_all
 from infra.policy.secret_rules import outputs, secret_in
-from infra.ports import AGENTS, Who
 from nomad_jobs import checks
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins

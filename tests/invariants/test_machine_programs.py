@@ -1,6 +1,6 @@
 """Facts about the machines' programs that are written in two places, because infra must not import scripts."""
 
-from infra.program_files import AGENTS, installed
+from infra.compute.program_files import AGENTS, installed
 from scripts.ops.toolchain import cache
 from scripts.ops.toolchain.programs import PROGRAMS
 

@@ -4,10 +4,10 @@ from itertools import product
 
 import pytest
 
-from infra.endpoints import INTERFACES
-from infra.firewall_plan import ENDPOINTS, HTTPS
-from infra.ports import AGENTS, TABLE, Who
-from infra.subnets import Nat
+from infra.network.endpoints import INTERFACES
+from infra.network.firewall_plan import ENDPOINTS, HTTPS
+from infra.network.ports import AGENTS, TABLE, Who
+from infra.network.subnets import Nat
 from tests.support.engine_stacks import Built
 from tests.support.packets import NOWHERE, Account, tag_of
 

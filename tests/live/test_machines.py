@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from infra.compute.pools import PoolConfig
 from infra.machine.fault import Fault
 from infra.machine.lifecycle import GONE, READY
 from infra.machine.system import until
 from infra.machine.web import Api, Refused
+from infra.network.ports import Who
 from infra.policy.secret_rules import secret_in
-from infra.pools import PoolConfig
-from infra.ports import Who
 from nomad_jobs.model import Pool
 from tests.support.machines.account import LABEL
 from tests.support.machines.cloud import SERVERS, Cloud, cloud

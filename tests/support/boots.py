@@ -1,11 +1,11 @@
 """Boots of every kind of machine, for what is rendered of them."""
 
-from infra.boot import node_user_data, server_user_data
-from infra.boot_agents import NodeBoot, ServerBoot, Site
+from infra.compute.agent_configs import NodeBoot, ServerBoot, Site
+from infra.compute.pools import PoolConfig
+from infra.compute.user_data import node_user_data, server_user_data
 from infra.label import Label
 from infra.machine.facts import Download
-from infra.pools import PoolConfig
-from infra.ports import Who
+from infra.network.ports import Who
 from nomad_jobs.model import Pool
 from tests.support.graph import ACCOUNT, REGION
 

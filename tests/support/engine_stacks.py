@@ -9,9 +9,9 @@ from typing import Any
 import boto3
 import yaml
 
-from infra.config import StackConfig
+from infra.compute.program_files import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION
+from infra.config.stack import StackConfig
 from infra.policy.resource import Resource
-from infra.program_files import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION
 from scripts.ops.pulumi import PROGRAMS
 from scripts.ops.toolchain import resolve
 from tests.support.engine import Engine, Outcome, copy_program

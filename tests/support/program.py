@@ -7,10 +7,10 @@ from typing import Any
 from pulumi_aws import get_caller_identity
 
 from infra.__main__ import build
-from infra.config import StackConfig
+from infra.compute.program_files import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION, gather
+from infra.config.stack import StackConfig
 from infra.parts import Site
 from infra.policy.resource import UNKNOWN, Resource
-from infra.program_files import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION, gather
 from tests.support.graph import Graph, Node, record
 from tests.support.stacks import values
 

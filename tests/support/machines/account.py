@@ -16,11 +16,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from infra.boot_agents import Site
+from infra.compute.agent_configs import Site
+from infra.compute.program_files import AGENTS, pack
 from infra.label import Label
 from infra.machine.facts import Download
-from infra.ports import Who
-from infra.program_files import AGENTS, pack
+from infra.network.ports import Who
 from tests.support.machines import network
 from tests.support.machines.certificates import Authority
 

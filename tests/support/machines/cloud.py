@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.boot import node_user_data, server_user_data
-from infra.boot_agents import JOINS_TAG, POOL_TAG, ROLE_TAG, NodeBoot, ServerBoot, private_zone, server_name
+from infra.compute.agent_configs import JOINS_TAG, POOL_TAG, ROLE_TAG, NodeBoot, ServerBoot, private_zone, server_name
+from infra.compute.pools import PoolConfig
+from infra.compute.program_files import installed
+from infra.compute.user_data import node_user_data, server_user_data
 from infra.machine.aws import Aws
 from infra.machine.web import Api
-from infra.pools import PoolConfig
-from infra.ports import Who
-from infra.program_files import installed
+from infra.network.ports import Who
 from tests.support.machines.account import LABEL, REGION, Account, account
 from tests.support.machines.machine import Machine
 from tests.support.machines.network import ADDRESS, Network, network
