@@ -7,7 +7,7 @@ from infra.label import Label
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reach:
+class StackArns:
     """The stack's own things; keys and buckets by purpose, ARNs all."""
 
     label: Label

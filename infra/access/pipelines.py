@@ -8,7 +8,7 @@ someone who may.
 from collections.abc import Callable, Mapping
 
 from infra.access import pipeline_actions as actions
-from infra.access.arns import Reach
+from infra.access.arns import StackArns
 from infra.access.statements import Condition, Statement
 from infra.label import STACK_TAG
 
@@ -25,114 +25,110 @@ def state_bucket(account_id: str) -> str:
     return f"berth-state-{account_id}"
 
 
-def machine_role(reach: Reach, kind: str) -> str:
+def machine_role(arns: StackArns, kind: str) -> str:
     """Name a machine's role; `*` stands for all of them."""
-    return f"arn:aws:iam::{reach.account_id}:role/{reach.label.name('machine')}-{kind}"
+    return f"arn:aws:iam::{arns.account_id}:role/{arns.label.name('machine')}-{kind}"
 
 
-def boundary_arn(reach: Reach) -> str:
+def boundary_arn(arns: StackArns) -> str:
     """Name the policy that no machine's role exceeds."""
-    return f"arn:aws:iam::{reach.account_id}:policy/{reach.label.name('boundary')}"
+    return f"arn:aws:iam::{arns.account_id}:policy/{arns.label.name('boundary')}"
 
 
-def _state_reads(reach: Reach) -> tuple[Statement, ...]:
-    state = f"arn:aws:s3:::{state_bucket(reach.account_id)}"
+def _state_reads(arns: StackArns) -> tuple[Statement, ...]:
+    state = f"arn:aws:s3:::{state_bucket(arns.account_id)}"
     return (
         Statement(sid="State", actions=("s3:GetObject",), resources=(f"{state}/*",)),
         Statement(sid="StateList", actions=("s3:ListBucket", "s3:GetBucketLocation"), resources=(state,)),
-        Statement(sid="StateSecrets", actions=("kms:Decrypt",), resources=(reach.keys["state"],)),
+        Statement(sid="StateSecrets", actions=("kms:Decrypt",), resources=(arns.keys["state"],)),
     )
 
 
-def _looks(reach: Reach) -> tuple[Statement, ...]:
-    account = f"arn:aws:iam::{reach.account_id}"
+def _looks(arns: StackArns) -> tuple[Statement, ...]:
+    account = f"arn:aws:iam::{arns.account_id}"
     return (
         Statement(sid="Look", actions=actions.LOOKS),
-        Statement(sid="LookAtBuckets", actions=actions.BUCKET_LOOKS, resources=(_buckets(reach),)),
+        Statement(sid="LookAtBuckets", actions=actions.BUCKET_LOOKS, resources=(_buckets(arns),)),
         Statement(
             sid="LookAtRoles",
             actions=(*actions.ROLE_LOOKS, "iam:GetOpenIDConnectProvider"),
             resources=(
-                *(f"{account}:{kind}/{reach.label.prefix}-*" for kind in ("role", "policy", "instance-profile")),
+                *(f"{account}:{kind}/{arns.label.prefix}-*" for kind in ("role", "policy", "instance-profile")),
                 f"{account}:oidc-provider/*",
             ),
         ),
-        Statement(sid="LookAtKeys", actions=actions.KEY_LOOKS, resources=(reach.arn("kms", "key/*"),)),
+        Statement(sid="LookAtKeys", actions=actions.KEY_LOOKS, resources=(arns.arn("kms", "key/*"),)),
     )
 
 
-def _state(reach: Reach) -> tuple[Statement, ...]:
-    state = f"arn:aws:s3:::{state_bucket(reach.account_id)}/*"
+def _state(arns: StackArns) -> tuple[Statement, ...]:
+    state = f"arn:aws:s3:::{state_bucket(arns.account_id)}/*"
     return (
         Statement(sid="StateWrite", actions=("s3:PutObject", "s3:DeleteObject"), resources=(state,)),
-        Statement(sid="StateSecrets", actions=("kms:Encrypt",), resources=(reach.keys["state"],)),
+        Statement(sid="StateSecrets", actions=("kms:Encrypt",), resources=(arns.keys["state"],)),
     )
 
 
-def _network(reach: Reach) -> tuple[Statement, ...]:
-    ours = {"StringEquals": {f"aws:ResourceTag/{STACK_TAG}": reach.label.stack}}
+def _network(arns: StackArns) -> tuple[Statement, ...]:
+    ours = {"StringEquals": {f"aws:ResourceTag/{STACK_TAG}": arns.label.stack}}
     return (
-        Statement(sid="Make", actions=actions.MAKES, condition=_here(reach)),
+        Statement(sid="Make", actions=actions.MAKES, condition=_here(arns)),
         Statement(sid="Remove", actions=actions.REMOVES, condition=ours),
-        Statement(sid="Balancer", actions=actions.BALANCER, condition=_here(reach)),
+        Statement(sid="Balancer", actions=actions.BALANCER, condition=_here(arns)),
     )
 
 
-def _machines(reach: Reach) -> tuple[Statement, ...]:
-    groups = reach.arn("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{reach.label.prefix}-*")
+def _machines(arns: StackArns) -> tuple[Statement, ...]:
+    groups = arns.arn("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{arns.label.prefix}-*")
     into_ec2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
     return (
         Statement(sid="Groups", actions=actions.GROUPS, resources=(groups,)),
-        Statement(
-            sid="PassRoles", actions=("iam:PassRole",), resources=(machine_role(reach, "*"),), condition=into_ec2
-        ),
+        Statement(sid="PassRoles", actions=("iam:PassRole",), resources=(machine_role(arns, "*"),), condition=into_ec2),
         # AWS resolves the image that a launch template names as the one who uses the template.
         Statement(
             sid="Images",
             actions=("ssm:GetParameters",),
-            resources=(f"arn:aws:ssm:{reach.region}:*:parameter/aws/service/*",),
+            resources=(f"arn:aws:ssm:{arns.region}:*:parameter/aws/service/*",),
         ),
     )
 
 
-def _data(reach: Reach) -> tuple[Statement, ...]:
+def _data(arns: StackArns) -> tuple[Statement, ...]:
     objects = ("s3:PutObject", "s3:GetObject", "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:DeleteObject")
-    budget = f"arn:aws:budgets::{reach.account_id}:budget/{reach.label.prefix}*"
+    budget = f"arn:aws:budgets::{arns.account_id}:budget/{arns.label.prefix}*"
     return (
-        Statement(sid="Buckets", actions=actions.BUCKETS, resources=(_buckets(reach),)),
-        Statement(sid="Programs", actions=objects, resources=(f"{reach.buckets['binaries']}/*",)),
-        Statement(
-            sid="ProgramsKey", actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(reach.keys["storage"],)
-        ),
+        Statement(sid="Buckets", actions=actions.BUCKETS, resources=(_buckets(arns),)),
+        Statement(sid="Programs", actions=objects, resources=(f"{arns.buckets['binaries']}/*",)),
+        Statement(sid="ProgramsKey", actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(arns.keys["storage"],)),
         Statement(sid="Zone", actions=("route53:CreateHostedZone",)),
         Statement(
             sid="Records",
             actions=actions.RECORDS,
-            resources=("arn:aws:route53:::hostedzone/*", "arn:aws:route53:::healthcheck/*", reach.arn("ec2", "vpc/*")),
+            resources=("arn:aws:route53:::hostedzone/*", "arn:aws:route53:::healthcheck/*", arns.arn("ec2", "vpc/*")),
         ),
-        Statement(sid="Certificates", actions=actions.CERTIFICATES, condition=_here(reach)),
+        Statement(sid="Certificates", actions=actions.CERTIFICATES, condition=_here(arns)),
         Statement(
             sid="Budget",
             actions=("budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"),
             resources=(budget,),
         ),
-        Statement(sid="Keys", actions=actions.KEYS, resources=(reach.arn("kms", "key/*"),)),
+        Statement(sid="Keys", actions=actions.KEYS, resources=(arns.arn("kms", "key/*"),)),
     )
 
 
-def _roles(reach: Reach) -> tuple[Statement, ...]:
+def _roles(arns: StackArns) -> tuple[Statement, ...]:
     """Let machines' roles be changed below their boundary: otherwise a pipeline could give itself anything."""
-    account, service_roles = f"arn:aws:iam::{reach.account_id}", "role/aws-service-role"
-    bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn(reach)}}
-    profiles = f"{account}:instance-profile/{reach.label.name('machine')}-*"
+    account, service_roles = f"arn:aws:iam::{arns.account_id}", "role/aws-service-role"
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn(arns)}}
+    profiles = f"{account}:instance-profile/{arns.label.name('machine')}-*"
     return (
         Statement(
             sid="GrantBelowBoundary",
             actions=actions.ROLE_GRANTS,
-            resources=(machine_role(reach, "*"),),
+            resources=(machine_role(arns, "*"),),
             condition=bounded,
         ),
-        Statement(sid="MachineRoles", actions=actions.ROLES, resources=(machine_role(reach, "*"), profiles)),
+        Statement(sid="MachineRoles", actions=actions.ROLES, resources=(machine_role(arns, "*"), profiles)),
         Statement(
             sid="ServiceLinkedRoles",
             actions=("iam:CreateServiceLinkedRole",),
@@ -142,23 +138,23 @@ def _roles(reach: Reach) -> tuple[Statement, ...]:
     )
 
 
-def _buckets(reach: Reach) -> str:
-    return f"arn:aws:s3:::{reach.label.prefix}-*-{reach.account_id}"
+def _buckets(arns: StackArns) -> str:
+    return f"arn:aws:s3:::{arns.label.prefix}-*-{arns.account_id}"
 
 
-def _here(reach: Reach) -> Condition:
-    return {"StringEquals": {"aws:RequestedRegion": reach.region}}
+def _here(arns: StackArns) -> Condition:
+    return {"StringEquals": {"aws:RequestedRegion": arns.region}}
 
 
-def _deploys(reach: Reach) -> tuple[Statement, ...]:
-    return (*_state(reach), *_network(reach), *_machines(reach))
+def _deploys(arns: StackArns) -> tuple[Statement, ...]:
+    return (*_state(arns), *_network(arns), *_machines(arns))
 
 
-def _names(reach: Reach) -> tuple[Statement, ...]:
-    return (*_data(reach), *_roles(reach))
+def _names(arns: StackArns) -> tuple[Statement, ...]:
+    return (*_data(arns), *_roles(arns))
 
 
-PARTS: Mapping[str, Callable[[Reach], tuple[Statement, ...]]] = {
+PARTS: Mapping[str, Callable[[StackArns], tuple[Statement, ...]]] = {
     "state": _state_reads,
     "look": _looks,
     "deploy": _deploys,

@@ -7,13 +7,13 @@ import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import iam
 
-from infra.access.arns import Reach
+from infra.access.arns import StackArns
 from infra.access.gitlab import GitLabConfig, deploy_audience, deploy_trust, preview_trust
 from infra.access.machines import boundary_statements, machine_statements, operator_statements
 from infra.access.pipelines import DEPLOY, PARTS, PREVIEW
 from infra.access.statements import Statement, document
 from infra.label import Label
-from infra.network.ports import AGENTS, Who
+from infra.network.ports import MACHINE_KINDS, MachineKind
 
 _HOUR_S = 3600
 # No condition on the account: only its own administrators can hand a role to an instance (iam:PassRole), and EC2 does
@@ -38,9 +38,9 @@ class IdentityArgs:
 class Identity(pulumi.ComponentResource):
     """Roles, and the instance profiles that hand them to machines."""
 
-    instance_profiles: dict[Who, Output[str]]
+    instance_profiles: dict[MachineKind, Output[str]]
     """Names, by the kind of machine."""
-    role_arns: dict[Who, Output[str]]
+    role_arns: dict[MachineKind, Output[str]]
     """Of the machines: Vault knows a node by its role."""
     operator_role_arn: Output[str]
     """Of people: the way to the servers, and into Vault."""
@@ -52,12 +52,12 @@ class Identity(pulumi.ComponentResource):
         super().__init__("berth:identity:Identity", name, None, opts)
         self._name, self._args, self._child = name, args, ResourceOptions(parent=self)
         boundary = self._boundary()
-        roles = {who: self._machine(who, boundary) for who in AGENTS}
-        self.role_arns = {who: role.arn for who, (role, _) in roles.items()}
-        self.instance_profiles = {who: profile.name for who, (_, profile) in roles.items()}
+        roles = {kind: self._machine(kind, boundary) for kind in MACHINE_KINDS}
+        self.role_arns = {kind: role.arn for kind, (role, _) in roles.items()}
+        self.instance_profiles = {kind: profile.name for kind, (_, profile) in roles.items()}
         self.operator_role_arn = self._operator()
         self.preview_role_arn, self.deploy_role_arn = self._pipelines(args.gitlab) if args.gitlab else (None, None)
-        self.register_outputs({"instance_profiles": {who.value: one for who, one in self.instance_profiles.items()}})
+        self.register_outputs({"instance_profiles": {kind.value: one for kind, one in self.instance_profiles.items()}})
 
     def _boundary(self) -> iam.Policy:
         """All that machines may do, whatever their own policies come to say."""
@@ -65,20 +65,20 @@ class Identity(pulumi.ComponentResource):
             f"{self._name}-boundary",
             name=self._args.label.name("boundary"),
             description="What no machine's role exceeds",
-            policy=self._reaching(lambda reach: document(boundary_statements(reach))),
+            policy=self._with_arns(lambda arns: document(boundary_statements(arns))),
             tags=self._args.label.tags("boundary"),
             opts=self._child,
         )
 
-    def _machine(self, who: Who, boundary: iam.Policy) -> tuple[iam.Role, iam.InstanceProfile]:
-        child, own = f"{self._name}-{who}", self._args.label.name(f"machine-{who}")
+    def _machine(self, kind: MachineKind, boundary: iam.Policy) -> tuple[iam.Role, iam.InstanceProfile]:
+        child, own = f"{self._name}-{kind}", self._args.label.name(f"machine-{kind}")
         role = iam.Role(
             child,
             name=own,
-            description=f"{who} machines of {self._args.label.prefix}",
+            description=f"{kind} machines of {self._args.label.prefix}",
             assume_role_policy=document([_MACHINES]),
             permissions_boundary=boundary.arn,
-            tags=self._args.label.tags(f"machine-{who}"),
+            tags=self._args.label.tags(f"machine-{kind}"),
             opts=self._child,
         )
         below = ResourceOptions(parent=role)
@@ -86,14 +86,14 @@ class Identity(pulumi.ComponentResource):
             f"{child}-policy",
             name=own,
             role=role.name,
-            policy=self._reaching(lambda reach: document(machine_statements(who, reach))),
+            policy=self._with_arns(lambda arns: document(machine_statements(kind, arns))),
             opts=below,
         )
         profile = iam.InstanceProfile(
             f"{child}-profile",
             name=own,
             role=role.name,
-            tags=self._args.label.tags(f"machine-{who}"),
+            tags=self._args.label.tags(f"machine-{kind}"),
             # A machine that boots at once must find its permissions there.
             opts=ResourceOptions(parent=role, depends_on=[policy]),
         )
@@ -117,7 +117,7 @@ class Identity(pulumi.ComponentResource):
             f"{self._name}-operator-policy",
             name=args.label.name("operator"),
             role=role.name,
-            policy=self._reaching(lambda reach: document(operator_statements(reach))),
+            policy=self._with_arns(lambda arns: document(operator_statements(arns))),
             opts=ResourceOptions(parent=role),
         )
         return role.arn
@@ -156,24 +156,28 @@ class Identity(pulumi.ComponentResource):
             self._attach(role, f"{child}-{part}", f"pipeline-{what}-{part}", PARTS[part])
         return role.arn
 
-    def _attach(self, role: iam.Role, child: str, what: str, write: Callable[[Reach], tuple[Statement, ...]]) -> None:
+    def _attach(
+        self, role: iam.Role, child: str, what: str, write: Callable[[StackArns], tuple[Statement, ...]]
+    ) -> None:
         below = ResourceOptions(parent=role)
         policy = iam.Policy(
             child,
             name=self._args.label.name(what),
-            policy=self._reaching(lambda reach: document(write(reach))),
+            policy=self._with_arns(lambda arns: document(write(arns))),
             tags=self._args.label.tags(what),
             opts=below,
         )
         iam.RolePolicyAttachment(f"{child}-attached", role=role.name, policy_arn=policy.arn, opts=below)
 
-    def _reaching(self, write: Callable[[Reach], str]) -> Output[str]:
+    def _with_arns(self, write: Callable[[StackArns], str]) -> Output[str]:
         """Write something about the stack's keys and buckets once their ARNs are known."""
         args = self._args
 
         def written(known: list[dict[str, str]]) -> str:
             keys, buckets = known
-            reach = Reach(label=args.label, account_id=args.account_id, region=args.region, keys=keys, buckets=buckets)
-            return write(reach)
+            arns = StackArns(
+                label=args.label, account_id=args.account_id, region=args.region, keys=keys, buckets=buckets
+            )
+            return write(arns)
 
         return Output.all(Output.all(**args.key_arns), Output.all(**args.bucket_arns)).apply(written)

@@ -11,7 +11,7 @@ from infra.compute.pools import PoolConfig
 from infra.label import Label
 from infra.machine.facts import Download
 from infra.machine.nodes import DOCKER_CONFIG
-from infra.network.ports import BY_NAME, Who
+from infra.network.ports import BY_NAME, MachineKind
 from nomad_jobs.platform import Driver
 
 MAX_KILL_TIMEOUT_S = 600
@@ -24,7 +24,7 @@ _SERVER_TLS = Tls(ca_file=NODE_TLS.ca_file, cert_file="/etc/berth/tls/cert.pem",
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
+class MachineContext:
     """What all machines of a stack have in common."""
 
     label: Label
@@ -67,7 +67,7 @@ class Site:
 class ServerBoot:
     """One server: the `slot`-th, from 0, which begins the clusters."""
 
-    site: Site
+    context: MachineContext
     slot: int
     group: str
     volume_id: str
@@ -81,9 +81,9 @@ class ServerBoot:
 class NodeBoot:
     """A node of a pool."""
 
-    site: Site
+    context: MachineContext
     pool: PoolConfig
-    who: Who
+    kind: MachineKind
     group: str
 
 
@@ -106,7 +106,7 @@ def server_agents(boot: ServerBoot) -> dict[str, str]:
     """Write the configurations of a server's agents, by program."""
     name = server_name(boot.slot)
     return {
-        "consul": _consul(boot.site, name, is_server=True),
+        "consul": _consul(boot.context, name, is_server=True),
         "vault": _vault(boot),
         "nomad": _nomad_server(boot),
     }
@@ -115,22 +115,22 @@ def server_agents(boot: ServerBoot) -> dict[str, str]:
 def node_agents(boot: NodeBoot) -> dict[str, str]:
     """Write the configurations of a node's agents, by program."""
     return {
-        "consul": _consul(boot.site, NODE, is_server=False),
+        "consul": _consul(boot.context, NODE, is_server=False),
         "nomad": _nomad_client(boot),
         "vault-agent": _vault_agent(boot),
     }
 
 
-def _consul(site: Site, name: str, *, is_server: bool) -> str:
+def _consul(context: MachineContext, name: str, *, is_server: bool) -> str:
     return render.consul(
         render.ConsulAgent(
             name=name,
-            datacenter=site.region,
+            datacenter=context.region,
             data_dir="/data/consul",
             bind_addr=ADDRESS,
             ports=PORTS,
             server=is_server,
-            retry_join=(site.tagged, f"consul.{site.zone}"),
+            retry_join=(context.tagged, f"consul.{context.zone}"),
             tls=_SERVER_TLS if is_server else NODE_TLS,
         )
     )
@@ -138,25 +138,25 @@ def _consul(site: Site, name: str, *, is_server: bool) -> str:
 
 def _vault(boot: ServerBoot) -> str:
     return render.vault(
-        render.VaultAgent(
+        render.VaultServer(
             name=server_name(boot.slot),
             data_dir="/data/vault",
             bind_addr=ADDRESS,
             api_url=f"https://{ADDRESS}:{PORTS['vault_api']}",
             cluster_url=f"https://{ADDRESS}:{PORTS['vault_cluster']}",
             ports=PORTS,
-            retry_join=(boot.site.tagged,),
+            retry_join=(boot.context.tagged,),
             tls=_SERVER_TLS,
-            tls_name=f"vault.{boot.site.zone}",
-            kms=Kms(region=boot.site.region, key_id=boot.vault_key_arn),
+            tls_name=f"vault.{boot.context.zone}",
+            kms=Kms(region=boot.context.region, key_id=boot.vault_key_arn),
         )
     )
 
 
 def _nomad_server(boot: ServerBoot) -> str:
-    kms = Kms(region=boot.site.region, key_id=boot.nomad_key_arn)
-    server = render.NomadServer(issuer=issuer(boot.site.domain), retry_join=boot.site.nomad_join, kms=kms)
-    return _nomad(boot.site, server_name(boot.slot), _SERVER_TLS, server=server)
+    kms = Kms(region=boot.context.region, key_id=boot.nomad_key_arn)
+    server = render.NomadServer(issuer=issuer(boot.context.domain), retry_join=boot.context.nomad_join, kms=kms)
+    return _nomad(boot.context, server_name(boot.slot), _SERVER_TLS, server=server)
 
 
 def _nomad_client(boot: NodeBoot) -> str:
@@ -164,7 +164,7 @@ def _nomad_client(boot: NodeBoot) -> str:
     client = render.NomadClient(
         node_pool=boot.pool.name,
         driver=Driver.DOCKER,
-        servers=boot.site.nomad_join,
+        servers=boot.context.nomad_join,
         dynamic_first=dynamic.first,
         dynamic_last=dynamic.last,
         max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
@@ -173,11 +173,11 @@ def _nomad_client(boot: NodeBoot) -> str:
         docker_config=str(DOCKER_CONFIG),
         drain_s=DRAIN_S,
     )
-    return _nomad(boot.site, NODE, NODE_TLS, client=client)
+    return _nomad(boot.context, NODE, NODE_TLS, client=client)
 
 
 def _nomad(
-    site: Site,
+    context: MachineContext,
     name: str,
     tls: Tls,
     *,
@@ -187,14 +187,14 @@ def _nomad(
     return render.nomad(
         render.NomadAgent(
             name=name,
-            region=site.region,
-            datacenter=site.region,
+            region=context.region,
+            datacenter=context.region,
             data_dir="/data/nomad",
             bind_addr=ADDRESS,
             advertise_addr=ADDRESS,
             ports=PORTS,
             consul_addr=f"127.0.0.1:{PORTS['consul_https']}",
-            vault_url=f"https://vault.{site.zone}:{PORTS['vault_api']}",
+            vault_url=f"https://vault.{context.zone}:{PORTS['vault_api']}",
             server=server,
             client=client,
             plugin_dir="/opt/nomad/plugins" if client else "",
@@ -204,15 +204,15 @@ def _nomad(
 
 
 def _vault_agent(boot: NodeBoot) -> str:
-    site = boot.site
-    login = f"arn:aws:sts::{site.account_id}:assumed-role/{site.label.name(f'machine-{boot.who}')}/{NODE}"
+    context = boot.context
+    login = f"arn:aws:sts::{context.account_id}:assumed-role/{context.label.name(f'machine-{boot.kind}')}/{NODE}"
     return render.vault_agent(
-        render.VaultNode(
-            vault_url=f"https://vault.{site.zone}:{PORTS['vault_api']}",
+        render.VaultAgent(
+            vault_url=f"https://vault.{context.zone}:{PORTS['vault_api']}",
             ca_file=NODE_TLS.ca_file,
-            role=boot.who.value,
-            region=site.region,
-            server_id=site.label.prefix,
-            files=node_files(site.region, login),
+            role=boot.kind.value,
+            region=context.region,
+            server_id=context.label.prefix,
+            files=node_files(context.region, login),
         )
     )

@@ -15,10 +15,10 @@ from pulumi_aws import autoscaling, ebs, ec2, route53
 from infra.compute.agent_configs import JOINS_TAG, ROLE_TAG, ServerBoot, private_zone, server_name
 from infra.compute.disks import SERVER_DATA_GB, SERVER_ROOT_GB
 from infra.compute.launch import METADATA, PLAIN_IMAGE, Disk, LaunchArgs, encoded, group_tags, hooks, root_disk, tagged
-from infra.compute.program_files import AGENTS
+from infra.compute.program_files import AGENT_VERSIONS
 from infra.compute.user_data import server_user_data
 from infra.label import Label
-from infra.network.ports import BY_NAME, Who
+from infra.network.ports import BY_NAME, MachineKind
 
 _READY_S, _GONE_S = 1800, 300
 _NAMES = ("consul", "nomad", "vault")
@@ -164,7 +164,7 @@ class ControlPlane(pulumi.ComponentResource):
 
     def _template(self, plan: ServerPlan, interface: ec2.NetworkInterface, volume: ebs.Volume) -> ec2.LaunchTemplate:
         args, what = self._args, server_name(plan.slot)
-        joining = {**args.label.tags(what), JOINS_TAG: args.label.prefix, ROLE_TAG: Who.SERVER.value}
+        joining = {**args.label.tags(what), JOINS_TAG: args.label.prefix, ROLE_TAG: MachineKind.SERVER.value}
         return ec2.LaunchTemplate(
             f"{self._name}-{plan.slot}-template",
             name=args.label.name(what),
@@ -186,7 +186,7 @@ class ControlPlane(pulumi.ComponentResource):
 
         def written(known: dict[str, str]) -> str:
             boot = ServerBoot(
-                site=args.site(known, tuple(AGENTS)),
+                context=args.context(known, tuple(AGENT_VERSIONS)),
                 slot=plan.slot,
                 group=args.label.name(server_name(plan.slot)),
                 volume_id=known["volume"],

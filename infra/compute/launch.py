@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pulumi import Input
 from pulumi_aws import autoscaling, ec2
 
-from infra.compute.agent_configs import Site
+from infra.compute.agent_configs import MachineContext
 from infra.compute.program_files import MACHINES
 from infra.label import Label
 from infra.machine.facts import Download
@@ -39,9 +39,9 @@ class LaunchArgs:
     """Where the programs are."""
     downloads: Mapping[str, Download]
 
-    def site(self, known: Mapping[str, str], programs: Sequence[str]) -> Site:
+    def context(self, known: Mapping[str, str], programs: Sequence[str]) -> MachineContext:
         """Give what a machine is told of its stack; `known` has the bucket's name and the ARN of the key `state`."""
-        return Site(
+        return MachineContext(
             label=self.label,
             region=self.region,
             account_id=self.account_id,

@@ -10,11 +10,11 @@ from pulumi_aws import autoscaling, ec2, vpc
 from infra.compute.agent_configs import DRAIN_S, POOL_TAG, ROLE_TAG, NodeBoot
 from infra.compute.disks import root_gb
 from infra.compute.launch import METADATA, Disk, LaunchArgs, encoded, group_tags, hooks, root_disk, tagged
-from infra.compute.pool_plan import image, plan_interfaces, plan_refresh, plan_subnets, who
+from infra.compute.pool_plan import image, machine_kind, plan_interfaces, plan_refresh, zone_indexes
 from infra.compute.pools import PoolConfig
-from infra.compute.program_files import AGENTS, DEVICE_PLUGIN
+from infra.compute.program_files import AGENT_VERSIONS, DEVICE_PLUGIN
 from infra.compute.user_data import node_user_data
-from infra.network.ports import Who
+from infra.network.ports import MachineKind
 from infra.network.subnets import Tier
 
 _READY_S = 1800
@@ -29,9 +29,9 @@ class NodePoolsArgs(LaunchArgs):
     zones: Sequence[str]
     subnet_ids: Mapping[Tier, Sequence[Input[str]]]
     """By tier; in each one for each zone, in order."""
-    group_ids: Mapping[Who, Input[str]]
+    group_ids: Mapping[MachineKind, Input[str]]
     """Security groups."""
-    instance_profiles: Mapping[Who, Input[str]]
+    instance_profiles: Mapping[MachineKind, Input[str]]
     ready: Sequence[pulumi.Resource]
     """What must be there before a node starts: programs and servers."""
 
@@ -78,7 +78,7 @@ class NodePools(pulumi.ComponentResource):
         return group.id
 
     def _template(self, pool: PoolConfig, fabric: Output[str] | None) -> ec2.LaunchTemplate:
-        args, kind = self._args, who(pool)
+        args, kind = self._args, machine_kind(pool)
         own = {**args.label.tags(f"pool-{pool.name}"), POOL_TAG: pool.name, ROLE_TAG: kind.value}
         return ec2.LaunchTemplate(
             f"{self._name}-{pool.name}-template",
@@ -102,7 +102,7 @@ class NodePools(pulumi.ComponentResource):
     def _interfaces(
         self, pool: PoolConfig, fabric: Output[str] | None
     ) -> list[ec2.LaunchTemplateNetworkInterfaceArgsDict]:
-        group = self._args.group_ids[who(pool)]
+        group = self._args.group_ids[machine_kind(pool)]
         interfaces: list[ec2.LaunchTemplateNetworkInterfaceArgsDict] = []
         for plan in plan_interfaces(pool.type, efa=pool.efa):
             interface: ec2.LaunchTemplateNetworkInterfaceArgsDict = {
@@ -113,7 +113,7 @@ class NodePools(pulumi.ComponentResource):
             }
             if plan.is_efa:
                 interface["interface_type"] = "efa-only"
-            elif who(pool) is Who.INGRESS:
+            elif machine_kind(pool) is MachineKind.INGRESS:
                 interface["associate_public_ip_address"] = "true"
             interfaces.append(interface)
         return interfaces
@@ -128,7 +128,7 @@ class NodePools(pulumi.ComponentResource):
         ).name
 
     def _group(self, pool: PoolConfig, template: ec2.LaunchTemplate) -> autoscaling.Group:
-        tier = Tier.PUBLIC if who(pool) is Who.INGRESS else Tier.PRIVATE
+        tier = Tier.PUBLIC if machine_kind(pool) is MachineKind.INGRESS else Tier.PRIVATE
         subnets = self._args.subnet_ids[tier]
         version = template.latest_version.apply(str)
         return autoscaling.Group(
@@ -137,7 +137,7 @@ class NodePools(pulumi.ComponentResource):
             min_size=pool.min,
             max_size=pool.max,
             desired_capacity=pool.desired,
-            vpc_zone_identifiers=[subnets[place] for place in plan_subnets(pool, self._args.zones)],
+            vpc_zone_identifiers=[subnets[place] for place in zone_indexes(pool, self._args.zones)],
             launch_template=None if pool.spot else {"id": template.id, "version": version},
             mixed_instances_policy=_mixed(pool, template, version) if pool.spot else None,
             capacity_rebalance=pool.spot,
@@ -152,11 +152,11 @@ class NodePools(pulumi.ComponentResource):
 
     def _user_data(self, pool: PoolConfig) -> Output[str]:
         args = self._args
-        programs = (*AGENTS, *((DEVICE_PLUGIN,) if pool.type.gpu else ()))
+        programs = (*AGENT_VERSIONS, *((DEVICE_PLUGIN,) if pool.type.gpu else ()))
 
         def written(known: dict[str, str]) -> str:
             group = args.label.name(f"pool-{pool.name}")
-            boot = NodeBoot(site=args.site(known, programs), pool=pool, who=who(pool), group=group)
+            boot = NodeBoot(context=args.context(known, programs), pool=pool, kind=machine_kind(pool), group=group)
             return encoded(node_user_data(boot))
 
         return Output.all(bucket=args.bucket, state=args.key_arns["state"]).apply(written)

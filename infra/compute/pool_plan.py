@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from infra.compute.instance_types import InstanceType
 from infra.compute.launch import GPU_IMAGE, PLAIN_IMAGE
 from infra.compute.pools import PoolConfig
-from infra.network.ports import Who
+from infra.network.ports import MachineKind
 from nomad_jobs.model import Pool
 
 _ALL = 100
@@ -31,9 +31,9 @@ class RefreshPlan:
     max_healthy: int
 
 
-def who(pool: PoolConfig) -> Who:
+def machine_kind(pool: PoolConfig) -> MachineKind:
     """Say what kind of machine a pool's nodes are."""
-    return Who.INGRESS if pool.role is Pool.INGRESS else Who.CLIENT
+    return MachineKind.INGRESS if pool.role is Pool.INGRESS else MachineKind.CLIENT
 
 
 def image(pool: PoolConfig) -> str:
@@ -57,7 +57,7 @@ def plan_interfaces(row: InstanceType, *, efa: bool) -> tuple[InterfacePlan, ...
     )
 
 
-def plan_subnets(pool: PoolConfig, zones: Sequence[str]) -> tuple[int, ...]:
+def zone_indexes(pool: PoolConfig, zones: Sequence[str]) -> tuple[int, ...]:
     """Say in which zones (by their place in the list) a pool's nodes are."""
     return tuple(place for place, zone in enumerate(zones) if pool.zone in {"", zone})
 

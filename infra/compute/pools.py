@@ -18,7 +18,7 @@ _MIB_PER_GIB = 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoolConfig:
-    """One entry of `berth:pools`. Built as it was written; `faults` says what is wrong with it."""
+    """One entry of `berth:pools`. Built as it was written; `pool_config_faults` says what is wrong with it."""
 
     name: str
     """Of the Nomad node pool."""
@@ -45,7 +45,7 @@ class PoolConfig:
 
     @property
     def type(self) -> InstanceType:
-        """What its instances have; a KeyError for a type that `faults` tells of."""
+        """What its instances have; a KeyError for a type that `pool_config_faults` tells of."""
         return INSTANCE_TYPES[self.instance_type]
 
     @property
@@ -65,7 +65,7 @@ def node_pools(pools: Sequence[PoolConfig]) -> Pools:
     return {pool.role.value: pool.node_pool for pool in pools}
 
 
-def faults(
+def pool_config_faults(
     pools: Sequence[PoolConfig], services: Sequence[Service], *, stack: str, zones: Sequence[str]
 ) -> Iterator[BerthError]:
     """Yield everything that is wrong with the pools of `stack`, which is in `zones` and is to run `services`.

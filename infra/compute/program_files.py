@@ -14,7 +14,7 @@ from nomad_jobs.errors import ConfigError, raise_all
 
 MACHINES = "machine.pyz"
 """The machines' own program (`infra.machine`), packed."""
-AGENTS: Mapping[str, str] = {"consul": "1.20.2", "nomad": "1.11.1", "vault": "1.21.1"}
+AGENT_VERSIONS: Mapping[str, str] = {"consul": "1.20.2", "nomad": "1.11.1", "vault": "1.21.1"}
 """Versions that every machine runs: those that `berth tools` installs, which a test makes sure of."""
 DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION = "nomad-device-nvidia", "1.1.0"
 """Nomad's plugin for NVIDIA's GPUs; its releases: https://releases.hashicorp.com/nomad-device-nvidia."""
@@ -50,7 +50,7 @@ def gather(*, needs_gpus: bool, folder: Path | None = None) -> tuple[ProgramFile
         ConfigError: (or ManyErrors) a program is not there; the message says how to get it.
 
     """
-    wanted = {**AGENTS, **({DEVICE_PLUGIN: DEVICE_PLUGIN_VERSION} if needs_gpus else {})}
+    wanted = {**AGENT_VERSIONS, **({DEVICE_PLUGIN: DEVICE_PLUGIN_VERSION} if needs_gpus else {})}
     root = folder or installed()
     paths = {name: root / name / f"{version}_{_MACHINE_OS}" / name for name, version in wanted.items()}
     raise_all(_missing(name, wanted[name], path) for name, path in paths.items() if not path.is_file())

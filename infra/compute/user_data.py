@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from infra import agents
-from infra.compute.agent_configs import NodeBoot, ServerBoot, Site, issuer, node_agents, server_agents, server_name
-from infra.network.ports import Who
+from infra.compute.agent_configs import (
+    MachineContext,
+    NodeBoot,
+    ServerBoot,
+    issuer,
+    node_agents,
+    server_agents,
+    server_name,
+)
+from infra.network.ports import MachineKind
 from nomad_jobs.text import render
 
 AWS_SERVICES = ("autoscaling", "ec2", "kms", "ssm", "sts")
@@ -38,24 +46,24 @@ _DOCKER_AFTER_DATA = "[Unit]\nRequires=berth-prepare.service\nAfter=berth-prepar
 def server_user_data(boot: ServerBoot) -> str:
     """Write a server's user data."""
     facts = _facts(
-        boot.site,
-        role=Who.SERVER,
+        boot.context,
+        role=MachineKind.SERVER,
         name=server_name(boot.slot),
         group=boot.group,
         is_first=boot.slot == 0,
         volume=boot.volume_id,
-        issuer=issuer(boot.site.domain),
+        issuer=issuer(boot.context.domain),
         roles=dict(boot.role_arns),
     )
-    summary = f"Server {boot.slot} of stack {boot.site.label.stack}: Consul, Nomad and Vault"
+    summary = f"Server {boot.slot} of stack {boot.context.label.stack}: Consul, Nomad and Vault"
     files = {**_agent_files(facts, server_agents(boot)), "/etc/logrotate.d/vault": _AUDIT_LOG}
-    return _cloud_init(boot.site, summary, files)
+    return _cloud_init(boot.context, summary, files)
 
 
 def node_user_data(boot: NodeBoot) -> str:
     """Write the user data of a pool's nodes."""
     row = boot.pool.type
-    facts = _facts(boot.site, role=boot.who, name="", group=boot.group, stripes=row.nvme is not None)
+    facts = _facts(boot.context, role=boot.kind, name="", group=boot.group, stripes=row.nvme is not None)
     files = {
         **_agent_files(facts, node_agents(boot)),
         "/etc/docker/daemon.json": json.dumps(_docker(has_gpus=row.gpu is not None), indent=2) + "\n",
@@ -63,8 +71,8 @@ def node_user_data(boot: NodeBoot) -> str:
     }
     # AWS's images for GPUs come with Docker, the driver and NVIDIA's runtime.
     packages = () if row.gpu else ("docker",)
-    summary = f"A node of pool {boot.pool.name} of stack {boot.site.label.stack}"
-    return _cloud_init(boot.site, summary, files, packages)
+    summary = f"A node of pool {boot.pool.name} of stack {boot.context.label.stack}"
+    return _cloud_init(boot.context, summary, files, packages)
 
 
 def _docker(*, has_gpus: bool) -> dict[str, Any]:
@@ -73,15 +81,15 @@ def _docker(*, has_gpus: bool) -> dict[str, Any]:
     return {"data-root": "/data/docker", "live-restore": True, "log-driver": "journald", **nvidia}
 
 
-def _facts(site: Site, **own: Any) -> dict[str, Any]:
+def _facts(context: MachineContext, **own: Any) -> dict[str, Any]:
     return {
-        "stack": site.label.stack,
-        "region": site.region,
-        "zone": site.zone,
-        "parameters": site.parameters,
-        "state_key": site.state_key_arn,
-        "bucket": site.bucket,
-        "programs": {name: asdict(download) for name, download in site.programs.items()},
+        "stack": context.label.stack,
+        "region": context.region,
+        "zone": context.zone,
+        "parameters": context.parameters,
+        "state_key": context.state_key_arn,
+        "bucket": context.bucket,
+        "programs": {name: asdict(download) for name, download in context.programs.items()},
         **own,
     }
 
@@ -94,8 +102,8 @@ def _agent_files(facts: Mapping[str, Any], configs: Mapping[str, str]) -> dict[s
     }
 
 
-def _cloud_init(site: Site, summary: str, files: Mapping[str, str], packages: tuple[str, ...] = ()) -> str:
-    fetch = {"region": site.region, "bucket": site.bucket, "program": site.program}
+def _cloud_init(context: MachineContext, summary: str, files: Mapping[str, str], packages: tuple[str, ...] = ()) -> str:
+    fetch = {"region": context.region, "bucket": context.bucket, "program": context.program}
     boot = render(_TEMPLATES, "boot.sh.j2", fetch)
     listed = [{"path": path, "text": text} for path, text in {**files, "/opt/berth/boot.sh": boot}.items()]
     return render(_TEMPLATES, "cloud-init.yaml.j2", {"summary": summary, "packages": packages, "files": listed})

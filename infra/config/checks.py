@@ -9,7 +9,7 @@ from typing import Any
 from pulumi_aws import Region
 
 from infra.compute.instance_types import INSTANCE_TYPES
-from infra.compute.pools import faults as pool_faults
+from infra.compute.pools import pool_config_faults
 from infra.config.reader import mend
 from infra.network.endpoints import ALWAYS_NEEDED, INTERFACES
 from infra.network.subnets import PREFIX_NARROWEST, PREFIX_WIDEST, ZONES_MAX, ZONES_MIN, Nat
@@ -39,7 +39,7 @@ def faults(found: Mapping[str, Any]) -> Iterator[BerthError]:
     for check in (_place_faults, _network_faults, _egress_faults, _server_faults, _contact_faults, _gitlab_faults):
         yield from check(found)
     if {"pools", "zones"} <= set(found):
-        yield from pool_faults(found["pools"], SERVICES, stack=found.get("stack", "…"), zones=found["zones"])
+        yield from pool_config_faults(found["pools"], SERVICES, stack=found.get("stack", "…"), zones=found["zones"])
 
 
 def _fault(key: str, what: str, example: object) -> ConfigError:

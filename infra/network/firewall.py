@@ -7,8 +7,8 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import ec2, vpc
 
 from infra.label import Label
-from infra.network.firewall_plan import ENDPOINTS, Direction, Reach, Rule, plan_rules
-from infra.network.ports import AGENTS, Who
+from infra.network.firewall_plan import ENDPOINTS, Direction, FirewallScope, Rule, plan_rules
+from infra.network.ports import MACHINE_KINDS, MachineKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,13 +18,13 @@ class FirewallArgs:
     label: Label
     vpc_id: Input[str]
     s3_prefix_list_id: Input[str]
-    reach: Reach
+    scope: FirewallScope
 
 
 class Firewall(pulumi.ComponentResource):
     """Security groups whose every rule comes from the port table; nothing else passes, in or out."""
 
-    groups: dict[Who, Output[str]]
+    groups: dict[MachineKind, Output[str]]
     """Identifiers of the machines' groups."""
     endpoints_group_id: Output[str]
 
@@ -32,14 +32,14 @@ class Firewall(pulumi.ComponentResource):
         """Make the groups, then the rules, which need them all."""
         super().__init__("berth:firewall:Firewall", name, None, opts)
         self._name, self._args, self._child = name, args, ResourceOptions(parent=self)
-        purposes = {who.value: f"{who} machines of {args.label.prefix}" for who in AGENTS}
+        purposes = {kind.value: f"{kind} machines of {args.label.prefix}" for kind in MACHINE_KINDS}
         purposes[ENDPOINTS.group] = f"AWS endpoints of {args.label.prefix}"
         self._groups = {group: self._group(group, purpose) for group, purpose in purposes.items()}
-        for rule in plan_rules(args.reach):
+        for rule in plan_rules(args.scope):
             self._rule(rule)
-        self.groups = {who: self._groups[who.value].id for who in AGENTS}
+        self.groups = {kind: self._groups[kind.value].id for kind in MACHINE_KINDS}
         self.endpoints_group_id = self._groups[ENDPOINTS.group].id
-        self.register_outputs({"groups": {who.value: one for who, one in self.groups.items()}})
+        self.register_outputs({"groups": {kind.value: one for kind, one in self.groups.items()}})
 
     def _group(self, group: str, purpose: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(

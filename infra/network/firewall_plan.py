@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
 
-from infra.network.ports import AGENTS, TABLE, PlatformPort, Who
+from infra.network.ports import MACHINE_KINDS, TABLE, Caller, MachineKind, OtherCaller, PlatformPort
 
 HTTPS = 443
 
@@ -66,7 +66,7 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reach:
+class FirewallScope:
     """What lies beyond the groups, as far as this stack is concerned."""
 
     nat: bool
@@ -78,16 +78,16 @@ class Reach:
     """Networks of machines on the premises, which join as clients."""
 
 
-def plan_rules(reach: Reach, table: Sequence[PlatformPort] = TABLE) -> tuple[Rule, ...]:
+def plan_rules(scope: FirewallScope, table: Sequence[PlatformPort] = TABLE) -> tuple[Rule, ...]:
     """Plan every rule of the stack, each once."""
-    found = [*_table_rules(reach, table), *_endpoint_rules(), *_internet_rules(reach)]
+    found = [*_table_rules(scope, table), *_endpoint_rules(), *_internet_rules(scope)]
     return tuple(dict.fromkeys(found))
 
 
-def _table_rules(reach: Reach, table: Sequence[PlatformPort]) -> Iterator[Rule]:
+def _table_rules(scope: FirewallScope, table: Sequence[PlatformPort]) -> Iterator[Rule]:
     for row in table:
-        listeners = [peer for who in row.listeners for peer in _peers(who, reach)]
-        callers = [peer for who in row.allowed_from for peer in _peers(who, reach)]
+        listeners = [peer for end in row.listeners for peer in _peers(end, scope)]
+        callers = [peer for end in row.allowed_from for peer in _peers(end, scope)]
         for listener in listeners:
             for caller in callers:
                 for protocol in row.protocols:
@@ -97,33 +97,33 @@ def _table_rules(reach: Reach, table: Sequence[PlatformPort]) -> Iterator[Rule]:
                         yield _row_rule(row, protocol, Direction.OUT, caller.group, listener)
 
 
-def _peers(who: Who, reach: Reach) -> list[Peer]:
+def _peers(end: Caller, scope: FirewallScope) -> list[Peer]:
     """Translate one end of a row; the machine itself needs no rule, machines on the premises count as clients."""
-    if who is Who.HOST:
+    if end is OtherCaller.HOST:
         return []
-    if who is Who.WORLD:
-        return [WORLD, WORLD_V6] if reach.ipv6 else [WORLD]
-    outside = [Peer(name=f"on-prem-{net}".replace("/", "-"), ipv4=str(net)) for net in reach.on_prem]
-    return [_group(who), *(outside if who is Who.CLIENT else [])]
+    if end is OtherCaller.WORLD:
+        return [WORLD, WORLD_V6] if scope.ipv6 else [WORLD]
+    outside = [Peer(name=f"on-prem-{net}".replace("/", "-"), ipv4=str(net)) for net in scope.on_prem]
+    return [_group(end), *(outside if end is MachineKind.CLIENT else [])]
 
 
 def _endpoint_rules() -> Iterator[Rule]:
-    for who in AGENTS:
-        machine, purpose = _group(who), "AWS API, inside the network"
+    for kind in MACHINE_KINDS:
+        machine, purpose = _group(kind), "AWS API, inside the network"
         yield _https(Direction.OUT, machine.group, ENDPOINTS, purpose)
         yield _https(Direction.IN, ENDPOINTS.group, machine, purpose)
         yield _https(Direction.OUT, machine.group, S3, "buckets, packages and image layers")
 
 
-def _internet_rules(reach: Reach) -> Iterator[Rule]:
+def _internet_rules(scope: FirewallScope) -> Iterator[Rule]:
     """Let the machines that pull images call registries: ingress nodes by themselves, the others where there is NAT."""
-    callers = {Who.INGRESS: [WORLD], Who.CLIENT: [WORLD] if reach.nat else []}
-    for who, worlds in callers.items():
-        for world in [*worlds, *([WORLD_V6] if reach.ipv6 else [])]:
-            for port in reach.egress_ports:
+    callers = {MachineKind.INGRESS: [WORLD], MachineKind.CLIENT: [WORLD] if scope.nat else []}
+    for kind, worlds in callers.items():
+        for world in [*worlds, *([WORLD_V6] if scope.ipv6 else [])]:
+            for port in scope.egress_ports:
                 yield Rule(
                     direction=Direction.OUT,
-                    group=who.value,
+                    group=kind.value,
                     peer=world,
                     what=f"registry_{port}",
                     protocol="tcp",
@@ -133,8 +133,8 @@ def _internet_rules(reach: Reach) -> Iterator[Rule]:
                 )
 
 
-def _group(who: Who) -> Peer:
-    return Peer(name=who.value, group=who.value)
+def _group(kind: MachineKind) -> Peer:
+    return Peer(name=kind.value, group=kind.value)
 
 
 def _row_rule(row: PlatformPort, protocol: str, direction: Direction, group: str, peer: Peer) -> Rule:

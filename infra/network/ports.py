@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Who(StrEnum):
-    """One end of a connection; on AWS each is a security group, except `WORLD` and `HOST`."""
+class MachineKind(StrEnum):
+    """A kind of machine; on AWS each is a security group, and each runs a Nomad and a Consul agent."""
 
     SERVER = "server"
     """Runs the Nomad, Consul and Vault servers."""
@@ -13,14 +13,19 @@ class Who(StrEnum):
     """Runs tasks: app and GPU nodes."""
     INGRESS = "ingress"
     """Runs NGINX: the only machines with a public address. Also a Nomad client."""
+
+
+class OtherCaller(StrEnum):
+    """Who else may call a port; neither has a security group."""
+
     HOST = "host"
     """The machine itself, over loopback."""
     WORLD = "world"
     """The internet."""
 
 
-AGENTS = (Who.SERVER, Who.CLIENT, Who.INGRESS)
-"""Every machine runs a Nomad and a Consul agent."""
+Caller = MachineKind | OtherCaller
+MACHINE_KINDS = tuple(MachineKind)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,16 +36,16 @@ class PlatformPort:
     first: int
     last: int
     protocols: tuple[str, ...] = ("tcp",)
-    listeners: tuple[Who, ...]
-    allowed_from: tuple[Who, ...]
+    listeners: tuple[MachineKind, ...]
+    allowed_from: tuple[Caller, ...]
     purpose: str
 
 
 def _port(  # noqa: PLR0913 - one row of the table below
     name: str,
     port: int,
-    listeners: tuple[Who, ...],
-    allowed_from: tuple[Who, ...],
+    listeners: tuple[MachineKind, ...],
+    allowed_from: tuple[Caller, ...],
     purpose: str,
     *,
     last: int | None = None,
@@ -57,31 +62,31 @@ def _port(  # noqa: PLR0913 - one row of the table below
     )
 
 
-_SERVERS, _BOTH = (Who.SERVER,), ("tcp", "udp")
+_SERVERS, _BOTH = (MachineKind.SERVER,), ("tcp", "udp")
 
 # Numbers and peers: Nomad, Consul and Vault documentation of their ports; who may reach each is our choice,
 # the fewest that work. Clients need no way to Serf on 4648, and nobody needs Consul's plain HTTP or gRPC.
 TABLE = (
-    _port("nomad_http", 4646, AGENTS, AGENTS, "Nomad API; Vault and Consul fetch its signing keys here"),
-    _port("nomad_rpc", 4647, _SERVERS, AGENTS, "Nomad agents to servers"),
+    _port("nomad_http", 4646, MACHINE_KINDS, MACHINE_KINDS, "Nomad API; Vault and Consul fetch its signing keys here"),
+    _port("nomad_rpc", 4647, _SERVERS, MACHINE_KINDS, "Nomad agents to servers"),
     _port("nomad_serf", 4648, _SERVERS, _SERVERS, "Nomad server membership", protocols=_BOTH),
-    _port("consul_rpc", 8300, _SERVERS, AGENTS, "Consul agents to servers"),
-    _port("consul_serf", 8301, AGENTS, AGENTS, "Consul membership", protocols=_BOTH),
-    _port("consul_http", 8500, AGENTS, (Who.HOST,), "Consul API, plain; loopback only"),
-    _port("consul_https", 8501, AGENTS, AGENTS, "Consul API, TLS"),
-    _port("consul_dns", 8600, AGENTS, (Who.HOST,), "Consul DNS", protocols=_BOTH),
-    _port("vault_api", 8200, _SERVERS, AGENTS, "Vault API"),
+    _port("consul_rpc", 8300, _SERVERS, MACHINE_KINDS, "Consul agents to servers"),
+    _port("consul_serf", 8301, MACHINE_KINDS, MACHINE_KINDS, "Consul membership", protocols=_BOTH),
+    _port("consul_http", 8500, MACHINE_KINDS, (OtherCaller.HOST,), "Consul API, plain; loopback only"),
+    _port("consul_https", 8501, MACHINE_KINDS, MACHINE_KINDS, "Consul API, TLS"),
+    _port("consul_dns", 8600, MACHINE_KINDS, (OtherCaller.HOST,), "Consul DNS", protocols=_BOTH),
+    _port("vault_api", 8200, _SERVERS, MACHINE_KINDS, "Vault API"),
     _port("vault_cluster", 8201, _SERVERS, _SERVERS, "Vault Raft and request forwarding"),
     _port(
         "dynamic",
         20000,
-        (Who.CLIENT, Who.INGRESS),
-        (Who.INGRESS, Who.CLIENT),
+        (MachineKind.CLIENT, MachineKind.INGRESS),
+        (MachineKind.INGRESS, MachineKind.CLIENT),
         "service instances, at ports that Nomad chooses",
         last=32000,
     ),
-    _port("http", 80, (Who.INGRESS,), (Who.WORLD,), "NGINX, redirects to 443"),
-    _port("https", 443, (Who.INGRESS,), (Who.WORLD,), "NGINX"),
+    _port("http", 80, (MachineKind.INGRESS,), (OtherCaller.WORLD,), "NGINX, redirects to 443"),
+    _port("https", 443, (MachineKind.INGRESS,), (OtherCaller.WORLD,), "NGINX"),
 )
 
 BY_NAME = {row.name: row for row in TABLE}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from infra.network.firewall_plan import HTTPS
-from infra.network.ports import BY_NAME, TABLE, Who
+from infra.network.ports import BY_NAME, TABLE, MachineKind
 from infra.policy.openings import LAST_PORT, Opening, openings
 from infra.policy.resource import Resource, Violation
 
@@ -24,11 +24,11 @@ def world_ingress(resource: Resource) -> Iterator[Violation]:
 
 def world_ingress_elsewhere(resources: Sequence[Resource]) -> Iterator[Violation]:
     """L1: and those only on the group of the NGINX nodes."""
-    nginx = {one.urn for one in resources if one.kind == "SecurityGroup" and one.part == Who.INGRESS}
+    nginx = {one.urn for one in resources if one.kind == "SecurityGroup" and one.part == MachineKind.INGRESS}
     for resource in resources:
         for one in openings(resource):
             if one.is_ingress and one.world and not resource.is_from(*nginx) and resource.urn not in nginx:
-                mend = f"move the rule to the group of the {Who.INGRESS} nodes, where NGINX listens"
+                mend = f"move the rule to the group of the {MachineKind.INGRESS} nodes, where NGINX listens"
                 yield _violation("L1", resource, one, f"is open to {one.world} on machines without NGINX", mend)
 
 

@@ -8,7 +8,7 @@ from infra.access.gitlab import GitLabConfig
 from infra.access.keys import PURPOSES
 from infra.access.roles import Identity, IdentityArgs
 from infra.label import Label
-from infra.network.ports import AGENTS, Who
+from infra.network.ports import MACHINE_KINDS, MachineKind
 from infra.storage import BUCKETS
 from tests.support.graph import ACCOUNT, REGION, Graph, record
 from tests.support.policies import lint
@@ -82,17 +82,17 @@ def test_policies_fit_into_awss_limits(graph: Graph) -> None:
 
 
 def test_each_kind_of_machine_has_its_role_and_profile(graph: Graph) -> None:
-    for who in AGENTS:
-        assert graph[f"identity-{who}-profile"].inputs["role"] == f"berth-prod-machine-{who}"
-        assert trust(graph, f"identity-{who}")["Principal"] == {"Service": "ec2.amazonaws.com"}
-        assert graph[f"identity-{who}-policy"].urn in graph[f"identity-{who}-profile"].dependencies
+    for kind in MACHINE_KINDS:
+        assert graph[f"identity-{kind}-profile"].inputs["role"] == f"berth-prod-machine-{kind}"
+        assert trust(graph, f"identity-{kind}")["Principal"] == {"Service": "ec2.amazonaws.com"}
+        assert graph[f"identity-{kind}-policy"].urn in graph[f"identity-{kind}-profile"].dependencies
 
 
 def test_no_machines_role_exceeds_the_boundary(graph: Graph) -> None:
     boundary = allowed(graph, "identity-boundary")
-    for who in AGENTS:
-        assert graph[f"identity-{who}"].inputs["permissionsBoundary"].endswith("policy/identity-boundary")
-        assert allowed(graph, f"identity-{who}-policy") <= boundary
+    for kind in MACHINE_KINDS:
+        assert graph[f"identity-{kind}"].inputs["permissionsBoundary"].endswith("policy/identity-boundary")
+        assert allowed(graph, f"identity-{kind}-policy") <= boundary
 
 
 def test_only_servers_unseal_and_write_trust(graph: Graph) -> None:
@@ -112,16 +112,16 @@ def test_a_server_overwrites_no_trust_and_reads_no_recovery_key(graph: Graph) ->
             assert not any(fnmatch.fnmatch(recovery, pattern) for pattern in statement["Resource"])
 
 
-@pytest.mark.parametrize("who", [Who.CLIENT, Who.INGRESS])
-def test_nodes_read_only_the_public_half_of_the_trust(graph: Graph, who: Who) -> None:
-    for statement in json.loads(policies(graph)[f"identity-{who}-policy"])["Statement"]:
+@pytest.mark.parametrize("kind", [MachineKind.CLIENT, MachineKind.INGRESS])
+def test_nodes_read_only_the_public_half_of_the_trust(graph: Graph, kind: MachineKind) -> None:
+    for statement in json.loads(policies(graph)[f"identity-{kind}-policy"])["Statement"]:
         if "ssm:GetParameter" in statement["Action"]:
             assert statement["Resource"] == [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/berth/prod/state/agent/*"]
 
 
 def test_keys_are_used_through_their_service_only(graph: Graph) -> None:
-    for who in AGENTS:
-        for statement in json.loads(policies(graph)[f"identity-{who}-policy"])["Statement"]:
+    for kind in MACHINE_KINDS:
+        for statement in json.loads(policies(graph)[f"identity-{kind}-policy"])["Statement"]:
             uses = [resource for resource in statement["Resource"] if ":key/s" in resource]
             assert not uses or "kms:ViaService" in statement["Condition"]["StringEquals"]
 
@@ -201,7 +201,10 @@ def test_a_pipeline_grants_only_to_machines_and_below_the_boundary(graph: Graph)
 def test_without_gitlab_no_pipeline_has_access() -> None:
     graph = identity(None)
     assert not graph.of("OpenIdConnectProvider")
-    assert {node.name for node in graph.of("Role")} == {*(f"identity-{who}" for who in AGENTS), "identity-operator"}
+    assert {node.name for node in graph.of("Role")} == {
+        *(f"identity-{kind}" for kind in MACHINE_KINDS),
+        "identity-operator",
+    }
 
 
 def test_people_open_ways_to_this_stacks_machines_and_nothing_else(graph: Graph) -> None:

@@ -11,7 +11,7 @@ from infra.access.keys import PURPOSES
 from infra.compute.node_pools import NodePools, NodePoolsArgs
 from infra.compute.pools import PoolConfig
 from infra.label import Label
-from infra.network.ports import AGENTS
+from infra.network.ports import MACHINE_KINDS
 from infra.network.subnets import Tier
 from tests.support.boots import MACHINE, POOLS, PROGRAMS
 from tests.support.graph import ACCOUNT, REGION, Graph, record
@@ -32,8 +32,8 @@ def node_pools(*pools: PoolConfig, preview: bool = False) -> Graph:
             zones=ZONES,
             vpc_id="vpc-1",
             subnet_ids={tier: [f"{tier}-a", f"{tier}-b"] for tier in Tier},
-            group_ids={who: f"sg-{who}" for who in AGENTS},
-            instance_profiles={who: f"profile-{who}" for who in AGENTS},
+            group_ids={kind: f"sg-{kind}" for kind in MACHINE_KINDS},
+            instance_profiles={kind: f"profile-{kind}" for kind in MACHINE_KINDS},
             key_arns={purpose: f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{purpose}" for purpose in PURPOSES},
             bucket=pulumi.Output.from_input("binaries"),
             downloads={**PROGRAMS, "machine.pyz": MACHINE},

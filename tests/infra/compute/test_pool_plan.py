@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from infra.compute.disks import root_gb
 from infra.compute.instance_types import INSTANCE_TYPES, InstanceType
-from infra.compute.pool_plan import InterfacePlan, image, plan_interfaces, plan_refresh, plan_subnets, who
+from infra.compute.pool_plan import InterfacePlan, image, machine_kind, plan_interfaces, plan_refresh, zone_indexes
 from infra.compute.pools import PoolConfig
-from infra.network.ports import Who
+from infra.network.ports import MachineKind
 from nomad_jobs.model import Pool
 
 ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
@@ -67,7 +67,7 @@ def test_a_refresh_never_asks_for_more_than_there_may_be_nor_stops_all_at_once(p
 
 @given(pools())
 def test_a_pool_is_in_its_zone_or_in_all(pool: PoolConfig) -> None:
-    found = [ZONES[place] for place in plan_subnets(pool, ZONES)]
+    found = [ZONES[place] for place in zone_indexes(pool, ZONES)]
     assert found == ([pool.zone] if pool.zone else list(ZONES))
 
 
@@ -78,7 +78,8 @@ def test_gpu_nodes_have_the_image_with_the_driver_and_room_for_it(pool: PoolConf
 
 
 @pytest.mark.parametrize(
-    ("role", "kind"), [(Pool.APP, Who.CLIENT), (Pool.GPU, Who.CLIENT), (Pool.INGRESS, Who.INGRESS)]
+    ("role", "kind"),
+    [(Pool.APP, MachineKind.CLIENT), (Pool.GPU, MachineKind.CLIENT), (Pool.INGRESS, MachineKind.INGRESS)],
 )
-def test_a_pool_is_of_a_kind_of_machine(role: Pool, kind: Who) -> None:
-    assert who(PoolConfig(name="a", role=role, instance_type="m7i.large", min=0, max=1, desired=0)) is kind
+def test_a_pool_is_of_a_kind_of_machine(role: Pool, kind: MachineKind) -> None:
+    assert machine_kind(PoolConfig(name="a", role=role, instance_type="m7i.large", min=0, max=1, desired=0)) is kind

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.compute.instance_types import INSTANCE_TYPES
-from infra.compute.pools import PoolConfig, faults, node_pools
+from infra.compute.pools import PoolConfig, node_pools, pool_config_faults
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.errors import BerthError
 from nomad_jobs.model import Pool
@@ -20,7 +20,7 @@ GPU = PoolConfig(name="gpu-h200", role=Pool.GPU, instance_type="p5en.48xlarge", 
 
 
 def found(*pools: PoolConfig) -> list[str]:
-    return [str(error) for error in faults(pools, SERVICES, stack="dev", zones=ZONES)]
+    return [str(error) for error in pool_config_faults(pools, SERVICES, stack="dev", zones=ZONES)]
 
 
 def test_pools_that_fit_the_catalogue_have_no_faults() -> None:
@@ -74,7 +74,7 @@ def test_a_kind_of_service_without_a_pool_is_refused() -> None:
     ],
 )
 def test_a_wrong_field_is_named_with_the_command_that_mends_it(change: dict[str, Any], what: str, mend: str) -> None:
-    (error,) = faults((INGRESS, APP, replace(GPU, **change)), SERVICES, stack="dev", zones=ZONES)
+    (error,) = pool_config_faults((INGRESS, APP, replace(GPU, **change)), SERVICES, stack="dev", zones=ZONES)
     assert what in error.what
     assert error.fix.startswith("`pulumi config set --path 'berth:pools[2].")
     assert mend in error.fix
@@ -95,7 +95,7 @@ def test_a_wrong_field_is_named_with_the_command_that_mends_it(change: dict[str,
     ],
 )
 def test_what_a_type_cannot_do_and_what_pools_cannot_share_is_refused(change: dict[str, Any], what: str) -> None:
-    (error,) = faults((INGRESS, replace(APP, **change), GPU), SERVICES, stack="dev", zones=ZONES)
+    (error,) = pool_config_faults((INGRESS, replace(APP, **change), GPU), SERVICES, stack="dev", zones=ZONES)
     assert what in error.what
 
 
@@ -125,7 +125,7 @@ pool_configs = st.builds(
 def test_any_pools_are_judged_without_a_traceback_and_good_ones_keep_their_promises(
     pools: Sequence[PoolConfig], services: Any
 ) -> None:
-    errors = list(faults(pools, services, stack="dev", zones=ZONES))
+    errors = list(pool_config_faults(pools, services, stack="dev", zones=ZONES))
     assert all(isinstance(error, BerthError) for error in errors)
     if errors:
         return

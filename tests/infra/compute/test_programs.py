@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from infra.compute.program_files import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION, MACHINES, gather, installed, pack
+from infra.compute.program_files import (
+    AGENT_VERSIONS,
+    DEVICE_PLUGIN,
+    DEVICE_PLUGIN_VERSION,
+    MACHINES,
+    gather,
+    installed,
+    pack,
+)
 from infra.compute.programs import Programs, ProgramsArgs
 from infra.label import Label
 from infra.machine.facts import Download
@@ -16,7 +24,7 @@ from tests.support.graph import record
 
 def folder_with(tmp_path: Path, *names: str) -> Path:
     for name in names:
-        version = {**AGENTS, DEVICE_PLUGIN: DEVICE_PLUGIN_VERSION}[name]
+        version = {**AGENT_VERSIONS, DEVICE_PLUGIN: DEVICE_PLUGIN_VERSION}[name]
         path = tmp_path / name / f"{version}_linux_amd64" / name
         path.parent.mkdir(parents=True)
         path.write_text(f"a stand-in for {name}")
@@ -24,10 +32,10 @@ def folder_with(tmp_path: Path, *names: str) -> Path:
 
 
 def test_each_program_is_known_by_its_bytes(tmp_path: Path) -> None:
-    files = {file.name: file for file in gather(needs_gpus=False, folder=folder_with(tmp_path, *AGENTS))}
-    assert set(files) == {*AGENTS, MACHINES}
+    files = {file.name: file for file in gather(needs_gpus=False, folder=folder_with(tmp_path, *AGENT_VERSIONS))}
+    assert set(files) == {*AGENT_VERSIONS, MACHINES}
     digest = hashlib.sha256(b"a stand-in for nomad").hexdigest()
-    assert files["nomad"].download == Download(key=f"programs/nomad/{AGENTS['nomad']}/{digest}", sha256=digest)
+    assert files["nomad"].download == Download(key=f"programs/nomad/{AGENT_VERSIONS['nomad']}/{digest}", sha256=digest)
     packed = files[MACHINES]
     assert hashlib.sha256(packed.path.read_bytes()).hexdigest() == packed.sha256
 
@@ -42,7 +50,7 @@ def test_everything_that_is_missing_is_said_at_once_with_how_to_get_it(tmp_path:
 
 
 def test_only_gpu_nodes_need_the_plugin(tmp_path: Path) -> None:
-    folder = folder_with(tmp_path, *AGENTS)
+    folder = folder_with(tmp_path, *AGENT_VERSIONS)
     assert gather(needs_gpus=False, folder=folder)
     with pytest.raises(ConfigError, match=DEVICE_PLUGIN):
         gather(needs_gpus=True, folder=folder)
@@ -69,7 +77,7 @@ def test_the_machines_program_is_packed_the_same_every_time_and_runs_alone(tmp_p
 
 
 def test_other_bytes_are_another_object(tmp_path: Path) -> None:
-    files = gather(needs_gpus=False, folder=folder_with(tmp_path, *AGENTS))
+    files = gather(needs_gpus=False, folder=folder_with(tmp_path, *AGENT_VERSIONS))
     args = ProgramsArgs(label=Label("prod"), bucket="binaries", files=files)
     graph = record(lambda: Programs("programs", args), stack="prod")
     objects = {node.inputs["key"]: node for node in graph.of("BucketObjectv2")}
