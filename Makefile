@@ -43,7 +43,8 @@ format: setup ## format and mend what can be mended by itself
 
 .PHONY: golden
 golden: setup ## write the golden files anew; read the diff before you commit it
-	.venv/bin/python -m pytest -q tests/test_golden.py tests/nomad_jobs/test_fields.py tests/infra/agents tests/infra/test_boot.py --golden
+	.venv/bin/python -m pytest -q tests/test_golden.py tests/nomad_jobs/test_fields.py tests/infra/agents \
+		tests/infra/compute/test_user_data.py --golden
 	git --no-pager diff --stat -- tests/golden tests/nomad_jobs/fields
 
 .PHONY: bench

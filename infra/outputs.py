@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from pulumi import Output
 
-from infra.boot_agents import MAX_KILL_TIMEOUT_S
-from infra.config import StackConfig
-from infra.pools import node_pools
-from infra.ports import BY_NAME
+from infra.compute.agent_configs import MAX_KILL_TIMEOUT_S
+from infra.compute.pools import node_pools
+from infra.config.stack import StackConfig
+from infra.network.ports import BY_NAME
 from nomad_jobs.platform import Driver, Platform
 
 CA_FILE = "/etc/berth/tls/ca.pem"

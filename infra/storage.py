@@ -7,8 +7,8 @@ import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import s3
 
+from infra.access.statements import EVERYONE, Statement, document
 from infra.label import Label
-from infra.permissions import EVERYONE, Statement, document
 
 LOG_DAYS = 90
 _SNAPSHOT_DAYS = 90

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infra.prices import HOURS_PER_MONTH, Price
 from scripts.ops import cost
+from scripts.ops.cost.prices import HOURS_PER_MONTH, Price
 
 _TITLES = ("what", "of", "count", "on-demand", "spot", "hour", "month", "source")
 _TEXTS = 2

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.ports import TABLE
+from infra.network.ports import TABLE
 from nomad_jobs.platform import Driver
 from nomad_jobs.text import environment
 
 PORTS: Mapping[str, int] = {row.name: row.first for row in TABLE}
-"""Every port's own number, by its name in `infra/ports.py`."""
+"""Every port's own number, by its name in `infra/network/ports.py`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +135,7 @@ class NomadAgent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VaultAgent:
+class VaultServer:
     """A Vault server; `tls_name` is the name that its certificate carries."""
 
     name: str
@@ -168,7 +168,7 @@ class AgentFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VaultNode:
+class VaultAgent:
     """Vault's agent on a node, which logs in as the machine's IAM role."""
 
     vault_url: str
@@ -201,12 +201,12 @@ def nomad_secrets(secrets: NomadSecrets) -> str:
     return _render("nomad-secrets", secrets=secrets)
 
 
-def vault(agent: VaultAgent) -> str:
+def vault(server: VaultServer) -> str:
     """Write a Vault server's configuration, nothing secret in it."""
-    return _render("vault", agent=agent)
+    return _render("vault", server=server)
 
 
-def vault_agent(agent: VaultNode) -> str:
+def vault_agent(agent: VaultAgent) -> str:
     """Write the configuration of Vault's agent; the secrets that it fetches are not in it."""
     return _render("vault-agent", agent=agent)
 

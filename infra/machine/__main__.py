@@ -44,7 +44,7 @@ class Machine:
         if self.facts.is_server:
             authority.certify(self.facts, self.address, self.parameters)
         else:
-            authority.trust(self.parameters)
+            authority.install_ca(self.parameters)
 
     def converge(self) -> None:
         """Make this server serve."""

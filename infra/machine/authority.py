@@ -25,8 +25,8 @@ _RUN = "/run"
 """In memory: the authority's key never touches a disk."""
 
 
-def trust(parameters: Parameters) -> None:
-    """Write down whom to believe.
+def install_ca(parameters: Parameters) -> None:
+    """Install the stack's CA certificate.
 
     Raises:
         Fault: there is no authority yet: the first server makes it.

@@ -13,7 +13,7 @@ from infra.machine.system import folder, systemctl, user, write
 
 BIN = Path("/usr/local/bin")
 PLUGINS = Path("/opt/nomad/plugins")
-AGENTS = Path("/etc/berth/agents")
+AGENT_CONFIG_DIR = Path("/etc/berth/agents")
 """What cloud-init wrote: complete but for what only the instance knows."""
 _SYSTEMD = Path("/etc/systemd/system")
 _PLUGIN = "nomad-device-nvidia"
@@ -62,7 +62,7 @@ def programs(facts: Facts, aws: Aws) -> None:
 
 def configure(facts: Facts, node: str, address: str) -> None:
     """Fill in what only the instance knows, and give each program its own configuration and data."""
-    for path in AGENTS.glob("*.hcl"):
+    for path in AGENT_CONFIG_DIR.glob("*.hcl"):
         owner = path.stem if facts.is_server or path.stem == "consul" else "root"
         text = path.read_text().replace("@node@", node).replace("@address@", address)
         folder(Path(f"/etc/{path.stem}.d"), 0o750, owner)

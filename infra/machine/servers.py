@@ -44,9 +44,9 @@ class Servers:
     def converge(self) -> None:
         """Make this server serve, and the platform be as it must."""
         if self._facts.is_first and vault.is_to_begin(self._vault) and not self._others():
-            vault.initialise(self._vault, self._parameters, self._once)
+            vault.initialise(self._vault, self._parameters, self._init_record_name)
         vault.await_active(self._vault)
-        root = vault.root_token(self._parameters, self._once) if self._facts.is_first else ""
+        root = vault.root_token(self._parameters, self._init_record_name) if self._facts.is_first else ""
         if root:
             self._prepare_vault(root)
         as_server = self._as_server()
@@ -56,7 +56,7 @@ class Servers:
         if self._facts.is_first:
             self._identities(as_server, kept)
         if root:
-            vault.drop_root(vault.connect(self._address, str(CA), root), self._parameters, self._once)
+            vault.drop_root(vault.connect(self._address, str(CA), root), self._parameters, self._init_record_name)
         until(lambda: self._lacks(kept), f"{self._facts.name} as a healthy member", _READY_S)
         for program in ("consul", "nomad"):  # a cluster is begun once
             Path(f"/etc/{program}.d/begin.json").unlink(missing_ok=True)
@@ -77,8 +77,8 @@ class Servers:
                 time.sleep(_LOOK_S)
 
     @property
-    def _once(self) -> str:
-        """Name of the note on Vault's beginning: of the volume that holds it."""
+    def _init_record_name(self) -> str:
+        """Name of the record of Vault's initialisation: of the volume that holds it."""
         return f"server/vault-init-{self._facts.volume or self._facts.name}"
 
     def _begins(self, data: str) -> bool:

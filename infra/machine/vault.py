@@ -69,41 +69,41 @@ def is_to_begin(vault: Api) -> bool:
     return not await_answer(vault) or _BEGUN.exists()
 
 
-def initialise(vault: Api, parameters: Parameters, once: str) -> None:
-    """Begin a Vault, and keep what it says once: the root token until all is set up, the recovery keys for people.
+def initialise(vault: Api, parameters: Parameters, record: str) -> None:
+    """Initialise Vault; store its root token, until all is set up, and its recovery keys, for people.
 
-    `once` names this beginning. A crash between Vault's answer and the note of it leaves a Vault that nobody can open,
-    and that holds nothing: it is begun anew.
+    `record` is the parameter that keeps both. A crash between Vault's answer and that record leaves a Vault that nobody
+    can open, and that holds nothing: it is initialised anew.
     """
     if await_answer(vault):
         _forget()
         until(lambda: "the old one" if vault.get("sys/seal-status")["initialized"] else "", "a new Vault", _START_S)
     _BEGUN.touch()
     made = vault.put("sys/init", {"recovery_shares": _SHARES, "recovery_threshold": _THRESHOLD})
-    note = json.dumps({"root_token": made["root_token"], "recovery_keys": made["recovery_keys_base64"]})
-    if not parameters.put(once, note, is_secret=True):
-        raise Fault(f"parameter {once} is there already, of a Vault that was on the same volume: take it away")
+    kept = json.dumps({"root_token": made["root_token"], "recovery_keys": made["recovery_keys_base64"]})
+    if not parameters.put(record, kept, is_secret=True):
+        raise Fault(f"parameter {record} is there already, of a Vault that was on the same volume: take it away")
     _BEGUN.unlink()
 
 
-def root_token(parameters: Parameters, once: str) -> str:
+def root_token(parameters: Parameters, record: str) -> str:
     """Give the root token while it is there, having put the recovery keys where only people read them."""
-    note = parameters.get(once)
-    if note is None:
+    kept = parameters.get(record)
+    if kept is None:
         return ""
-    found = json.loads(note)
-    parameters.put(f"recovery/{once.rpartition('/')[2]}", json.dumps(found["recovery_keys"]), is_secret=True)
+    found = json.loads(kept)
+    parameters.put(f"recovery/{record.rpartition('/')[2]}", json.dumps(found["recovery_keys"]), is_secret=True)
     return str(found["root_token"])
 
 
-def drop_root(vault: Api, parameters: Parameters, once: str) -> None:
+def drop_root(vault: Api, parameters: Parameters, record: str) -> None:
     """Revoke the root token and forget it: from now on the servers' own login is enough."""
     try:
         vault.ask("POST", "auth/token/revoke-self", {})
     except Refused as error:
         if error.status != 403:  # noqa: PLR2004 - it is gone already
             raise
-    parameters.delete(once)
+    parameters.delete(record)
 
 
 def login(facts: Facts, aws: Aws, vault: Api) -> str:

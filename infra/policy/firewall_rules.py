@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from infra.firewall_plan import HTTPS
+from infra.network.firewall_plan import HTTPS
+from infra.network.ports import BY_NAME, TABLE, MachineKind
 from infra.policy.openings import LAST_PORT, Opening, openings
 from infra.policy.resource import Resource, Violation
-from infra.ports import BY_NAME, TABLE, Who
 
 _ENDS = ("securityGroupId", "referencedSecurityGroupId")
 EFA = "efa"
@@ -24,11 +24,11 @@ def world_ingress(resource: Resource) -> Iterator[Violation]:
 
 def world_ingress_elsewhere(resources: Sequence[Resource]) -> Iterator[Violation]:
     """L1: and those only on the group of the NGINX nodes."""
-    nginx = {one.urn for one in resources if one.kind == "SecurityGroup" and one.part == Who.INGRESS}
+    nginx = {one.urn for one in resources if one.kind == "SecurityGroup" and one.part == MachineKind.INGRESS}
     for resource in resources:
         for one in openings(resource):
             if one.is_ingress and one.world and not resource.is_from(*nginx) and resource.urn not in nginx:
-                mend = f"move the rule to the group of the {Who.INGRESS} nodes, where NGINX listens"
+                mend = f"move the rule to the group of the {MachineKind.INGRESS} nodes, where NGINX listens"
                 yield _violation("L1", resource, one, f"is open to {one.world} on machines without NGINX", mend)
 
 
@@ -61,10 +61,10 @@ def named_ports(resource: Resource) -> Iterator[Violation]:
         if one.protocol == "-1" and resource.part == EFA and one.has_group and not one.world:
             continue  # judged by `efa_alone`, which knows both its ends
         if one.protocol == "-1" or (one.first, one.last) == (0, LAST_PORT):
-            mend = "write one rule for each row of infra/ports.py"
+            mend = "write one rule for each row of infra/network/ports.py"
             yield _violation("L4", resource, one, "lets every port through", mend)
         elif one.has_group and (one.first, one.last, one.protocol) not in _ROWS:
-            mend = "add the row to infra/ports.py, which agents and firewall are both made from"
+            mend = "add the row to infra/network/ports.py, which agents and firewall are both made from"
             yield _violation("L4", resource, one, "is no row of the port table", mend)
 
 

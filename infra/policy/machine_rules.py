@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from infra.network.ports import MachineKind
 from infra.policy.resource import UNKNOWN, Resource, Violation
-from infra.ports import Who
 
 _TEMPLATES = {"LaunchTemplate", "LaunchConfiguration", "Instance"}
 
@@ -22,7 +22,7 @@ def public_machines(resources: Sequence[Resource]) -> Iterator[Violation]:
     for resource in resources:
         if resource.kind in _TEMPLATES and _asks_for_address(resource):
             parts = {groups[urn] for urns in resource.made_from.values() for urn in urns if urn in groups}
-            if parts != {Who.INGRESS}:
+            if parts != {MachineKind.INGRESS}:
                 whose = f"of {', '.join(sorted(parts))}" if parts else "of no group of ours"
                 mend = "put it into a private subnet; only ingress nodes are public"
                 yield Violation(rule="L2", resource=resource.name, what=f"a machine {whose} is public", mend=mend)
@@ -52,7 +52,7 @@ def disks(resource: Resource) -> Iterator[Violation]:
     volumes += resource.items("rootBlockDevice") if resource.kind == "Instance" else []
     volumes += [resource.props] if resource.kind == "Volume" else []
     if any(not _is_on(one.get("encrypted")) and one.get("encrypted") is not UNKNOWN for one in volumes):
-        mend = "set encrypted=True, with a key of infra/keys.py"
+        mend = "set encrypted=True, with a key of infra/access/keys.py"
         yield Violation(rule="CIS 5.1.1", resource=resource.name, what="a volume is not encrypted", mend=mend)
 
 

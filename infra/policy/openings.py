@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
+from infra.network.ports import TABLE
 from infra.policy.resource import UNKNOWN, Resource
-from infra.ports import TABLE
 
 LAST_PORT = 65535
 _ALL = {"-1", "all"}

@@ -1,9 +1,15 @@
-"""Files and variables that Nomad gives a task, and what they are made of."""
+"""Files and variables that Nomad gives a task, and what they are made of. Each names its own faults."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from nomad_jobs.model.interpolation import SET_BY_BERTH
 from nomad_jobs.model.secret import Secret, SecretRef
+
+_RELATIVE = re.compile(r"(local|secrets)/[A-Za-z0-9._/-]+")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,15 @@ class File:
         """The secret fields in it."""
         return tuple(part for part in self.parts if isinstance(part, SecretRef))
 
+    def faults(self) -> Iterator[str]:
+        """Name what is wrong with it, one line each."""
+        if not _RELATIVE.fullmatch(self.path) or ".." in self.path:
+            yield f"file {self.path!r} must be under local/ or secrets/"
+        if self.refs and not self.path.startswith("secrets/"):
+            yield f"file {self.path!r} holds a secret, so it must be under secrets/"
+        if self.is_template and not all(isinstance(part, str | Source) for part in self.parts):
+            yield f"file {self.path!r} is a template, so it can hold text only: no secret and no peers"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Env:
@@ -67,3 +82,10 @@ class Env:
 
     name: str
     value: str | SecretRef
+
+    def faults(self) -> Iterator[str]:
+        """Name what is wrong with it, one line each."""
+        if not _ENV_NAME.fullmatch(self.name):
+            yield f"environment variable {self.name!r} must be letters, digits and _"
+        if self.name in SET_BY_BERTH or self.name.startswith("NOMAD_"):
+            yield f"environment variable {self.name} is set by Nomad or Berth"

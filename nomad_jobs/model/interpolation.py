@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from unicodedata import is_normalized
 
 FILLED_IN = re.compile(r"\$\{((?:NOMAD|BERTH)_[A-Za-z0-9_]*)\}")
 SET_BY_BERTH = frozenset({"BERTH_BIND", "BERTH_STACK", "BERTH_TLS_ROUTES", "BERTH_LONGEST_REQUEST_S"})
@@ -22,6 +23,16 @@ def unknown_names(text: str, port_labels: Sequence[str]) -> Iterator[str]:
     labels = [label.replace("-", "_") for label in port_labels]
     known = _ALWAYS_SET | {f"NOMAD_{what}_{label}" for what in _FOR_EACH_PORT for label in labels}
     yield from (name for name in FILLED_IN.findall(text) if name not in known)
+
+
+def word_faults(word: str, port_labels: Sequence[str]) -> Iterator[str]:
+    """Name what would not reach a program as it is written, in an argument or a variable."""
+    if not is_normalized("NFC", word):
+        yield f"{word!r} is not in Unicode's composed form (NFC), and HCL would change it: compose it"
+    if "\0" in word:
+        yield f"{word!r} holds a NUL byte, which no program can be given"
+    for name in unknown_names(word, port_labels):
+        yield f"{word!r} names ${{{name}}}, which Nomad does not set for this service"
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:

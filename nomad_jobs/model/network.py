@@ -1,12 +1,22 @@
-"""Ports, checks and routes: how a service is reached, and when it may be."""
+"""Ports, checks and routes: how a service is reached, and when it may be. Each names its own faults."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from nomad_jobs.model.bounds import DAY_S, out_of_range
 from nomad_jobs.model.secret import SecretRef
 
 HIDDEN = ("/metrics", "/docs", "/redoc", "/openapi.json", "/swagger", "/admin", "/debug", "/actuator")
 """Measurements, documentation and administration: for whoever is inside, never for the world."""
+PORT_MIN = 1024
+"""Ports below are the kernel's and the ingress nodes'; a container never needs one."""
+_CHECK_PATH = re.compile(r"/[!-~]*")
+_ROUTE_PATH = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?")
+"""What a person writes as a path: no encoding, no `..`, no `//`, nothing that NGINX would read as more than a path."""
+_LONGEST_PATH = 200
+_MOST_PATHS = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +28,10 @@ class Port:
     """What the process listens on inside its container."""
     platform_field: str = ""
     """Field of the Platform record with the fixed port of the host; empty: Nomad chooses."""
+
+    def faults(self) -> Iterator[str]:
+        """Name what is wrong with it, one line each."""
+        yield from out_of_range(f"port {self.label}", self.container, PORT_MIN, 65535)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +50,16 @@ class Check:
         """Its name in Consul, such as `http GET /health`."""
         return f"{self.port} {self.protocol}" + ("" if self.protocol == "tcp" else f" {self.path}")
 
+    def faults(self) -> Iterator[str]:
+        """Name what is wrong with it, one line each."""
+        if self.protocol not in {"http", "https", "tcp"}:
+            yield f"check protocol {self.protocol!r} must be http, https or tcp"
+        if not self.path.startswith("/"):
+            yield f"check path {self.path!r} must start with /"
+        elif not _CHECK_PATH.fullmatch(self.path) or "${" in self.path:
+            yield f"check path {self.path!r} must be a path as it stands in a request, without spaces or ${{…}}"
+        yield from _clock_faults(self.interval_s, self.timeout_s)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScriptCheck:
@@ -47,6 +71,14 @@ class ScriptCheck:
     (`${…}`): it would do so twice, once without the task's own variables, and then not know its own check again."""
     interval_s: int = 5
     timeout_s: int = 30
+
+    def faults(self) -> Iterator[str]:
+        """Name what is wrong with it, one line each."""
+        if "${" in self.script:
+            yield f"script check '{self.name}' must say $NAME, not ${{NAME}}: Nomad would interpolate it"
+        if not self.name.isprintable() or "${" in self.name:
+            yield f"script check {self.name!r} must have a printable name without ${{…}}"
+        yield from _clock_faults(self.interval_s, self.timeout_s)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,3 +121,35 @@ class Route:
         if any(path == one or path.startswith((f"{one}/", f"{one};")) for one in self.hidden):
             return False
         return any(one.endswith("/") and path.startswith(one) for one in self.paths)
+
+    def faults(self) -> Iterator[str]:
+        """Name what is wrong with it, one line each."""
+        yield from out_of_range("route longest_request_s", self.longest_request_s, 1, DAY_S)
+        yield from out_of_range("route max_body_mb", self.max_body_mb, 1, 1024)
+        yield from self._path_faults()
+        sample = self.sample.path.partition("?")[0]
+        if not _CHECK_PATH.fullmatch(self.sample.path):
+            yield f"sample path {self.sample.path!r} must be a path as it stands in a request"
+        elif self.paths and not self._odd_paths and not self.lets_through(sample):
+            yield f"sample path {sample!r} is not let through by the route's paths {', '.join(self.paths)}"
+
+    def _path_faults(self) -> Iterator[str]:
+        if not self.paths:
+            yield "route paths must name what NGINX lets through; ('/',) is everything that is not hidden"
+        for path in self._odd_paths:
+            yield f"route path {path!r} must be plain, such as /v1/models (that path) or /v1/ (all below it)"
+        for path in self.hidden:
+            if path.endswith("/"):
+                yield f"hidden path {path!r} must not end with /: what is below it is hidden as well"
+        if max(len(self.paths), len(self.hidden)) > _MOST_PATHS:
+            yield f"route has {len(self.paths)} paths and {len(self.hidden)} hidden ones, but may have {_MOST_PATHS}"
+
+    @property
+    def _odd_paths(self) -> list[str]:
+        every = (*self.paths, *self.hidden)
+        return [one for one in every if not _ROUTE_PATH.fullmatch(one) or len(one) > _LONGEST_PATH]
+
+
+def _clock_faults(interval_s: int, timeout_s: int) -> Iterator[str]:
+    yield from out_of_range("check interval_s", interval_s, 1, 300)
+    yield from out_of_range("check timeout_s", timeout_s, 1, 300)

@@ -1,7 +1,10 @@
 """How a service runs: from an image in the cloud, as a process on a laptop."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from nomad_jobs.model.bounds import DAY_S, out_of_range
 
 _MAKERS = ("NVIDIA", "TESLA")
 
@@ -33,6 +36,16 @@ class _Shape:
     """Shared memory, through which tensor-parallel workers talk; 0: Docker's own default."""
     starts_within_s: int = 60
     """From placed to healthy: weights take minutes to load."""
+
+    def faults(self) -> Iterator[str]:
+        """Name what is wrong with its numbers, one line each."""
+        yield from out_of_range("instances", self.instances, 0, 1000)
+        yield from out_of_range("cpu_mhz", self.cpu_mhz, 1, 10_000_000)
+        yield from out_of_range("memory_mb", self.memory_mb, 10, 100_000_000)
+        yield from out_of_range("shm_mb", self.shm_mb, 0, 10_000_000)
+        yield from out_of_range("starts_within_s", self.starts_within_s, 1, DAY_S)
+        if self.gpus:
+            yield from out_of_range("gpus.count", self.gpus.count, 1, 64)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,11 +1,15 @@
 """A service: the one place that says what runs. It checks itself when it is built."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from nomad_jobs.errors import ConfigError, raise_all
-from nomad_jobs.model.faults import faults
+from nomad_jobs.images import ImageRef
+from nomad_jobs.model.bounds import out_of_range
 from nomad_jobs.model.file import Env, File, Peers
+from nomad_jobs.model.interpolation import word_faults
 from nomad_jobs.model.network import Check, Port, Route, ScriptCheck
 from nomad_jobs.model.runtime import Container, Process
 from nomad_jobs.model.secret import Secret, SecretRef
@@ -15,6 +19,8 @@ ROUTING_LAG_S = 3
 """Longest time from leaving Consul to NGINX having reloaded: template wait (max 2 s), render, test, reload."""
 ENGINE_SHUTDOWN_S = 10
 """What a process needs to end once its last stream has ended."""
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_FIELD_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?")
 
 
 class Kind(StrEnum):
@@ -62,7 +68,7 @@ class Service:
 
     def __post_init__(self) -> None:
         """Check everything that can be checked without the rest of the catalogue."""
-        raise_all(ConfigError(f"service {self.name!r}", what) for what in faults(self))
+        raise_all(ConfigError(f"service {self.name!r}", what) for what in _faults(self))
 
     def shape(self, driver: Driver) -> Container | Process:
         """How it runs with this driver: as a container, or as a process where there is no Docker."""
@@ -124,6 +130,60 @@ class Service:
     def consul_name(self, label: str) -> str:
         """Name in Consul of the port with this label: the main one bears the service's own."""
         return self.name if label == self.main_port else f"{self.name}-{label}"
+
+
+def _faults(service: Service) -> Iterator[str]:
+    """Name every fault that can be seen without the rest of the catalogue: the whole's, and each part's own."""
+    yield from _name_faults(service)
+    yield from _port_faults(service)
+    routes = (service.route,) if service.route else ()
+    for part in (*service.checks, *service.script_checks, *routes, *service.files, *service.env):
+        yield from part.faults()
+    yield from _word_faults(service)
+    for shape in (service.container, service.process):
+        yield from shape.faults()
+    yield from out_of_range("healthy_for_s", service.healthy_for_s, 0, 3600)
+    if not service.summary.isprintable() or not service.summary:
+        yield "summary must be one printable line"
+    try:
+        ImageRef.parse(service.container.image)
+    except ConfigError as error:
+        yield str(error)
+
+
+def _name_faults(service: Service) -> Iterator[str]:
+    named = [("name", service.name), *(("port label", port.label) for port in service.ports)]
+    named += [("host", service.route.host)] if service.route else []
+    for secret in service.secrets:
+        named += [("secret", secret.name), *(("secret owner", part) for part in [secret.owner] if part)]
+    named += [("used service", name) for name in service.uses]
+    for what, name in named:
+        if not _NAME.fullmatch(name):
+            yield f"{what} {name!r} must be lower-case letters, digits and dashes, starting with a letter"
+    for name in dict.fromkeys(name for secret in service.secrets for name in secret.fields):
+        if not _FIELD_NAME.fullmatch(name):
+            yield f"secret field {name!r} must be letters, digits and _ . - between them"
+
+
+def _port_faults(service: Service) -> Iterator[str]:
+    labels = [port.label for port in service.ports]
+    if not labels:
+        yield "needs at least one port"
+    if len(set(labels)) < len(labels):
+        yield f"port labels {', '.join(labels)} must differ"
+    for port in service.ports:
+        yield from port.faults()
+    asked = [check.port for check in service.checks] + ([service.route.port] if service.route else [])
+    for label in dict.fromkeys(asked):
+        if label not in labels:
+            yield f"no port is labelled {label!r}; there is {', '.join(labels) or 'none'}"
+
+
+def _word_faults(service: Service) -> Iterator[str]:
+    words = [*service.container.argv, *service.process.argv, *(one.value for one in service.env)]
+    labels = [port.label for port in service.ports]
+    for word in (word for word in words if isinstance(word, str)):
+        yield from word_faults(word, labels)
 
 
 def secret_path(secret: Secret, reader: Service) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from pulumi_aws import ec2, s3
 
+from infra.compute.program_files import installed
 from infra.machine.servers import _vault_policies
 from infra.machine.system import until
 from infra.machine.vault import HEADER
 from infra.machine.web import Api
-from infra.program_files import installed
 
 # It warns of its own deprecated names while it loads.
 with warnings.catch_warnings():

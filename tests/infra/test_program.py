@@ -13,11 +13,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.boot_agents import MAX_KILL_TIMEOUT_S
+from infra.compute.agent_configs import MAX_KILL_TIMEOUT_S
+from infra.network.ports import MACHINE_KINDS, MachineKind
 from infra.policy import agent_rules
 from infra.policy.rules import check_all
 from infra.policy.secret_rules import outputs, secret_in
-from infra.ports import AGENTS, Who
 from nomad_jobs import checks
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
@@ -135,12 +135,12 @@ def test_flow_logs_wait_for_the_policy_that_lets_them_in(graph: Graph) -> None:
 
 
 def test_every_machine_has_the_group_of_its_kind(graph: Graph) -> None:
-    groups = {f"firewall-{who}-id" for who in AGENTS}
+    groups = {f"firewall-{kind}-id" for kind in MACHINE_KINDS}
     for template in graph.of("LaunchTemplate"):
         used = {one for nic in template.inputs["networkInterfaces"] for one in nic.get("securityGroups", [])}
         assert used <= groups, template.name
     assert {one for node in graph.of("NetworkInterface") for one in node.inputs["securityGroups"]} == {
-        f"firewall-{Who.SERVER}-id"
+        f"firewall-{MachineKind.SERVER}-id"
     }
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from infra.policy import rules, secret_rules
-from infra.prices import Item
 from scripts.ops import cost, stacks
+from scripts.ops.cost.prices import Item
 from tests.support.engine_stacks import Built, as_policy_sees, resources
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("engine")]

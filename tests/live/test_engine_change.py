@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from infra.subnets import Nat
+from infra.network.subnets import Nat
 from tests.support.engine import Outcome
 from tests.support.engine_stacks import Built
 from tests.support.packets import Account

@@ -4,10 +4,10 @@ from itertools import product
 
 import pytest
 
-from infra.endpoints import INTERFACES
-from infra.firewall_plan import ENDPOINTS, HTTPS
-from infra.ports import AGENTS, TABLE, Who
-from infra.subnets import Nat
+from infra.network.endpoints import INTERFACES
+from infra.network.firewall_plan import ENDPOINTS, HTTPS
+from infra.network.ports import MACHINE_KINDS, TABLE, MachineKind
+from infra.network.subnets import Nat
 from tests.support.engine_stacks import Built
 from tests.support.packets import NOWHERE, Account, tag_of
 
@@ -29,7 +29,7 @@ def nat(engine_stack: Built) -> Nat:
     return engine_stack.config.nat
 
 
-def allowed(caller: Who, listener: Who, port: int, protocol: str) -> bool:
+def allowed(caller: MachineKind, listener: MachineKind, port: int, protocol: str) -> bool:
     """What the port table says."""
     return any(
         listener in row.listeners
@@ -49,7 +49,7 @@ def ports() -> list[int]:
 def test_machines_reach_each_other_at_the_tables_ports_and_no_others(account: Account) -> None:
     wrong = [
         f"{caller} to {listener} at {port}/{protocol}"
-        for caller, listener in product(AGENTS, AGENTS)
+        for caller, listener in product(MACHINE_KINDS, MACHINE_KINDS)
         for port, protocol in product(ports(), ("tcp", "udp"))
         if account.passes(account.group(caller), account.group(listener), port, protocol)
         != allowed(caller, listener, port, protocol)
@@ -58,10 +58,10 @@ def test_machines_reach_each_other_at_the_tables_ports_and_no_others(account: Ac
 
 
 def test_the_world_enters_at_nginx_and_nowhere_else(account: Account) -> None:
-    entered = {account.group(who): account.world_enters(account.group(who)) for who in AGENTS}
-    assert entered.pop(account.group(Who.INGRESS)) == {("tcp", 80, 80), ("tcp", 443, 443)}
+    entered = {account.group(kind): account.world_enters(account.group(kind)) for kind in MACHINE_KINDS}
+    assert entered.pop(account.group(MachineKind.INGRESS)) == {("tcp", 80, 80), ("tcp", 443, 443)}
     assert set().union(*entered.values()) == set()
-    others = set(account.groups) - {account.group(who) for who in AGENTS}
+    others = set(account.groups) - {account.group(kind) for kind in MACHINE_KINDS}
     assert all(account.world_enters(group) == set() for group in others)
 
 
@@ -99,12 +99,12 @@ def test_every_service_that_booting_needs_answers_inside_the_network(engine_stac
             one["AvailabilityZone"] for one in account.subnets.values()
         }
         assert [one["GroupId"] for one in interface["Groups"]] == [group]
-    assert all(account.passes(account.group(who), group, HTTPS) for who in AGENTS)
-    assert not any(account.passes(group, account.group(who), port) for who in AGENTS for port in ports())
+    assert all(account.passes(account.group(kind), group, HTTPS) for kind in MACHINE_KINDS)
+    assert not any(account.passes(group, account.group(kind), port) for kind in MACHINE_KINDS for port in ports())
 
 
 def test_servers_call_nobody_outside(account: Account) -> None:
-    assert not any(account.leaves(account.group(Who.SERVER), port) for port in range(1, 65536))
+    assert not any(account.leaves(account.group(MachineKind.SERVER), port) for port in range(1, 65536))
 
 
 def test_subnets_and_machines_have_no_public_address_but_at_the_ingress(engine_stack: Built, account: Account) -> None:

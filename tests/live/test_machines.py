@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from infra.compute.pools import PoolConfig
 from infra.machine.fault import Fault
 from infra.machine.lifecycle import GONE, READY
 from infra.machine.system import until
 from infra.machine.web import Api, Refused
+from infra.network.ports import MachineKind
 from infra.policy.secret_rules import secret_in
-from infra.pools import PoolConfig
-from infra.ports import Who
 from nomad_jobs.model import Pool
 from tests.support.machines.account import LABEL
 from tests.support.machines.cloud import SERVERS, Cloud, cloud
@@ -37,7 +37,7 @@ def site() -> Iterator[Cloud]:
     with cloud() as made:
         for slot in range(len(SERVERS)):
             made.await_word(made.server(slot), READY)
-        made.await_word(made.node(APP, Who.CLIENT, 0), READY)
+        made.await_word(made.node(APP, MachineKind.CLIENT, 0), READY)
         yield made
 
 
@@ -119,7 +119,7 @@ def test_without_a_token_nothing_answers_but_health(site: Cloud) -> None:
 
 def test_the_root_token_is_gone_and_people_have_the_recovery_keys(site: Cloud) -> None:
     found = site.account.client("ssm").describe_parameters()["Parameters"]
-    names = {one["Name"].removeprefix(site.account.site.parameters) for one in found}
+    names = {one["Name"].removeprefix(site.account.context.parameters) for one in found}
     assert names == {"/server/authority", "/agent/authority", "/recovery/vault-init-server-0"}
     token = site.vault(site.machines["server-0"].address, "operator").get("auth/token/lookup-self")["data"]
     assert sorted(token["policies"]) == ["platform-deployer", "platform-operator"]
@@ -179,7 +179,7 @@ def test_a_role_that_is_not_the_stacks_is_not_let_in(site: Cloud) -> None:
 
 
 def test_a_machine_that_nobody_introduced_does_not_join(site: Cloud) -> None:
-    stranger = site.node(APP, Who.CLIENT, 1, tagged=False)
+    stranger = site.node(APP, MachineKind.CLIENT, 1, tagged=False)
     until(lambda: "" if UNKNOWN in stranger.log("vault-agent") else "it did not ask", "the stranger's question", 90)
     assert stranger.run("ls", "/etc/nomad.d/secrets.json", "/etc/berth/tls/node.pem")
     assert READY not in site.told(stranger)

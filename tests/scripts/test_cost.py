@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import prices
-from infra.config import StackConfig
-from infra.instance_types import INSTANCE_TYPES
-from infra.pools import PoolConfig
-from infra.prices import HOURS_PER_MONTH, Item
+from infra.compute.instance_types import INSTANCE_TYPES
+from infra.compute.pools import PoolConfig
+from infra.config.stack import StackConfig
 from nomad_jobs.errors import Exit
 from nomad_jobs.model import Pool
 from scripts.cli import run
 from scripts.ops import cost
+from scripts.ops.cost import prices
 from scripts.ops.cost import stack as stack_files
+from scripts.ops.cost.prices import HOURS_PER_MONTH, Item
 from tests.support.stacks import values
 
 POOL = PoolConfig(name="app", role=Pool.APP, instance_type="m7i.xlarge", min=0, max=9, desired=4)

@@ -1,11 +1,11 @@
 """Boots of every kind of machine, for what is rendered of them."""
 
-from infra.boot import node_user_data, server_user_data
-from infra.boot_agents import NodeBoot, ServerBoot, Site
+from infra.compute.agent_configs import MachineContext, NodeBoot, ServerBoot
+from infra.compute.pools import PoolConfig
+from infra.compute.user_data import node_user_data, server_user_data
 from infra.label import Label
 from infra.machine.facts import Download
-from infra.pools import PoolConfig
-from infra.ports import Who
+from infra.network.ports import MachineKind
 from nomad_jobs.model import Pool
 from tests.support.graph import ACCOUNT, REGION
 
@@ -23,8 +23,8 @@ POOLS = {
 }
 
 
-def site(*programs: str) -> Site:
-    return Site(
+def context(*programs: str) -> MachineContext:
+    return MachineContext(
         label=LABEL,
         region=REGION,
         account_id=ACCOUNT,
@@ -39,7 +39,7 @@ def site(*programs: str) -> Site:
 def server(slot: int = 0) -> ServerBoot:
     roles = {who: f"arn:aws:iam::{ACCOUNT}:role/berth-prod-machine-{who}" for who in ("server", "client", "ingress")}
     return ServerBoot(
-        site=site("consul", "nomad", "vault"),
+        context=context("consul", "nomad", "vault"),
         slot=slot,
         group=LABEL.name(f"server-{slot}"),
         volume_id="vol-0123456789abcdef0",
@@ -52,8 +52,8 @@ def server(slot: int = 0) -> ServerBoot:
 def node(name: str) -> NodeBoot:
     pool = POOLS[name]
     programs = ("consul", "nomad", "vault", *(("nomad-device-nvidia",) if pool.type.gpu else ()))
-    who = Who.INGRESS if pool.role is Pool.INGRESS else Who.CLIENT
-    return NodeBoot(site=site(*programs), pool=pool, who=who, group=LABEL.name(f"pool-{name}"))
+    kind = MachineKind.INGRESS if pool.role is Pool.INGRESS else MachineKind.CLIENT
+    return NodeBoot(context=context(*programs), pool=pool, kind=kind, group=LABEL.name(f"pool-{name}"))
 
 
 def user_data() -> dict[str, str]:

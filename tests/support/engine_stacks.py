@@ -9,9 +9,9 @@ from typing import Any
 import boto3
 import yaml
 
-from infra.config import StackConfig
+from infra.compute.program_files import AGENT_VERSIONS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION
+from infra.config.stack import StackConfig
 from infra.policy.resource import Resource
-from infra.program_files import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION
 from scripts.ops.pulumi import PROGRAMS
 from scripts.ops.toolchain import resolve
 from tests.support.engine import Engine, Outcome, copy_program
@@ -81,7 +81,7 @@ def project(folder: Path, stack: str, *, checkpoints: bool = False) -> Iterator[
 
 def _programs(home: Path) -> None:
     """Lay small files where the machines' programs are looked for: nothing here runs them."""
-    for name, version in {**AGENTS, DEVICE_PLUGIN: DEVICE_PLUGIN_VERSION}.items():
+    for name, version in {**AGENT_VERSIONS, DEVICE_PLUGIN: DEVICE_PLUGIN_VERSION}.items():
         path = home / ".cache" / "berth" / "programs" / name / f"{version}_linux_amd64" / name
         path.parent.mkdir(parents=True)
         path.write_text(f"{name} {version}, for this test\n")

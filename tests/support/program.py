@@ -7,17 +7,17 @@ from typing import Any
 from pulumi_aws import get_caller_identity
 
 from infra.__main__ import build
-from infra.config import StackConfig
-from infra.parts import Site
+from infra.compute.program_files import AGENT_VERSIONS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION, gather
+from infra.config.stack import StackConfig
+from infra.parts import StackInputs
 from infra.policy.resource import UNKNOWN, Resource
-from infra.program_files import AGENTS, DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION, gather
 from tests.support.graph import Graph, Node, record
 from tests.support.stacks import values
 
 
 def fake_programs(folder: Path) -> Path:
     """Lay out small files where `gather` looks for programs."""
-    for name, version in {**AGENTS, DEVICE_PLUGIN: DEVICE_PLUGIN_VERSION}.items():
+    for name, version in {**AGENT_VERSIONS, DEVICE_PLUGIN: DEVICE_PLUGIN_VERSION}.items():
         path = folder / name / f"{version}_linux_amd64" / name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,9 @@ def stack_graph(stack: str, folder: Path, changes: Mapping[str, Any] | None = No
     """Run the program for a stack file, with `changes` made to its settings."""
     config = StackConfig.parse(values(stack, changes))
     files = gather(needs_gpus=True, folder=fake_programs(folder))
-    return record(lambda: build(Site(config, get_caller_identity().account_id, files)), stack=stack, preview=preview)
+    return record(
+        lambda: build(StackInputs(config, get_caller_identity().account_id, files)), stack=stack, preview=preview
+    )
 
 
 def as_resource(node: Node) -> Resource:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infra.prices import HOURS_PER_MONTH, Price, Source
 from scripts.ops.cost.lines import Line, lines, month_at_most
+from scripts.ops.cost.prices import HOURS_PER_MONTH, Price, Source
 
 if TYPE_CHECKING:  # it imports pulumi, which `berth` itself does without
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
 
 LEFT_OUT = (
     "data: transfer to the internet and between zones, and each GB through NAT, load balancer and endpoints",

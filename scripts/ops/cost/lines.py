@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from infra import prices
-from infra.disks import SERVER_DATA_GB, SERVER_ROOT_GB, root_gb
-from infra.prices import HOURS_PER_MONTH, Item, Price
-from infra.subnets import nat_zones
+from infra.compute.disks import SERVER_DATA_GB, SERVER_ROOT_GB, root_gb
+from infra.network.subnets import nat_zones
 from nomad_jobs.model import Pool
+from scripts.ops.cost import prices
+from scripts.ops.cost.prices import HOURS_PER_MONTH, Item, Price
 
 if TYPE_CHECKING:  # it imports pulumi, which `berth` itself does without
-    from infra.config import StackConfig
-    from infra.pools import PoolConfig
+    from infra.compute.pools import PoolConfig
+    from infra.config.stack import StackConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +105,6 @@ def _disks_gb(config: "StackConfig") -> int:
 
 
 def _keys() -> int:
-    from infra.keys import PURPOSES  # noqa: PLC0415 - imports pulumi
+    from infra.access.keys import PURPOSES  # noqa: PLC0415 - imports pulumi
 
     return len(PURPOSES)

@@ -9,7 +9,7 @@ from nomad_jobs.errors import BerthError, ConfigError, NoSuchStackError
 from nomad_jobs.render import ROOT
 
 if TYPE_CHECKING:  # it imports pulumi, which `berth` itself does without
-    from infra.config import StackConfig
+    from infra.config.stack import StackConfig
 
 
 def config_of(stack: str) -> "StackConfig":
@@ -22,7 +22,7 @@ def config_of(stack: str) -> "StackConfig":
 
     """
     try:
-        from infra.config import NAMESPACE, StackConfig  # noqa: PLC0415 - imports pulumi
+        from infra.config.stack import NAMESPACE, StackConfig  # noqa: PLC0415 - imports pulumi
     except ModuleNotFoundError as error:
         raise BerthError("berth cost", f"needs {error.name}, which is not installed", "`uv sync`") from None
     settings = _settings(stack)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
 
-from infra.ports import BY_NAME
+from infra.network.ports import BY_NAME
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
 
 GPUS_PER_NODE = 8

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.boot_agents import node_agents
+from infra.compute.agent_configs import node_agents
+from infra.compute.node_files import REGISTRY_LOGIN
+from infra.compute.program_files import installed
 from infra.machine import nodes
 from infra.machine.system import until
 from infra.machine.web import Api
-from infra.node_files import REGISTRY_LOGIN
-from infra.program_files import installed
 from nomad_jobs.registry import REGISTRY
 from scripts.ops.docker_login import Login, login_for
 from tests.support.boots import node

@@ -15,7 +15,7 @@ from infra.agents.render import (
     NomadSecrets,
     NomadServer,
     Tls,
-    VaultAgent,
+    VaultServer,
 )
 from nomad_jobs.platform import Driver
 from scripts.ops.local.boot.boot_plan import plan
@@ -80,7 +80,7 @@ def client(pool: str) -> NomadClient:
 
 def cloud() -> dict[str, str]:
     server = NomadServer(expect=3, issuer="https://nomad.example.com", retry_join=JOIN, kms=KMS)
-    vault = VaultAgent(
+    vault = VaultServer(
         name="ip-10-0-1-10",
         data_dir="/opt/vault",
         bind_addr="10.0.1.10",

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from infra.compute.node_files import REGISTRY_LOGIN
 from infra.machine.vault import _POLICIES, HEADER
 from infra.machine.web import Api, Refused
-from infra.node_files import REGISTRY_LOGIN
 
 pytestmark = pytest.mark.live
 KEY, SAMPLE = "default/llama-4-scout/hugging-face", "default/llama-4-scout/sample-key"

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.label import PART_TAG
+from infra.network.ports import TABLE
 from infra.policy.openings import is_outside, openings
 from infra.policy.resource import UNKNOWN, Resource, Violation
 from infra.policy.rules import check, check_all, check_stack
-from infra.ports import TABLE
 
 IN = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 OUT = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"

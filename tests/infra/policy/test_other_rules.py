@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.endpoints import s3_policy
 from infra.label import PART_TAG
+from infra.network.endpoints import s3_policy
 from infra.policy.resource import UNKNOWN, Resource
 from infra.policy.rules import check_all
 from infra.policy.secret_rules import outputs, secret_in

@@ -16,11 +16,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from infra.boot_agents import Site
+from infra.compute.agent_configs import MachineContext
+from infra.compute.program_files import AGENT_VERSIONS, pack
 from infra.label import Label
 from infra.machine.facts import Download
-from infra.ports import Who
-from infra.program_files import AGENTS, pack
+from infra.network.ports import MachineKind
 from tests.support.machines import network
 from tests.support.machines.certificates import Authority
 
@@ -48,10 +48,10 @@ class Account:
         return [(network.GATEWAY, f"{service}.{REGION}.amazonaws.com") for service in _SERVICES]
 
     @property
-    def site(self) -> Site:
+    def context(self) -> MachineContext:
         """The stack, as user data speaks of it."""
-        programs = {name: self.downloads[name] for name in AGENTS}
-        return Site(
+        programs = {name: self.downloads[name] for name in AGENT_VERSIONS}
+        return MachineContext(
             label=LABEL,
             region=REGION,
             account_id=ACCOUNT,
@@ -86,9 +86,9 @@ class Account:
         )
         return str(made["Instances"][0]["InstanceId"])
 
-    def metadata(self, instance: str, address: str, who: Who) -> dict[str, str]:
+    def metadata(self, instance: str, address: str, kind: MachineKind) -> dict[str, str]:
         """What an instance's metadata service says."""
-        role = self.role_arns[who.value].rpartition("/")[2]
+        role = self.role_arns[kind.value].rpartition("/")[2]
         soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
         granted = {"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": "2026-01-01T00:00:00Z", "Expiration": soon}
         identity = {"instanceId": instance, "privateIp": address, "region": REGION, "accountId": ACCOUNT}
@@ -96,7 +96,7 @@ class Account:
         return {
             "dynamic/instance-identity/document": json.dumps(identity),
             credentials: role,
-            f"{credentials}{role}": json.dumps({**granted, **self.session(who.value, instance)}),
+            f"{credentials}{role}": json.dumps({**granted, **self.session(kind.value, instance)}),
             "meta-data/instance-id": instance,
             "meta-data/placement/region": REGION,
         }
@@ -146,7 +146,7 @@ def _programs(s3: Any) -> dict[str, Download]:
     """Put into the bucket the machines' own program, and for each agent a script that starts the real one."""
     texts = {
         name: f'#!/bin/sh\nexec /opt/programs/{name}/{version}_linux_amd64/{name} "$@"\n'.encode()
-        for name, version in AGENTS.items()
+        for name, version in AGENT_VERSIONS.items()
     }
     downloads = {}
     for name, text in {**texts, "machine": pack()}.items():

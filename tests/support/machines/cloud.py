@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.boot import node_user_data, server_user_data
-from infra.boot_agents import JOINS_TAG, POOL_TAG, ROLE_TAG, NodeBoot, ServerBoot, private_zone, server_name
+from infra.compute.agent_configs import JOINS_TAG, POOL_TAG, ROLE_TAG, NodeBoot, ServerBoot, private_zone, server_name
+from infra.compute.pools import PoolConfig
+from infra.compute.program_files import installed
+from infra.compute.user_data import node_user_data, server_user_data
 from infra.machine.aws import Aws
 from infra.machine.web import Api
-from infra.pools import PoolConfig
-from infra.ports import Who
-from infra.program_files import installed
+from infra.network.ports import MachineKind
 from tests.support.machines.account import LABEL, REGION, Account, account
 from tests.support.machines.machine import Machine
 from tests.support.machines.network import ADDRESS, Network, network
@@ -40,7 +40,7 @@ class Cloud:
         name = server_name(slot)
         known = ("client", "ingress", "server", "operator")
         boot = ServerBoot(
-            site=self.account.site,
+            context=self.account.context,
             slot=slot,
             group=LABEL.name(name),
             volume_id="",  # /data is there already: a folder that outlives the machine
@@ -48,15 +48,15 @@ class Cloud:
             nomad_key_arn=self.account.key_arns["nomad"],
             role_arns={role: self.account.role_arns[role] for role in known},
         )
-        tags = {JOINS_TAG: LABEL.prefix, ROLE_TAG: Who.SERVER.value}
-        return self._start(name, Who.SERVER, _server_address(slot), server_user_data(boot), tags)
+        tags = {JOINS_TAG: LABEL.prefix, ROLE_TAG: MachineKind.SERVER.value}
+        return self._start(name, MachineKind.SERVER, _server_address(slot), server_user_data(boot), tags)
 
-    def node(self, pool: PoolConfig, who: Who, number: int, *, tagged: bool = True) -> Machine:
+    def node(self, pool: PoolConfig, kind: MachineKind, number: int, *, tagged: bool = True) -> Machine:
         """Start a node; without its pool's tag no server knows of it."""
-        boot = NodeBoot(site=self.account.site, pool=pool, who=who, group=LABEL.name(f"pool-{pool.name}"))
-        tags = {POOL_TAG: pool.name, ROLE_TAG: who.value} if tagged else {}
+        boot = NodeBoot(context=self.account.context, pool=pool, kind=kind, group=LABEL.name(f"pool-{pool.name}"))
+        tags = {POOL_TAG: pool.name, ROLE_TAG: kind.value} if tagged else {}
         address = f"{ADDRESS}.{50 + number}"
-        return self._start(f"{pool.name}-{number}", who, address, node_user_data(boot), tags)
+        return self._start(f"{pool.name}-{number}", kind, address, node_user_data(boot), tags)
 
     def told(self, machine: Machine) -> list[str]:
         """Which lifecycle hooks the machine has answered."""
@@ -84,7 +84,7 @@ class Cloud:
         """The stack's own authority, as servers publish it."""
         file = self.folder / "stack-authority.pem"
         if not file.exists():
-            name = f"{self.account.site.parameters}/agent/authority"
+            name = f"{self.account.context.parameters}/agent/authority"
             file.write_text(self.account.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
         return str(file)
 
@@ -95,13 +95,13 @@ class Cloud:
         token = Api(url, self.ca_file).ask("POST", "auth/aws/login", asked)["auth"]["client_token"]
         return Api(url, self.ca_file, "X-Vault-Token", token)
 
-    def _start(self, name: str, who: Who, address: str, user_data: str, tags: dict[str, str]) -> Machine:
+    def _start(self, name: str, kind: MachineKind, address: str, user_data: str, tags: dict[str, str]) -> Machine:
         self._started += 1
         folder, data = self.folder / "machines" / f"{name}-{self._started}", self.folder / "data" / name
         for path in (folder, data):
             path.mkdir(parents=True, exist_ok=True)
         instance = self.account.instance(address, tags)
-        (folder / "imds.json").write_text(json.dumps(self.account.metadata(instance, address, who)))
+        (folder / "imds.json").write_text(json.dumps(self.account.metadata(instance, address, kind)))
         (folder / "user-data").write_text(user_data)
         spec = {
             "data": str(data),

@@ -89,7 +89,7 @@ def _configs(settings: Settings, state: State, keys: Mapping[str, str]) -> dict[
         "consul-secrets.hcl": render.consul_secrets(ConsulSecrets(management_token=keys["consul-management"])),
         "nomad-secrets.hcl": render.nomad_secrets(NomadSecrets(consul_token=keys["consul-nomad"])),
         "vault.hcl": render.vault(
-            render.VaultAgent(
+            render.VaultServer(
                 name="laptop",
                 data_dir=str(state.root / "vault"),
                 bind_addr="127.0.0.1",

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from infra.ports import BY_NAME
+from infra.network.ports import BY_NAME
 from nomad_jobs.errors import ConfigError, ManyErrors
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.settings import DEFAULTS, MAX_NODES, Settings, parse_ports

@@ -1,0 +1,1 @@
+"""Who may do what in AWS: keys, and the roles of machines, people and pipelines."""

@@ -1,0 +1,183 @@
+"""Who may do what in AWS: a role for each kind of machine, and two for GitLab's pipelines, without any stored key."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi import Input, Output, ResourceOptions
+from pulumi_aws import iam
+
+from infra.access.arns import StackArns
+from infra.access.gitlab import GitLabConfig, deploy_audience, deploy_trust, preview_trust
+from infra.access.machines import boundary_statements, machine_statements, operator_statements
+from infra.access.pipelines import DEPLOY, PARTS, PREVIEW
+from infra.access.statements import Statement, document
+from infra.label import Label
+from infra.network.ports import MACHINE_KINDS, MachineKind
+
+_HOUR_S = 3600
+# No condition on the account: only its own administrators can hand a role to an instance (iam:PassRole), and EC2 does
+# not say on whose behalf it asks, so that such a condition would let nobody in.
+_MACHINES = Statement(
+    sid="Machines", principal={"Service": "ec2.amazonaws.com"}, actions=("sts:AssumeRole",), has_resource=False
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentityArgs:
+    """Keys and buckets by purpose (ARNs), and the project whose pipelines may come in."""
+
+    label: Label
+    account_id: str
+    region: str
+    key_arns: Mapping[str, Input[str]]
+    bucket_arns: Mapping[str, Input[str]]
+    gitlab: GitLabConfig | None
+
+
+class Identity(pulumi.ComponentResource):
+    """Roles, and the instance profiles that hand them to machines."""
+
+    instance_profiles: dict[MachineKind, Output[str]]
+    """Names, by the kind of machine."""
+    role_arns: dict[MachineKind, Output[str]]
+    """Of the machines: Vault knows a node by its role."""
+    operator_role_arn: Output[str]
+    """Of people: the way to the servers, and into Vault."""
+    preview_role_arn: Output[str] | None
+    deploy_role_arn: Output[str] | None
+
+    def __init__(self, name: str, args: IdentityArgs, opts: ResourceOptions | None = None) -> None:
+        """Make the machines' roles, then the pipelines' where there is a GitLab."""
+        super().__init__("berth:identity:Identity", name, None, opts)
+        self._name, self._args, self._child = name, args, ResourceOptions(parent=self)
+        boundary = self._boundary()
+        roles = {kind: self._machine(kind, boundary) for kind in MACHINE_KINDS}
+        self.role_arns = {kind: role.arn for kind, (role, _) in roles.items()}
+        self.instance_profiles = {kind: profile.name for kind, (_, profile) in roles.items()}
+        self.operator_role_arn = self._operator()
+        self.preview_role_arn, self.deploy_role_arn = self._pipelines(args.gitlab) if args.gitlab else (None, None)
+        self.register_outputs({"instance_profiles": {kind.value: one for kind, one in self.instance_profiles.items()}})
+
+    def _boundary(self) -> iam.Policy:
+        """All that machines may do, whatever their own policies come to say."""
+        return iam.Policy(
+            f"{self._name}-boundary",
+            name=self._args.label.name("boundary"),
+            description="What no machine's role exceeds",
+            policy=self._with_arns(lambda arns: document(boundary_statements(arns))),
+            tags=self._args.label.tags("boundary"),
+            opts=self._child,
+        )
+
+    def _machine(self, kind: MachineKind, boundary: iam.Policy) -> tuple[iam.Role, iam.InstanceProfile]:
+        child, own = f"{self._name}-{kind}", self._args.label.name(f"machine-{kind}")
+        role = iam.Role(
+            child,
+            name=own,
+            description=f"{kind} machines of {self._args.label.prefix}",
+            assume_role_policy=document([_MACHINES]),
+            permissions_boundary=boundary.arn,
+            tags=self._args.label.tags(f"machine-{kind}"),
+            opts=self._child,
+        )
+        below = ResourceOptions(parent=role)
+        policy = iam.RolePolicy(
+            f"{child}-policy",
+            name=own,
+            role=role.name,
+            policy=self._with_arns(lambda arns: document(machine_statements(kind, arns))),
+            opts=below,
+        )
+        profile = iam.InstanceProfile(
+            f"{child}-profile",
+            name=own,
+            role=role.name,
+            tags=self._args.label.tags(f"machine-{kind}"),
+            # A machine that boots at once must find its permissions there.
+            opts=ResourceOptions(parent=role, depends_on=[policy]),
+        )
+        return role, profile
+
+    def _operator(self) -> Output[str]:
+        """Let people in whom the account's own IAM lets take this role on."""
+        args = self._args
+        root = {"AWS": f"arn:aws:iam::{args.account_id}:root"}
+        trust = Statement(sid="Account", principal=root, actions=("sts:AssumeRole",), has_resource=False)
+        role = iam.Role(
+            f"{self._name}-operator",
+            name=args.label.name("operator"),
+            description=f"People who run {args.label.prefix}",
+            assume_role_policy=document([trust]),
+            max_session_duration=_HOUR_S,
+            tags=args.label.tags("operator"),
+            opts=self._child,
+        )
+        iam.RolePolicy(
+            f"{self._name}-operator-policy",
+            name=args.label.name("operator"),
+            role=role.name,
+            policy=self._with_arns(lambda arns: document(operator_statements(arns))),
+            opts=ResourceOptions(parent=role),
+        )
+        return role.arn
+
+    def _pipelines(self, gitlab: GitLabConfig) -> tuple[Output[str], Output[str]]:
+        provider = iam.OpenIdConnectProvider(
+            f"{self._name}-gitlab",
+            url=gitlab.url,
+            client_id_lists=[gitlab.audience, deploy_audience(gitlab)],
+            tags=self._args.label.tags("gitlab"),
+            opts=self._child,
+        )
+        trusts = {"preview": (preview_trust, PREVIEW), "deploy": (deploy_trust, DEPLOY)}
+        made = [self._pipeline(what, provider, gitlab, *one) for what, one in trusts.items()]
+        return made[0], made[1]
+
+    def _pipeline(
+        self,
+        what: str,
+        provider: iam.OpenIdConnectProvider,
+        gitlab: GitLabConfig,
+        trust: Callable[[str, GitLabConfig], Statement],
+        parts: tuple[str, ...],
+    ) -> Output[str]:
+        child, own = f"{self._name}-{what}", self._args.label.name(f"pipeline-{what}")
+        role = iam.Role(
+            child,
+            name=own,
+            description=f"GitLab {what} jobs of {gitlab.project_path}",
+            assume_role_policy=provider.arn.apply(lambda arn: document([trust(arn, gitlab)])),
+            max_session_duration=_HOUR_S,
+            tags=self._args.label.tags(f"pipeline-{what}"),
+            opts=self._child,
+        )
+        for part in parts:
+            self._attach(role, f"{child}-{part}", f"pipeline-{what}-{part}", PARTS[part])
+        return role.arn
+
+    def _attach(
+        self, role: iam.Role, child: str, what: str, write: Callable[[StackArns], tuple[Statement, ...]]
+    ) -> None:
+        below = ResourceOptions(parent=role)
+        policy = iam.Policy(
+            child,
+            name=self._args.label.name(what),
+            policy=self._with_arns(lambda arns: document(write(arns))),
+            tags=self._args.label.tags(what),
+            opts=below,
+        )
+        iam.RolePolicyAttachment(f"{child}-attached", role=role.name, policy_arn=policy.arn, opts=below)
+
+    def _with_arns(self, write: Callable[[StackArns], str]) -> Output[str]:
+        """Write something about the stack's keys and buckets once their ARNs are known."""
+        args = self._args
+
+        def written(known: list[dict[str, str]]) -> str:
+            keys, buckets = known
+            arns = StackArns(
+                label=args.label, account_id=args.account_id, region=args.region, keys=keys, buckets=buckets
+            )
+            return write(arns)
+
+        return Output.all(Output.all(**args.key_arns), Output.all(**args.bucket_arns)).apply(written)

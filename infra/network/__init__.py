@@ -1,0 +1,1 @@
+"""Subnets, the port table, the firewall drawn from it, and the ways in and out."""

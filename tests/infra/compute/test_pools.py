@@ -1,0 +1,137 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.compute.instance_types import INSTANCE_TYPES
+from infra.compute.pools import PoolConfig, node_pools, pool_config_faults
+from nomad_jobs.catalog import SERVICES
+from nomad_jobs.errors import BerthError
+from nomad_jobs.model import Pool
+
+ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
+INGRESS = PoolConfig(name="ingress", role=Pool.INGRESS, instance_type="m7i.large", min=2, max=4, desired=2)
+APP = PoolConfig(name="app", role=Pool.APP, instance_type="m7i.xlarge", min=1, max=6, desired=2)
+SCOUT = "service 'llama-4-scout'"
+GPU = PoolConfig(name="gpu-h200", role=Pool.GPU, instance_type="p5en.48xlarge", min=0, max=2, desired=1)
+
+
+def found(*pools: PoolConfig) -> list[str]:
+    return [str(error) for error in pool_config_faults(pools, SERVICES, stack="dev", zones=ZONES)]
+
+
+def test_pools_that_fit_the_catalogue_have_no_faults() -> None:
+    assert found(INGRESS, APP, GPU) == []
+
+
+def test_the_platform_learns_what_a_node_of_each_pool_has() -> None:
+    pools = node_pools((INGRESS, APP, GPU))
+    assert {role: pool.name for role, pool in pools.items()} == {"ingress": "ingress", "app": "app", "gpu": "gpu-h200"}
+    assert (pools["gpu"].gpus_per_node, pools["gpu"].gpu_model) == (8, "H200")
+    assert pools["app"].gpus_per_node == 0
+
+
+def test_a_gpu_pool_without_the_topology_of_the_catalogue_is_refused() -> None:
+    assert found(INGRESS, APP, replace(GPU, instance_type="g6e.12xlarge")) == [
+        f"{SCOUT}: asks for 8 GPUs, but a node of pool 'gpu-h200' has 4 — ask for fewer, or add a pool that has them",
+        f"{SCOUT}: needs 512000 MiB, but a g6e.12xlarge has 384 GiB — give pool 'gpu-h200' a larger instance_type",
+    ]
+    assert found(INGRESS, APP, replace(GPU, instance_type="p5.48xlarge")) == [
+        f"{SCOUT}: asks for H200 GPUs, but pool 'gpu-h200' has H100"
+    ]
+
+
+def test_a_kind_of_service_without_a_pool_is_refused() -> None:
+    assert found(INGRESS, APP) == [f"{SCOUT}: runs on the gpu pool, but stack dev has only app, ingress"]
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "mend"),
+    [
+        ({"name": "GPU"}, "lower-case letters", "berth:pools[2].name' gpu"),
+        ({"instance_type": "p5en.24xlarge"}, "no instance type 'p5en.24xlarge'", "instance_type' p5en.48xlarge"),
+        ({"instance_type": "m7i.large"}, "is for GPUs, but m7i.large has none", "instance_type' g6e.12xlarge"),
+        ({"min": 3}, "min 3 and max 2", "max' 3"),
+        ({"min": -1}, "min -1 and max 2", "max' 1"),
+        ({"max": 0, "desired": 0}, "min 0 and max 0", "max' 1"),
+        ({"desired": 3}, "desired 3 is not between min 0 and max 2", "desired' 2"),
+        ({"spot": True, "on_demand_base": 3}, "on_demand_base 3 is not between", "on_demand_base' 0"),
+        ({"on_demand_base": 1}, "every node is on-demand while spot is off", "on_demand_base' 0"),
+        ({"zone": "eu-west-1d"}, "is in zone eu-west-1d, but the stack has eu-west-1a", "zone' eu-west-1a"),
+        ({"reservation_id": "cr-12", "zone": ZONES[0]}, "reservation_id 'cr-12' is none", "reservation_id' cr-…"),
+        ({"capacity_block": True}, "a capacity block is bought first", "reservation_id' cr-…"),
+        ({"reservation_id": "cr-" + "0" * 17}, "must be named", "zone' eu-west-1a"),
+        ({"placement_group": True}, "must be named", "zone' eu-west-1a"),
+        (
+            {"spot": True, "reservation_id": "cr-" + "0" * 17, "zone": ZONES[0]},
+            "never launched into a reservation",
+            "spot' false",
+        ),
+        ({"efa": True}, "placed close together", "placement_group' true"),
+    ],
+)
+def test_a_wrong_field_is_named_with_the_command_that_mends_it(change: dict[str, Any], what: str, mend: str) -> None:
+    (error,) = pool_config_faults((INGRESS, APP, replace(GPU, **change)), SERVICES, stack="dev", zones=ZONES)
+    assert what in error.what
+    assert error.fix.startswith("`pulumi config set --path 'berth:pools[2].")
+    assert mend in error.fix
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"instance_type": "g6.xlarge"}, "is for app services, but g6.xlarge has 1 L4"),
+        ({"instance_type": "t3.large", "placement_group": True, "zone": ZONES[0]}, "cannot be in a cluster placement"),
+        ({"efa": True, "placement_group": True, "zone": ZONES[0]}, "m7i.xlarge has no EFA"),
+        (
+            {"capacity_block": True, "reservation_id": "cr-" + "0" * 17, "zone": ZONES[0]},
+            "m7i.xlarge cannot be had as a capacity block",
+        ),
+        ({"name": "ingress"}, "another pool has this name"),
+        ({"role": Pool.INGRESS}, "pool 'ingress' is for ingress services already"),
+    ],
+)
+def test_what_a_type_cannot_do_and_what_pools_cannot_share_is_refused(change: dict[str, Any], what: str) -> None:
+    (error,) = pool_config_faults((INGRESS, replace(APP, **change), GPU), SERVICES, stack="dev", zones=ZONES)
+    assert what in error.what
+
+
+def test_everything_is_found_in_one_pass() -> None:
+    assert len(found(replace(INGRESS, min=9), replace(APP, instance_type="x"), replace(GPU, efa=True))) == 3
+
+
+pool_configs = st.builds(
+    PoolConfig,
+    name=st.sampled_from(["app", "gpu", "Ingress", ""]),
+    role=st.sampled_from(Pool),
+    instance_type=st.sampled_from([*INSTANCE_TYPES, "p9.metal"]),
+    min=st.integers(-1, 4),
+    max=st.integers(-1, 4),
+    desired=st.integers(-1, 4),
+    on_demand_base=st.integers(-1, 3),
+    spot=st.booleans(),
+    zone=st.sampled_from(["", *ZONES, "us-east-1a"]),
+    reservation_id=st.sampled_from([None, "cr-" + "0" * 17, "x"]),
+    capacity_block=st.booleans(),
+    placement_group=st.booleans(),
+    efa=st.booleans(),
+)
+
+
+@given(st.lists(pool_configs, max_size=4), st.sampled_from([SERVICES, ()]))
+def test_any_pools_are_judged_without_a_traceback_and_good_ones_keep_their_promises(
+    pools: Sequence[PoolConfig], services: Any
+) -> None:
+    errors = list(pool_config_faults(pools, services, stack="dev", zones=ZONES))
+    assert all(isinstance(error, BerthError) for error in errors)
+    if errors:
+        return
+    assert len({pool.role for pool in pools}) == len(pools)
+    for pool in pools:
+        assert 0 <= pool.min <= pool.desired <= pool.max
+        assert (pool.type.gpu is not None) == (pool.role is Pool.GPU)
+        assert not pool.efa or (pool.type.efa_interfaces and pool.placement_group and pool.zone)
+        assert not pool.reservation_id or (pool.zone and not pool.spot)
