@@ -38,6 +38,8 @@ class ConsulAgent:
     data_dir: str
     bind_addr: str
     ports: Mapping[str, int]
+    client_addr: str = "127.0.0.1"
+    """Where its API listens: loopback, of which a laptop has one address for each node."""
     server: bool = False
     """A server that joins those that are there."""
     expect: int = 0

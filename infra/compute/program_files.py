@@ -19,7 +19,7 @@ AGENT_VERSIONS: Mapping[str, str] = {"consul": "1.20.2", "nomad": "1.11.1", "vau
 DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION = "nomad-device-nvidia", "1.1.0"
 """Nomad's plugin for NVIDIA's GPUs; its releases: https://releases.hashicorp.com/nomad-device-nvidia."""
 _MACHINE_OS = "linux_amd64"
-_PACKED = ("infra/__init__.py", "infra/agents/__init__.py")
+_PACKED = ("infra/__init__.py", "infra/agents/__init__.py", "nomad_jobs/__init__.py", "nomad_jobs/mounts.py")
 _START = "from infra.machine.__main__ import main\n\nmain()\n"
 
 
@@ -101,7 +101,12 @@ def _packed(folder: Path) -> ProgramFile:
 
 def _packed_paths() -> Iterable[str]:
     yield from _PACKED
-    for folder, pattern in (("machine", "*.py"), ("machine/units", "*"), ("agents/policies", "*.hcl")):
+    for folder, pattern in (
+        ("machine", "*.py"),
+        ("holdings", "*.py"),
+        ("machine/units", "*"),
+        ("agents/policies", "*.hcl"),
+    ):
         yield from sorted(
             f"infra/{folder}/{path.name}" for path in _root().joinpath(folder).glob(pattern) if path.is_file()
         )

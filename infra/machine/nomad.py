@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from infra.holdings.nomad import BOOTSTRAP, HEADER, JWKS_PATH, first_token
+from infra.holdings.ports import NOMAD_HTTP
 from infra.machine.aws import Aws
 from infra.machine.fault import Fault
 from infra.machine.system import until
 from infra.machine.web import Api, Refused
 
-PORT = 4646
-HEADER = "X-Nomad-Token"
 INTRODUCTION_S = 1800
 """Nomad's longest (`max_identity_ttl`): from a machine's first sight to its joining."""
 _KEYS_S = 300
@@ -19,7 +19,7 @@ _KEYS_S = 300
 
 def connect(address: str, ca_file: str, token: str = "") -> Api:
     """Talk to this machine's own agent."""
-    return Api(f"https://{address}:{PORT}", ca_file, HEADER, token)
+    return Api(f"https://{address}:{NOMAD_HTTP}", ca_file, HEADER, token)
 
 
 def await_keys(nomad: Api) -> None:
@@ -42,7 +42,7 @@ def bootstrap(nomad: Api, anonymous: Api, secret: str) -> None:
     if _knows(nomad):
         return
     try:
-        anonymous.put("acl/bootstrap", {"BootstrapSecret": secret})
+        anonymous.put(BOOTSTRAP, first_token(secret))
     except Refused as error:
         raise Fault(f"Nomad has had its first token, and it is not ours: {error}") from None
 
@@ -97,7 +97,7 @@ class Introductions:
 
 
 def _keys(nomad: Api) -> tuple[int, bytes]:
-    return nomad.raw("GET", "/.well-known/jwks.json")
+    return nomad.raw("GET", JWKS_PATH)
 
 
 def _knows(nomad: Api) -> Any:

@@ -13,6 +13,7 @@ import time
 import uuid
 from pathlib import Path
 
+from infra.holdings.consul import AGENT_POLICIES
 from infra.machine import authority, consul, nomad, vault
 from infra.machine.authority import CA
 from infra.machine.aws import Aws, Parameters
@@ -23,12 +24,6 @@ from infra.machine.web import Api
 
 _READY_S = 600
 _LOOK_S = 10
-_CONSUL_POLICIES = {
-    "berth-consul-agent": ("consul-agent", "consul_agent"),
-    "berth-nomad": ("consul-nomad", "consul_nomad"),
-    "berth-nomad-client": ("consul-nomad-client", "consul_nomad_client"),
-}
-"""By name: the file with the rules, and the token's place among the first values."""
 
 
 class Servers:
@@ -116,7 +111,9 @@ class Servers:
         api = consul.connect(str(CA), kept["consul_management"])
         consul.await_leader(api)
         if self._facts.is_first:
-            consul.setup(api, {name: (_policy(file), kept[key]) for name, (file, key) in _CONSUL_POLICIES.items()})
+            # A token is kept under the name of the file with its rules.
+            secrets = {name: kept[file.replace("-", "_")] for name, file in AGENT_POLICIES.items()}
+            consul.setup(api, {name: (_policy(file), secrets[name]) for name, file in AGENT_POLICIES.items()})
 
     def _start_nomad(self, kept: dict[str, str]) -> None:
         server = {"encrypt": kept["nomad_gossip"]}

@@ -9,22 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from infra.holdings import vault as holdings
+from infra.holdings.entry import Entry, hold
+from infra.holdings.nomad import JWKS_PATH
+from infra.holdings.ports import NOMAD_HTTP, VAULT_API
 from infra.machine.aws import Aws, Parameters
 from infra.machine.facts import Facts
 from infra.machine.fault import Fault
 from infra.machine.system import folder, systemctl, until
 from infra.machine.web import Api, Refused
+from nomad_jobs.mounts import KV_MOUNT
 
-PORT = 8200
-HEADER = "X-Vault-Token"
 AUDIT_LOG = "/var/log/vault/audit.log"
 _BEGUN = Path("/data/vault-begun")
 """There from before Vault is begun until what it said is kept: on the same volume as Vault's own data."""
 _SHARES, _THRESHOLD = 5, 3
 _START_S, _ACTIVE_S = 120, 300
-_KV = {"type": "kv", "options": {"version": "2"}}
-_MOUNTS = {"platform": _KV, "secret": _KV, "pki": {"type": "pki", "config": {"max_lease_ttl": "87600h"}}}
-"""What the platform keeps for itself, what the catalogue's services read, and the nodes' certificates."""
+_PKI = {"type": "pki", "config": {"max_lease_ttl": "87600h"}}
 _POLICIES = {
     "server": ["platform-server"],
     "deploy": ["platform-deployer"],
@@ -35,7 +36,7 @@ _POLICIES = {
 
 def connect(address: str, ca_file: str, token: str = "") -> Api:
     """Talk to this machine's own Vault."""
-    return Api(f"https://{address}:{PORT}", ca_file, HEADER, token)
+    return Api(f"https://{address}:{VAULT_API}", ca_file, holdings.HEADER, token)
 
 
 def await_answer(vault: Api) -> bool:
@@ -124,31 +125,23 @@ class Setup:
 
         `policies` gives rules by name, from the accessor of the AWS login.
         """
-        self._audit()
-        for mount, body in _MOUNTS.items():
-            self._enable("mounts", mount, body)
-        for mount in ("platform", "secret"):
-            until(partial(self._keep_versions, mount), f"the engine {mount}", _START_S)
+        for entry in (*holdings.audit(AUDIT_LOG), *holdings.kv("platform"), *holdings.kv(KV_MOUNT)):
+            until(partial(self._held, entry), f"Vault holding {entry.make}", _START_S)
+        self._enable("mounts", "pki", _PKI)
         self._certificates()
         self._enable("auth", "aws", {"type": "aws"})
         accessor = str(self._vault.get("sys/auth")["data"]["aws/"]["accessor"])
         for name, rules in policies(accessor).items():
-            self._vault.put(f"sys/policies/acl/{name}", {"policy": rules})
+            hold(self._vault, holdings.policy(name, rules))
         self._logins()
         for name, values in first_values.items():
             self._seed(name, values)
 
     def nomad(self) -> None:
         """Let what Nomad runs log in with what Nomad signs. Nomad must serve its keys by now."""
-        self._enable("auth", "jwt-nomad", {"type": "jwt"})
-        config = {
-            "jwks_url": self._facts.url("nomad", 4646) + "/.well-known/jwks.json",
-            "jwks_ca_pem": self._ca,
-            "bound_issuer": self._facts.issuer,
-            "jwt_supported_algs": ["RS256", "EdDSA"],
-            "default_role": "",
-        }
-        self._vault.put("auth/jwt-nomad/config", config)
+        jwks_url = self._facts.url("nomad", NOMAD_HTTP) + JWKS_PATH
+        for entry in holdings.jobs_login(jwks_url, self._facts.issuer, self._ca):
+            hold(self._vault, entry)
 
     def secrets(self, name: str) -> dict[str, str]:
         """Read what the platform keeps for itself."""
@@ -157,22 +150,14 @@ class Setup:
             raise Fault(f"Vault holds no platform/{name} yet: the first server writes it")
         return dict(found["data"]["data"])
 
-    def _audit(self) -> None:
-        """Two devices: Vault stops when it can write to none, and a full disk fails a file."""
-        found = self._vault.get("sys/audit")["data"]
-        for name, path in (("file", AUDIT_LOG), ("journal", "stdout")):
-            if f"{name}/" not in found:
-                body = {"type": "file", "options": {"file_path": path, "mode": "0600"}}
-                self._vault.put(f"sys/audit/{name}", body)
+    def _held(self, entry: Entry) -> str:
+        """Write one entry; an engine that was just mounted refuses for a moment, and is asked again."""
+        hold(self._vault, entry)
+        return ""
 
     def _enable(self, kind: str, mount: str, body: dict[str, Any]) -> None:
         if f"{mount}/" not in self._vault.get(f"sys/{kind}")["data"]:
             self._vault.ask("POST", f"sys/{kind}/{mount}", body)
-
-    def _keep_versions(self, mount: str) -> str:
-        """Just mounted, the engine refuses for a moment."""
-        self._vault.ask("POST", f"{mount}/config", {"cas_required": True, "max_versions": 10})
-        return ""
 
     def _certificates(self) -> None:
         """Hand out nodes' certificates, never a server's: the role is in the name, and agents look."""

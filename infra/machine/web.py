@@ -76,6 +76,22 @@ class Api:
             raise
         return json.loads(text) if text else None
 
+    def read(self, path: str) -> Any:
+        """Read; None where nothing is there, or nothing that this token may know of."""
+        try:
+            return self.ask("GET", path)
+        except Refused as error:
+            if error.status in (
+                400,
+                403,
+            ):  # Vault, of an engine that is not mounted; Consul, of a token that is not there
+                return None
+            raise
+
+    def write(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a body; what a DELETE does not find is as good."""
+        return self.ask(method, path, body)
+
     def raw(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """Call any path of the server."""
         return call(method, f"{self.url}{path}", body, self._headers, self._ca_file)

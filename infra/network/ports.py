@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from infra.holdings.ports import CONSUL_HTTPS, NOMAD_HTTP, VAULT_API
+
 
 class MachineKind(StrEnum):
     """A kind of machine; on AWS each is a security group, and each runs a Nomad and a Consul agent."""
@@ -67,15 +69,21 @@ _SERVERS, _BOTH = (MachineKind.SERVER,), ("tcp", "udp")
 # Numbers and peers: Nomad, Consul and Vault documentation of their ports; who may reach each is our choice,
 # the fewest that work. Clients need no way to Serf on 4648, and nobody needs Consul's plain HTTP or gRPC.
 TABLE = (
-    _port("nomad_http", 4646, MACHINE_KINDS, MACHINE_KINDS, "Nomad API; Vault and Consul fetch its signing keys here"),
+    _port(
+        "nomad_http",
+        NOMAD_HTTP,
+        MACHINE_KINDS,
+        MACHINE_KINDS,
+        "Nomad API; Vault and Consul fetch its signing keys here",
+    ),
     _port("nomad_rpc", 4647, _SERVERS, MACHINE_KINDS, "Nomad agents to servers"),
     _port("nomad_serf", 4648, _SERVERS, _SERVERS, "Nomad server membership", protocols=_BOTH),
     _port("consul_rpc", 8300, _SERVERS, MACHINE_KINDS, "Consul agents to servers"),
     _port("consul_serf", 8301, MACHINE_KINDS, MACHINE_KINDS, "Consul membership", protocols=_BOTH),
     _port("consul_http", 8500, MACHINE_KINDS, (OtherCaller.HOST,), "Consul API, plain; loopback only"),
-    _port("consul_https", 8501, MACHINE_KINDS, MACHINE_KINDS, "Consul API, TLS"),
+    _port("consul_https", CONSUL_HTTPS, MACHINE_KINDS, MACHINE_KINDS, "Consul API, TLS"),
     _port("consul_dns", 8600, MACHINE_KINDS, (OtherCaller.HOST,), "Consul DNS", protocols=_BOTH),
-    _port("vault_api", 8200, _SERVERS, MACHINE_KINDS, "Vault API"),
+    _port("vault_api", VAULT_API, _SERVERS, MACHINE_KINDS, "Vault API"),
     _port("vault_cluster", 8201, _SERVERS, _SERVERS, "Vault Raft and request forwarding"),
     _port(
         "dynamic",

@@ -110,7 +110,8 @@ class Route:
     hidden: tuple[str, ...] = HIDDEN
     """What NGINX keeps back, with all below it, unless `paths` names the very same path."""
     longest_request_s: int = 30
-    """Longest answer, streams included: NGINX waits, and a stopping instance is left, this long."""
+    """Longest answer, streams included, and longest silence of a WebSocket: NGINX waits, and a stopping instance is
+    left, this long."""
     max_body_mb: int = 1
     sample: Sample = field(default_factory=Sample)
 

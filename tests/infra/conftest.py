@@ -9,9 +9,9 @@ import pytest
 from pulumi_aws import ec2, s3
 
 from infra.compute.program_files import installed
+from infra.holdings.vault import HEADER
 from infra.machine.servers import _vault_policies
 from infra.machine.system import until
-from infra.machine.vault import HEADER
 from infra.machine.web import Api
 
 # It warns of its own deprecated names while it loads.

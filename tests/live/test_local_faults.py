@@ -74,6 +74,28 @@ def test_more_nodes_join_and_leave(ours: Laptop) -> None:
     assert [node.name for node in status.nodes(ours.target.nomad)] == ["nomad-1"]
 
 
+def test_each_nodes_instances_are_registered_with_a_consul_agent_of_its_own(ours: Laptop) -> None:
+    """Else each Nomad client would deregister, from a minute on, what the others registered."""
+    ours.up(replace(ours.settings, nodes=2))
+    job = sleeper("apart", count=2, gpus=8)
+    job["TaskGroups"][0]["Services"] = [{"Name": "apart", "Provider": "consul", "Address": "127.0.0.1"}]
+    _run(ours, job)
+    wait_until(
+        lambda: None if len(ours.consul.get("/v1/catalog/service/apart")) == 2 else "not both",
+        where="consul",
+        what="both registered",
+        deadline_s=20,
+    )
+    on_node = {row["ID"]: row["NodeName"] for row in ours.nomad.get("/v1/job/apart/allocations")}
+    by_agent = {
+        row["ServiceID"].split("-task-")[1][:36]: row["Node"] for row in ours.consul.get("/v1/catalog/service/apart")
+    }
+    assert {on_node[one]: by_agent[one] for one in on_node} == {"nomad-1": "laptop", "nomad-2": "laptop-2"}
+    ours.nomad.delete("/v1/job/apart", purge="true")
+    ours.up()
+    assert [name for name in Supervisor(ours.state).processes() if name.startswith("consul")] == ["consul"]
+
+
 def test_down_stops_every_task_and_up_brings_them_back(ours: Laptop) -> None:
     _run(ours, sleeper("pair", count=2))
     _run(ours, sleeper("everywhere", kind="system"))

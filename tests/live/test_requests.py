@@ -118,6 +118,34 @@ def test_the_host_keeps_its_port(front: httpx.Client) -> None:
     assert said["X-Forwarded-Host"] == f"{HOST}:8080"
 
 
+@pytest.mark.parametrize(
+    ("line", "host", "told"),
+    [
+        ("/said", HOST, HOST),
+        ("/said", f"{HOST}:8080", f"{HOST}:8080"),
+        ("/said", HOST.upper(), HOST),
+        (f"http://{HOST}/said", "evil.example", HOST),
+        (f"http://{HOST}:81/said", "evil.example:1", HOST),
+    ],
+)
+def test_a_service_is_told_the_host_that_was_routed_by(
+    front: httpx.Client, target: Target, line: str, host: str, told: str
+) -> None:
+    del front
+    answer = raw(target, f"GET {line} HTTP/1.1\nHost: {host}\nConnection: close\n\n")
+    said = json.loads(answer.rpartition("\r\n\r\n")[2])["headers"]
+    assert (said["Host"], said["X-Forwarded-Host"]) == (told, told)
+
+
+def test_nobody_outside_says_whom_a_request_is_from(front: httpx.Client) -> None:
+    names = ("X-Real-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "Forwarded")
+    spelled = {name.replace("-", mark) for name in names for mark in "-_"}
+    spelled |= {"X_Forwarded-For", "X-Forwarded_For", "X_Real-IP", "X-Real_IP", "X_Forwarded-Proto", "X-Forwarded_Host"}
+    said = ask(front, **dict.fromkeys(spelled, "6.6.6.6"))["headers"]
+    assert [name for name, value in said.items() if "6.6.6.6" in value] == []
+    assert (said["X-Real-IP"], said["X-Forwarded-For"]) == ("127.0.0.1", "127.0.0.1")
+
+
 def test_headers_with_underscores_arrive(front: httpx.Client) -> None:
     assert ask(front, api_key="k", x_request_id="1")["headers"]["api_key"] == "k"
 

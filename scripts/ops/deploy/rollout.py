@@ -50,6 +50,8 @@ class Rollout:
         live = self.nomad.job(self.service.name)
         _refuse_foreign(job, live)
         changed = self._differs(job, live)
+        if changed and self.service.is_front_door and _is_replaced(job, live):
+            self.step.says("the front door is replaced: no connection is taken until what runs has ended")
         if changed:
             self._register(job, live)
         self._settle()
@@ -177,6 +179,10 @@ class Rollout:
     def _stop_waiting(self, reason: str) -> None:
         fix = "nothing was stopped; Nomad goes on by itself when the cause is gone, and `berth deploy` looks again"
         raise DeadlineError(f"service '{self.service.name}'", reason, fix)
+
+
+def _is_replaced(job: Mapping[str, Any], live: Mapping[str, Any] | None) -> bool:
+    return live is not None and (live.get("Meta") or {}).get("berth_form") != job["Meta"]["berth_form"]
 
 
 def _refuse_foreign(job: Mapping[str, Any], live: Mapping[str, Any] | None) -> None:

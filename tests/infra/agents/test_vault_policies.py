@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from infra.compute.node_files import REGISTRY_LOGIN
-from infra.machine.vault import _POLICIES, HEADER
+from infra.holdings.vault import HEADER
+from infra.machine.vault import _POLICIES
 from infra.machine.web import Api, Refused
 
 pytestmark = pytest.mark.live

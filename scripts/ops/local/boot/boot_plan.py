@@ -3,11 +3,11 @@
 import hashlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.agents import render
-from infra.agents.render import ConsulSecrets, NomadAgent, NomadClient, NomadSecrets, NomadServer
+from infra.agents.render import ConsulAgent, ConsulSecrets, NomadAgent, NomadClient, NomadSecrets, NomadServer
 from nomad_jobs.platform import Driver
 from scripts.ops.local.platform import DATACENTER, FIRST_POOL, MAX_KILL_TIMEOUT_S, OTHER_POOL, REGION
 from scripts.ops.local.processes import MARK
@@ -20,7 +20,7 @@ ISSUER = "http://nomad.localhost"
 SERVER = "nomad-server"
 """Apart from the nodes, as in the cloud: a node that starts before its server has keys waits half a minute for them."""
 PROGRAMS = ("consul", "vault", "nomad", "example-fs-device")
-KEYS = ("consul-management", "consul-nomad")
+KEYS = ("consul-management", "consul-nomad", "consul-agent")
 """Secrets that stand in configurations: made beforehand, so that each agent can start before the other knows them."""
 _STOP_S = 20
 
@@ -47,6 +47,14 @@ def node_address(number: int) -> str:
     return f"127.0.0.{number + 1}"
 
 
+def consul_names(settings: Settings) -> list[str]:
+    """Name the Consul agents: a Nomad client deregisters what its Consul agent has of other clients, so each has one.
+
+    The first node shares the server's: that is enough for a laptop of one node.
+    """
+    return ["consul", *(f"consul-{node}" for node in range(2, settings.nodes + 1))]
+
+
 def node_url(number: int, settings: Settings) -> str:
     """Address of the API of a node's own agent."""
     return f"http://{node_address(number)}:{settings.port('nomad_http')}"
@@ -57,7 +65,7 @@ def plan(settings: Settings, state: State, programs: Mapping[str, Path], keys: M
     nodes = range(1, settings.nodes + 1)
     configs = _configs(settings, state, keys)
     gpus = [state.root / "gpus" / node_name(node) / f"gpu{gpu}" for node in nodes for gpu in range(GPUS_PER_NODE)]
-    data = [state.root / name for name in ("consul", "vault", SERVER, *map(node_name, nodes))]
+    data = [state.root / name for name in (*consul_names(settings), "vault", SERVER, *map(node_name, nodes))]
     return Boot(
         files={state.run / name: text for name, text in configs.items()},
         programs=_programs(settings, state, configs, programs),
@@ -77,7 +85,7 @@ def _configs(settings: Settings, state: State, keys: Mapping[str, str]) -> dict[
     ports = {name: settings.port(name) for name in DEFAULTS}
     texts = {
         "consul.hcl": render.consul(
-            render.ConsulAgent(
+            ConsulAgent(
                 name="laptop",
                 datacenter=DATACENTER,
                 data_dir=str(state.root / "consul"),
@@ -102,12 +110,27 @@ def _configs(settings: Settings, state: State, keys: Mapping[str, str]) -> dict[
     texts[f"{SERVER}.hcl"] = render.nomad(
         _nomad(SERVER, "127.0.0.1", settings, state, server=NomadServer(expect=1, issuer=ISSUER))
     )
-    return texts | {
-        f"{node_name(node)}.hcl": render.nomad(
-            _nomad(node_name(node), node_address(node), settings, state, client=_client(node, settings, state))
-        )
-        for node in range(1, settings.nodes + 1)
-    }
+    for node in range(1, settings.nodes + 1):
+        agent = _nomad(node_name(node), node_address(node), settings, state, client=_client(node, settings, state))
+        if node > 1:
+            agent = replace(agent, consul_addr=f"{node_address(node)}:{settings.port('consul_http')}")
+            texts[f"consul-{node}.hcl"] = render.consul(_node_consul(node, settings, state))
+            texts["consul-node-secrets.hcl"] = render.consul_secrets(ConsulSecrets(agent_token=keys["consul-agent"]))
+        texts[f"{node_name(node)}.hcl"] = render.nomad(agent)
+    return texts
+
+
+def _node_consul(number: int, settings: Settings, state: State) -> ConsulAgent:
+    """The Consul agent beside a further node: a client of the one server."""
+    return ConsulAgent(
+        name=f"laptop-{number}",
+        datacenter=DATACENTER,
+        data_dir=str(state.root / f"consul-{number}"),
+        bind_addr=node_address(number),
+        client_addr=node_address(number),
+        ports={name: settings.port(name) for name in DEFAULTS},
+        retry_join=(f"127.0.0.1:{settings.port('consul_serf')}",),
+    )
 
 
 def _client(number: int, settings: Settings, state: State) -> NomadClient:
@@ -153,7 +176,7 @@ def _programs(
     settings: Settings, state: State, configs: Mapping[str, str], programs: Mapping[str, Path]
 ) -> tuple[Program, ...]:
     def agent(name: str, argv: tuple[str, ...], *files: str, stdout: str = "") -> Program:
-        option = "-config-file" if name == "consul" else "-config"
+        option = "-config-file" if name.startswith("consul") else "-config"
         given = tuple(f"{option}={state.run / file}" for file in files)
         digest = hashlib.sha256("\0".join(configs[file] for file in files).encode()).hexdigest()[:16]
         return Program(name=name, argv=(*argv, *given), digest=digest, stop_s=_STOP_S, stdout=stdout)
@@ -171,6 +194,10 @@ def _programs(
     return (
         Program(name="unseal", argv=(python, *unseal), events="PROCESS_STATE_RUNNING"),
         agent("consul", (consul, "agent"), "consul.hcl", "consul-secrets.hcl"),
+        *(
+            agent(name, (consul, "agent"), f"{name}.hcl", "consul-node-secrets.hcl")
+            for name in consul_names(settings)[1:]
+        ),
         agent("vault", (vault, "server"), "vault.hcl", stdout="vault-audit-stdout"),
         *(
             agent(name, (nomad, "agent"), f"{name}.hcl", "nomad-secrets.hcl")

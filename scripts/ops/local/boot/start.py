@@ -105,7 +105,7 @@ class _Verification:
 
     def run(self) -> None:
         """Each by itself, then what needs others; nodes last: what one does not see at its start it misses for long."""
-        for name in ("aws", "consul", "vault", boot_plan.SERVER):
+        for name in ("aws", *boot_plan.consul_names(self.settings), "vault", boot_plan.SERVER):
             self.supervisor.begin(name)
         _side_by_side(self._consul, self._vault, self._nomad)
         for name in self.nodes:

@@ -68,7 +68,8 @@ def _stop_agents(supervisor: Supervisor, says: Callable[[str], None]) -> None:
     """Nodes before their server, and Nomad before Consul, out of which it takes its services."""
     known = sorted(supervisor.processes())
     nodes = [name for name in known if name.startswith("nomad-") and name != SERVER]
-    for name in (*nodes, SERVER, "vault", "consul", "aws", "unseal"):
+    consuls = [name for name in known if name.startswith("consul-")]
+    for name in (*nodes, SERVER, "vault", *consuls, "consul", "aws", "unseal"):
         if name in known:
             says(f"stopping {name}")
             supervisor.stop(name)

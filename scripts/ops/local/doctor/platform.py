@@ -3,6 +3,7 @@
 import email.utils
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 
@@ -42,7 +43,7 @@ def findings(state: State, settings: Settings) -> Iterator[Finding]:
         return
     yield from _agents(state, supervisor)
     yield from _doors(settings)
-    for check in (_consul, _nomad, _vault, _clock, _front_door):
+    for check in (_consul, _nomad, _vault, _clock, _instances, _front_door):
         try:
             yield from check(state, settings)
         except BerthError as error:
@@ -139,6 +140,26 @@ def _clock(state: State, settings: Settings) -> Iterator[Finding]:
         yield problem("clock", f"{skew_s:.0f} s off Vault's", "set the clock: logins of jobs fail beyond 150 s")
     else:
         yield ok("clock", "as Vault's")
+
+
+def _instances(state: State, settings: Settings) -> Iterator[Finding]:
+    """Hold what Nomad runs against what Consul calls healthy: where they differ, requests go astray."""
+    del settings
+    with Target.of(state.platform(), state.credentials()) as target:
+        for job in target.nomad.jobs_of(state.platform().stack):
+            try:
+                wait_until(partial(_unhealthy, job, target), where=job, what="health", deadline_s=_FOLLOWS_S)
+            except DeadlineError as error:
+                yield problem(f"service {job}", error.what, f"see `nomad job status {job}`")
+            else:
+                yield ok(f"service {job}", "all that runs is healthy")
+
+
+def _unhealthy(job: str, target: Target) -> str | None:
+    rows = target.nomad.allocations(job).body or []
+    running = {row["ID"] for row in rows if row["ClientStatus"] == "running" and row["DesiredStatus"] == "run"}
+    healthy = set(target.consul.instances(job).values())
+    return None if running == healthy else f"{len(running & healthy)} of {len(running)} instances are healthy in Consul"
 
 
 def _front_door(state: State, settings: Settings) -> Iterator[Finding]:
