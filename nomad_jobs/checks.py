@@ -10,6 +10,11 @@ from nomad_jobs.model import ENGINE_SHUTDOWN_S, Service
 from nomad_jobs.platform import Driver, NodePool, Platform
 from nomad_jobs.render import kill_timeout_s
 
+_LONGEST_HOST = 253
+"""DNS's longest name."""
+_MOST_LABELS = 7
+"""What the front door's template takes; a test holds the two together."""
+
 Pools = Mapping[Literal["app", "gpu", "ingress"], NodePool]
 """Which node pool takes which kind of service."""
 
@@ -84,6 +89,10 @@ def _duplicates(what: str, values: list[str]) -> Iterator[BerthError]:
 def _fits(services: Sequence[Service], platform: Platform) -> Iterator[BerthError]:
     yield from pool_faults(services, platform.pools, stack=platform.stack, driver=platform.driver)
     for service in services:
+        host = f"{service.route.host}.{platform.domain}" if service.route else ""
+        if len(host) > _LONGEST_HOST or host.count(".") >= _MOST_LABELS:
+            what = f"has the host {host}, which is longer than {_LONGEST_HOST} letters or {_MOST_LABELS} names"
+            yield ConfigError(f"service '{service.name}'", what, "choose a shorter host or domain")
         if kill_timeout_s(service, platform) > platform.max_kill_timeout_s:
             longest = platform.max_kill_timeout_s - ENGINE_SHUTDOWN_S
             what = f"needs {service.kill_timeout_s} s to stop, but nodes allow {platform.max_kill_timeout_s} s"

@@ -4,11 +4,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -23,7 +20,7 @@ from scripts.ops.local.settings import PORTS_PER_NODE, Settings
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.waiting import wait_until
-from tests.support.jobs import sleeper
+from tests.support.jobs import await_running, run, sleeper
 from tests.support.laptop import Laptop, free_ports, laptop, quiet
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-faults")]
@@ -61,55 +58,20 @@ def test_up_mends_what_was_killed_with_its_supervisor(ours: Laptop, also: tuple[
     assert _not_serving(ours) is None
 
 
-def test_more_nodes_join_and_leave(ours: Laptop) -> None:
-    ours.up(replace(ours.settings, nodes=3))
-    nodes = [(node.name, node.status, node.gpus) for node in status.nodes(ours.target.nomad)]
-    assert nodes == [("nomad-1", "ready", 8), ("nomad-2", "ready", 8), ("nomad-3", "ready", 8)]
-    _run(ours, sleeper("spread", count=2, gpus=8))
-    ours.up(replace(ours.settings, nodes=2))
-    _await_running(ours, "spread", 2)
-    assert [(node.name, node.gpus_free) for node in status.nodes(ours.target.nomad)] == [("nomad-1", 0), ("nomad-2", 0)]
-    ours.nomad.delete("/v1/job/spread", purge="true")
-    ours.up()
-    assert [node.name for node in status.nodes(ours.target.nomad)] == ["nomad-1"]
-
-
-def test_each_nodes_instances_are_registered_with_a_consul_agent_of_its_own(ours: Laptop) -> None:
-    """Else each Nomad client would deregister, from a minute on, what the others registered."""
-    ours.up(replace(ours.settings, nodes=2))
-    job = sleeper("apart", count=2, gpus=8)
-    job["TaskGroups"][0]["Services"] = [{"Name": "apart", "Provider": "consul", "Address": "127.0.0.1"}]
-    _run(ours, job)
-    wait_until(
-        lambda: None if len(ours.consul.get("/v1/catalog/service/apart")) == 2 else "not both",
-        where="consul",
-        what="both registered",
-        deadline_s=20,
-    )
-    on_node = {row["ID"]: row["NodeName"] for row in ours.nomad.get("/v1/job/apart/allocations")}
-    by_agent = {
-        row["ServiceID"].split("-task-")[1][:36]: row["Node"] for row in ours.consul.get("/v1/catalog/service/apart")
-    }
-    assert {on_node[one]: by_agent[one] for one in on_node} == {"nomad-1": "laptop", "nomad-2": "laptop-2"}
-    ours.nomad.delete("/v1/job/apart", purge="true")
-    ours.up()
-    assert [name for name in Supervisor(ours.state).processes() if name.startswith("consul")] == ["consul"]
-
-
 def test_down_stops_every_task_and_up_brings_them_back(ours: Laptop) -> None:
-    _run(ours, sleeper("pair", count=2))
-    _run(ours, sleeper("everywhere", kind="system"))
+    run(ours.nomad, sleeper("pair", count=2))
+    run(ours.nomad, sleeper("everywhere", kind="system"))
     stop.down(ours.state, quiet(), deadline_s=20)
     assert processes.of_state(ours.state.root) == []
     ours.up()
     for job, count in (("pair", 2), ("everywhere", 1)):
-        _await_running(ours, job, count)
+        await_running(ours.nomad, job, count)
     assert [node.eligible for node in status.nodes(ours.target.nomad)] == [True]
     assert ours.vault.get(KEPT)["data"]["data"] == {"value": "still here"}
 
 
 def test_down_ends_tasks_whose_agents_are_dead(ours: Laptop) -> None:
-    _run(ours, sleeper("orphan"))
+    run(ours.nomad, sleeper("orphan"))
     for pid in (Supervisor(ours.state).pid(), *_pids(ours).values()):
         psutil.Process(pid).kill()
     assert [one for one in processes.of_state(ours.state.root) if "sleep" in one.name()]
@@ -218,21 +180,6 @@ def _kill_up_at(moment: str, state: State, ports: dict[str, int]) -> None:
                 up.kill()
                 return
     raise AssertionError(f"{moment!r} never came: {''.join(said)}")
-
-
-def _run(ours: Laptop, job: dict[str, Any]) -> None:
-    ours.nomad.put("/v1/jobs", json={"Job": job})
-    _await_running(ours, job["ID"], job["TaskGroups"][0]["Count"])
-
-
-def _await_running(ours: Laptop, job: str, count: int) -> None:
-    end, index = time.monotonic() + 30, 0
-    while time.monotonic() < end:
-        answer = ours.nomad.blocking(f"/v1/job/{job}/allocations", index, 5)
-        index = answer.index
-        if sum(one["ClientStatus"] == "running" for one in answer.body or ()) == count:
-            return
-    raise AssertionError(f"{job} does not run {count} times")
 
 
 def _pids(ours: Laptop) -> dict[str, int]:

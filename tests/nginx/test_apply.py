@@ -1,11 +1,14 @@
 """The front door's transaction with the real NGINX: what it runs is what it says, and a bad part costs itself alone."""
 
+import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from scripts.ops.waiting import wait_until
 from tests.support.door import Door, door
 
 pytestmark = pytest.mark.live
@@ -142,6 +145,48 @@ def test_a_restart_with_a_bad_certificate_serves_what_served_before(front: Door)
     front.started()
     assert front.asks("app.localhost") == "app"
     assert "tls.pem" in front.runs().refused
+
+
+def test_it_stops_when_the_last_answer_has_ended(front: Door) -> None:
+    go_on = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as upstream:
+        body = f"location / {{ proxy_pass http://127.0.0.1:{upstream.getsockname()[1]}; }}"
+        front.routes(front.route("app", body=body))
+        front.started()
+        answering = threading.Thread(target=_answer_in_two_parts, args=(upstream, go_on), daemon=True)
+        answering.start()
+        with socket.create_connection(("127.0.0.1", front.port), timeout=10) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\nHost: app.localhost\r\n\r\n")
+            received = b""
+            while b"first" not in received:
+                chunk = connection.recv(1000)
+                assert chunk, received
+                received += chunk
+            assert front.process
+            front.process.send_signal(signal.SIGQUIT)
+            wait_until(lambda: _open(front), where="NGINX", what="closing its port", deadline_s=10)
+            go_on.set()
+            received += b"".join(iter(lambda: connection.recv(65536), b""))
+        answering.join(10)
+    assert received.endswith(b"first second")
+    assert front.process.wait(10) == 0
+
+
+def _answer_in_two_parts(upstream: socket.socket, go_on: threading.Event) -> None:
+    connection, _ = upstream.accept()
+    with connection:
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nfirst")
+        go_on.wait(20)
+        connection.sendall(b" second")
+
+
+def _open(front: Door) -> str | None:
+    try:
+        socket.create_connection(("127.0.0.1", front.port), timeout=1).close()
+    except OSError:
+        return None
+    return "it takes connections"
 
 
 def test_a_reload_that_nginx_does_not_hear_is_told_again(front: Door) -> None:

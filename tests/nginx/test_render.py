@@ -8,6 +8,8 @@ import pytest
 
 from nginx.render import RECORD_VERSION, render_route, route_host
 from nomad_jobs.catalog import SERVICES
+from nomad_jobs.checks import check
+from nomad_jobs.images import Pins
 from nomad_jobs.model import Route
 from nomad_jobs.platform import Platform
 from nomad_jobs.services.llama_4_scout import LLAMA_4_SCOUT
@@ -41,6 +43,15 @@ def test_the_widest_route_that_the_model_allows_has_it_too() -> None:
         max_body_mb=1024,
     )
     assert accepted().fullmatch(render_route(build(route=route), CLOUD))
+
+
+def test_the_longest_host_that_is_checked_for_is_taken() -> None:
+    platform = LAPTOP.model_copy(update={"domain": ".".join(["a" * 62] * 3)})
+    check((build(route=Route(host="h" * 62)),), platform, Pins())
+    assert accepted().fullmatch(render_route(build(route=Route(host="h" * 62)), platform))
+    platform = LAPTOP.model_copy(update={"domain": ".".join("abcdef")})
+    check((build(route=Route(host="h")),), platform, Pins())
+    assert accepted().fullmatch(render_route(build(route=Route(host="h")), platform))
 
 
 def test_a_record_holds_facts_and_no_configuration() -> None:

@@ -68,6 +68,12 @@ def test_a_name_that_begins_as_another_is_a_name_like_any_other() -> None:
     assert "service 'app': is the beginning of 'app-worker'" in str(fault)
 
 
+@pytest.mark.parametrize("domain", [".".join(["a" * 63] * 4), ".".join("abcdefg")])
+def test_a_host_that_the_front_door_would_not_take_is_refused(domain: str) -> None:
+    platform = LAPTOP.model_copy(update={"domain": domain})
+    assert "choose a shorter host or domain" in faults(build(route=Route(host="host")), platform=platform)
+
+
 def test_a_parked_service_needs_no_gpus() -> None:
     check((build(process=Process(instances=0, gpus=Gpus(count=9))),), LAPTOP, Pins())
 
