@@ -33,7 +33,7 @@ telemetry {
   disable_hostname           = true
 }
 consul {
-  address = "127.0.0.1:8500"
+  address = "127.0.0.3:8500"
   service_identity {
     aud = ["consul.io"]
     ttl = "1h"

@@ -1,0 +1,5 @@
+acl {
+  tokens {
+    agent = "33333333-made-up"
+  }
+}
