@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_form"  = "329c3e30df64"
+    "berth_form"  = "d33201afc612"
     "berth_stack" = "prod"
   }
 
@@ -153,17 +153,41 @@ http {
     proxy_connect_timeout 2s;
     proxy_http_version 1.1;
 
-    # A request keeps its host with its port. WebSockets pass; no other upgrade may, for what follows one is not routed.
-    map $http_host $asked_host { default $http_host; "" $host; }
+    # A request keeps its host with its port; where its line and its Host say different things, the line counts, which
+    # was routed by. WebSockets pass; no other upgrade may, for what follows one is not routed.
+    map "$host $http_host" $asked_host {
+        default $host;
+        "~*^(?<asked_name>\S+) \k<asked_name>(?<asked_port>:[0-9]+)?$" $asked_name$asked_port;
+    }
     map $http_upgrade $asked_upgrade { default ""; "~*^websocket$" websocket; }
     map $asked_upgrade $asked_connection { default upgrade; "" ""; }
     proxy_set_header Host $asked_host;
     proxy_set_header Upgrade $asked_upgrade;
     proxy_set_header Connection $asked_connection;
+
+    # Nobody stands before NGINX, so whom a request is from, and how it came, is what NGINX sees and nothing else. Some
+    # services take `X_Real_IP` for the same header: no spelling of these passes.
     proxy_set_header X-Real-IP $remote_addr;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Host $asked_host;
     proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-Port "";
+    proxy_set_header Forwarded "";
+    proxy_set_header X_Real_IP "";
+    proxy_set_header X-Real_IP "";
+    proxy_set_header X_Real-IP "";
+    proxy_set_header X_Forwarded_For "";
+    proxy_set_header X-Forwarded_For "";
+    proxy_set_header X_Forwarded-For "";
+    proxy_set_header X_Forwarded_Host "";
+    proxy_set_header X-Forwarded_Host "";
+    proxy_set_header X_Forwarded-Host "";
+    proxy_set_header X_Forwarded_Proto "";
+    proxy_set_header X-Forwarded_Proto "";
+    proxy_set_header X_Forwarded-Proto "";
+    proxy_set_header X_Forwarded_Port "";
+    proxy_set_header X-Forwarded_Port "";
+    proxy_set_header X_Forwarded-Port "";
 
     # Consul decides who is healthy; NGINX holds no grudge (upstreams say max_fails=0) and only steps over a peer
     # that could not be reached. A request that a peer may have begun is never sent twice.
