@@ -23,7 +23,7 @@ from infra.network.ports import MachineKind
 from infra.network.subnets import Nat, Tier
 from infra.network.vpc import Network, NetworkArgs
 from infra.storage import Storage, StorageArgs
-from nomad_jobs.model import Pool
+from nomad_jobs.model import PoolKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def node_pools(  # noqa: PLR0913, PLR0917 - as the servers
 def ingress(inputs: StackInputs, network: Network, pools: NodePools) -> Ingress:
     """Lead the world to NGINX."""
     config = inputs.config
-    pool = next(pool.name for pool in config.pools if pool.role is Pool.INGRESS)
+    pool = next(pool.name for pool in config.pools if pool.role is PoolKind.INGRESS)
     args = IngressArgs(
         label=inputs.label,
         vpc_id=network.vpc_id,

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Takes up what Nomad rendered, as a transaction: test it aside, swap, reload, ask NGINX whether it runs it.
-# What NGINX runs is then in running.jsonl, one route a line; what it refused last is in refused.txt, else empty.
-# A route that NGINX refuses costs that route alone. Where all is refused, the last good configuration stays.
+# Makes NGINX run what Nomad rendered, as a transaction: NGINX tests a copy, the script swaps the folders, reloads NGINX,
+# and asks it which configuration it runs. It writes what NGINX runs to running.jsonl, one route a line, and what NGINX
+# refused last to refused.txt, which is empty otherwise. It leaves out a route that NGINX refuses. Where NGINX refuses
+# everything, the last good configuration stays.
 set -eu
 umask 077
 cd "${NOMAD_TASK_DIR}"
@@ -13,13 +14,13 @@ generation() { cat next/nginx.conf next/sites.conf "$certificate" | sha256sum | 
 
 certificate_version() { sed -n 's/^berth version \([0-9]*\)$/\1/p' ../secrets/live.pem; }
 
-# Have NGINX read candidate/ with the routes that come in.
+# Let NGINX test candidate/ with the routes that stdin holds.
 accepts() {
     cat > candidate/sites.conf
     nginx -t -q -p "${NOMAD_TASK_DIR}" -e stderr -c candidate/nginx.conf 2> candidate/said.txt
 }
 
-# The reason alone: no time, no process, no folder.
+# Print NGINX's reason without its time, process number and folder.
 said() { sed -n "s|.*\[emerg\] \([0-9#]*: \)*||; s|${NOMAD_TASK_DIR}/||g; 1p" candidate/said.txt; }
 
 # Add the routes one by one, and leave out those that NGINX refuses beside the others.
@@ -56,7 +57,7 @@ swap() {
     echo "$1" > live/generation
 }
 
-# After a reload the old workers go on accepting for a moment beside the new ones.
+# After a reload the old workers accept connections for another moment, beside the new ones.
 accept_still() {
     local worker
     for worker in "$@"; do
@@ -76,7 +77,7 @@ answers_with() {
     [ "$answer" = "$1" ]
 }
 
-# Wait until NGINX says that it runs this generation, and the given old workers accept nothing more.
+# Wait until NGINX answers with this generation, and the given old workers accept no more connections.
 confirm() {
     local wanted=$1 tries=0
     shift
@@ -86,7 +87,7 @@ confirm() {
             echo "NGINX does not run the configuration that it was told to load" > refused.txt
             return 1
         fi
-        # It may not have been there yet when it was told.
+        # The first signal may have come before NGINX was there to hear it.
         if [ $((tries % 40)) = 0 ] && [ -s nginx.pid ]; then kill -HUP "$(cat nginx.pid)"; fi
         sleep 0.05
     done
@@ -100,13 +101,13 @@ if [ "${1:-}" = confirm ]; then
 fi
 wanted=$(generation)
 if [ -d live ] && [ "$wanted" = "$(cat tried.generation 2> /dev/null)" ]; then
-    exit 0  # nothing new, and what was said of it stands
+    exit 0  # Nomad rendered nothing new, so refused.txt still holds
 fi
 if ! prepare "$wanted"; then
     echo "$wanted" > tried.generation
     mv refused.next refused.txt
     cat refused.txt >&2
-    # At the start there is no master yet: then what served before a restart of this task will do.
+    # At the start there is no master yet: then succeed if this task, before its restart, left a configuration.
     [ ! -s nginx.pid ] && [ -d live ]
     exit
 fi

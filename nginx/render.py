@@ -1,4 +1,4 @@
-"""One route as a record: facts in Consul, from which the front door renders its own configuration on the node."""
+"""Renders a route's record: facts for Consul, from which each front door renders its own configuration."""
 
 import json
 from typing import Any
@@ -10,14 +10,14 @@ RECORD_VERSION = 1
 
 
 def route_host(service: Service, platform: Platform) -> str:
-    """Host name of a routed service on this platform, such as `chat.localhost`."""
+    """Give the host name of a routed service on this platform, such as `chat.localhost`."""
     if service.route is None:
         raise ValueError(f"{service.name} has no route")
     return f"{service.route.host}.{platform.domain}"
 
 
 def route_facts(service: Service, platform: Platform) -> dict[str, Any]:
-    """Give what the front door must know of a routed service; it finds the instances in Consul itself."""
+    """Give the facts of a routed service that the front door needs; it finds the instances in Consul itself."""
     if service.route is None:
         raise ValueError(f"{service.name} has no route")
     return {
@@ -31,5 +31,5 @@ def route_facts(service: Service, platform: Platform) -> dict[str, Any]:
 
 
 def render_route(service: Service, platform: Platform) -> str:
-    """Render the record of a routed service in the one form that nginx/templates/sites.conf.ctmpl takes."""
+    """Render the record of a routed service in the one format that nginx/templates/sites.conf.ctmpl accepts."""
     return json.dumps(route_facts(service, platform))

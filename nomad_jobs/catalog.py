@@ -1,4 +1,4 @@
-"""The menu: what runs. One service each in `nomad_jobs/services/`; its order here is the order people see."""
+"""The catalogue: the services that run, one file of `nomad_jobs/services/` each, in the order that people see them."""
 
 from nomad_jobs.services.bot_detector import BOT_DETECTOR
 from nomad_jobs.services.chat import CHAT

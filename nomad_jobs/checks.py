@@ -1,4 +1,4 @@
-"""What services must agree on with each other and with the platform: pure, everything found in one pass."""
+"""Checks services against each other and against the platform: pure, and every fault is found in one pass."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ _MOST_LABELS = 7
 """What the front door's template takes; a test holds the two together."""
 
 Pools = Mapping[Literal["app", "gpu", "ingress"], NodePool]
-"""Which node pool takes which kind of service."""
+"""The node pool of each kind of pool."""
 
 
 def check(services: Sequence[Service], platform: Platform, images: Pins) -> None:
@@ -30,16 +30,16 @@ def check(services: Sequence[Service], platform: Platform, images: Pins) -> None
 
 
 def faults(services: Sequence[Service], platform: Platform, images: Pins) -> Iterator[BerthError]:
-    """Name everything that `check` would refuse."""
-    yield from _pairs(services)
-    yield from _fits(services, platform)
-    yield from _unpinned(services, platform, images)
+    """Yield every fault that `check` would raise."""
+    yield from _pair_faults(services)
+    yield from _platform_faults(services, platform)
+    yield from _pin_faults(services, platform, images)
 
 
 def deploy_order(services: Sequence[Service]) -> tuple[tuple[Service, ...], ...]:
-    """Group services in waves: each needs only services of earlier waves; within one, order as in the catalogue.
+    """Group services in waves: a service uses only services of earlier waves; each wave keeps the catalogue's order.
 
-    What they use beyond `services` is taken to run already.
+    A used service that is not among `services` counts as running already.
 
     Raises:
         ConfigError: services need each other in a circle.
@@ -59,7 +59,7 @@ def deploy_order(services: Sequence[Service]) -> tuple[tuple[Service, ...], ...]
     return tuple(waves)
 
 
-def _pairs(services: Sequence[Service]) -> Iterator[BerthError]:
+def _pair_faults(services: Sequence[Service]) -> Iterator[BerthError]:
     yield from _duplicates("service name", [service.name for service in services])
     yield from _duplicates("route host", [service.route.host for service in services if service.route])
     in_consul = [service.consul_name(port.label) for service in services for port in service.ports]
@@ -72,7 +72,7 @@ def _pairs(services: Sequence[Service]) -> Iterator[BerthError]:
 
 
 def mixed_up(services: Sequence[Service]) -> Iterator[BerthError]:
-    """Name the services that a Nomad before 1.10.2 could mix up: to it an identity was the beginning of a job's id."""
+    """Yield services that Nomad before 1.10.2 could mix up: it told identities apart by the beginning of a job's id."""
     names = sorted({service.name for service in services})
     for shorter in names:
         if longer := [name for name in names if name.startswith(shorter) and name != shorter]:
@@ -86,7 +86,7 @@ def _duplicates(what: str, values: list[str]) -> Iterator[BerthError]:
             yield ConfigError("catalogue", f"{count} services have the {what} '{value}'", "each must have its own")
 
 
-def _fits(services: Sequence[Service], platform: Platform) -> Iterator[BerthError]:
+def _platform_faults(services: Sequence[Service], platform: Platform) -> Iterator[BerthError]:
     yield from pool_faults(services, platform.pools, stack=platform.stack, driver=platform.driver)
     for service in services:
         host = f"{service.route.host}.{platform.domain}" if service.route else ""
@@ -100,7 +100,7 @@ def _fits(services: Sequence[Service], platform: Platform) -> Iterator[BerthErro
 
 
 def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str, driver: Driver) -> Iterator[BerthError]:
-    """Yield what services ask of their pools, by kind, and those lack: the pool itself, GPUs, or their model."""
+    """Yield a fault for each service whose pool the stack lacks, or whose pool lacks the GPUs or their model."""
     for service in services:
         where = f"service '{service.name}'"
         pool = pools.get(service.pool.value)
@@ -121,7 +121,7 @@ def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str, driver
             yield ConfigError(where, what)
 
 
-def _unpinned(services: Sequence[Service], platform: Platform, images: Pins) -> Iterator[BerthError]:
+def _pin_faults(services: Sequence[Service], platform: Platform, images: Pins) -> Iterator[BerthError]:
     for service in services if platform.is_cloud else ():
         try:
             pinned(service.container.image, images, service.name)

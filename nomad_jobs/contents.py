@@ -1,4 +1,4 @@
-"""What Nomad writes into a task: files and variables as Consul templates, secrets as the question for their value."""
+"""Renders what Nomad writes into a task: files and variables as Consul templates, which read secrets on the node."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,13 @@ from nomad_jobs.text import consul_template
 ROOT = Path(__file__).parent.parent
 
 SecretVersions = Mapping[str, int]
-"""Version to read of each secret, by its path below the namespace; 0 is Vault's word for the newest."""
+"""The version to read of each secret, by its path below the namespace; for Vault, 0 is the newest."""
 
 _TEXT_OF_A_FIELD = (
     '{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}'
     '{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}'
 )
-"""A text as it is, anything else as its JSON; `null` is no value."""
+"""Writes a text unchanged and any other value as its JSON; a missing field or `null` fails the template."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +38,7 @@ class RenderedFile:
 
 
 def is_literal(env: Env) -> bool:
-    """Whether a variable may stand in the job: Nomad fills in `${…}` there by rules of its own, with no way out."""
+    """Tell whether a variable may stand in the job itself, where Nomad fills in `${…}` and offers no escape."""
     return isinstance(env.value, str) and "${" not in env.value
 
 
@@ -47,13 +47,13 @@ def rendered_files(service: Service, platform: Platform, versions: SecretVersion
     writer = _Writer(service, platform, versions)
     if variables := [env for env in service.env if not is_literal(env)]:
         lines = "".join(f"{env.name}={writer.variable(env.value)}\n" for env in variables)
-        # A blank line more is nothing there, and the lines are easier to read.
+        # An environment file may begin with a blank line, which makes its lines easier to read.
         yield RenderedFile(path="secrets/env", data=_with_definition(f"\n{lines}"), env=True)
     for file in service.files:
         yield RenderedFile(
             path=file.path,
-            data=_raw(file) if file.is_template else _with_definition(writer.text(file)),
-            # What is pinned or fixed is read once, so that an allocation outlives a Vault that is away.
+            data=_template(file) if file.is_template else _with_definition(writer.text(file)),
+            # Nomad reads a pinned or fixed text once, so an instance keeps running while Vault is away.
             once=not file.follows and not any(isinstance(part, Peers) for part in file.parts),
             on_change=file.on_change.value,
             script=file.script,
@@ -72,19 +72,19 @@ class _Writer:
         return "".join(self._part(part, file) for part in _joined(file.parts))
 
     def variable(self, value: str | SecretRef) -> str:
-        """Write the value of a line of an environment file: in quotes, as JSON writes them."""
+        """Write a value for an environment file, which reads it as JSON does: in quotes."""
         if isinstance(value, SecretRef):
-            return _asked(self._pinned(value.secret), f"{_text(value)} | toJSON")
-        filled = (f'{{{{ env "{piece}" }}}}' if is_name else _quotable(piece) for piece, is_name in pieces(value))
+            return _with_secret(self._pinned(value.secret), f"{_field_as_text(value)} | toJSON")
+        filled = (f'{{{{ env "{piece}" }}}}' if is_name else _without_quotes(piece) for piece, is_name in pieces(value))
         return f'"{"".join(filled)}"'
 
     def _part(self, part: Part, file: File) -> str:
         match part:
             case SecretRef(secret, _, quoted):
-                value = f"{_field(part)} | toJSON" if quoted else _text(part)
-                return _asked(self._followed(secret) if file.follows else self._pinned(secret), value)
+                value = f"{_field(part)} | toJSON" if quoted else _field_as_text(part)
+                return _with_secret(self._followed(secret) if file.follows else self._pinned(secret), value)
             case Version(secret):
-                return _asked(
+                return _with_secret(
                     self._followed(secret) if file.follows else self._pinned(secret), ".Data.metadata.version"
                 )
             case Peers(name):
@@ -106,7 +106,7 @@ class _Writer:
         return f'(printf "{path}?version=%s" (key "{pin_key(secret, self.service, self.platform)}"))'
 
 
-def _asked(path: str, value: str) -> str:
+def _with_secret(path: str, value: str) -> str:
     return f"{{{{ with secret {path} }}}}{{{{ {value} }}}}{{{{ end }}}}"
 
 
@@ -114,7 +114,7 @@ def _field(ref: SecretRef) -> str:
     return f"index .Data.data {json.dumps(ref.field)}"
 
 
-def _text(ref: SecretRef) -> str:
+def _field_as_text(ref: SecretRef) -> str:
     return f'executeTemplate "text" ({_field(ref)})'
 
 
@@ -122,11 +122,11 @@ def _with_definition(text: str) -> str:
     return _TEXT_OF_A_FIELD + text if 'executeTemplate "text"' in text else text
 
 
-def _quotable(text: str) -> str:
+def _without_quotes(text: str) -> str:
     return consul_template(json.dumps(text, ensure_ascii=False)[1:-1])
 
 
-def _raw(file: File) -> str:
+def _template(file: File) -> str:
     return "".join(_source(part.path) if isinstance(part, Source) else str(part) for part in file.parts)
 
 

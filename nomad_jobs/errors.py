@@ -1,4 +1,4 @@
-"""The one error root: where, what is wrong, what to do, and the exit code that says so."""
+"""The root of all errors: where it is, what is wrong, what to do, and the exit code."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -22,12 +22,11 @@ class Exit(IntEnum):
 
 
 class BerthError(Exception):
-    """Something the user can mend: `where` it is, `what` is wrong, and the `fix`, each in the user's words."""
+    """Something the user can fix: `where` it is, `what` is wrong, and the `fix`, each in the user's words."""
 
     code = Exit.OTHER
 
     def __init__(self, where: str, what: str, fix: str = "") -> None:
-        """Keep the three parts; `str()` joins them on one line."""
         self.where, self.what, self.fix = where, what, fix
         super().__init__(f"{where}: {what}" + (f" — {fix}" if fix else ""))
 
@@ -51,10 +50,9 @@ class DeployError(BerthError):
 
 
 class RefusedError(BerthError):
-    """A server said no (4xx), or is in trouble itself (5xx); `status` is HTTP's, 0 where a library hides it."""
+    """A server refused a request (4xx) or failed at it (5xx); `status` is HTTP's, 0 where a library hides it."""
 
     def __init__(self, where: str, what: str, fix: str = "", *, status: int = 0) -> None:
-        """Keep the status beside the words."""
         self.status = status
         super().__init__(where, what, fix)
 
@@ -66,35 +64,34 @@ class NoSuchStackError(BerthError):
 
 
 class CancelledError(BerthError):
-    """The user said no, or pressed Ctrl-C."""
+    """The user declined, or pressed Ctrl-C."""
 
     code = Exit.CANCELLED
 
 
 class DeadlineError(BerthError):
-    """A wait ran out; `what` names what was waited for and what was last seen."""
+    """A wait passed its deadline; `what` names what Berth waited for and what it saw last."""
 
     code = Exit.DEADLINE
 
 
 class RevertedError(BerthError):
-    """Deployed, found unhealthy, and put back by Nomad: the old version serves."""
+    """Nomad found the new version unhealthy and reverted to the old one, which serves."""
 
     code = Exit.REVERTED
 
 
 class ManyErrors(BerthError):  # noqa: N818 - it is a collection of errors, and reads as one
-    """Several errors found in one pass, shown one per line; the exit code is the first one's."""
+    """One or more errors found in one pass, shown one per line; the exit code is the first one's."""
 
     def __init__(self, errors: Iterable[BerthError]) -> None:
-        """Keep `errors`; at least one."""
         self.errors = tuple(errors)
         self.code = self.errors[0].code
         Exception.__init__(self, "\n".join(str(error) for error in self.errors))
 
 
 def raise_all(errors: Iterable[BerthError]) -> None:
-    """Raise what was found: nothing, the one error, or all of them at once."""
+    """Raise `errors`: nothing where there is none, the one, or ManyErrors."""
     found = tuple(errors)
     if len(found) == 1:
         raise found[0]

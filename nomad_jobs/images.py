@@ -1,4 +1,4 @@
-"""Images by digest: what a tag reference means, and the pins in `images.lock`, which bytes it named."""
+"""Images by digest: tag references, and the pins of `images.lock`, which say which bytes each tag named."""
 
 import ipaddress
 import re
@@ -14,7 +14,7 @@ DOCKER_HUB = "docker.io"
 _LOCK_HEADER = "# Written by `berth images pin`: which bytes each tag named. Other comments do not last.\n"
 _NAME_MAX = 255
 
-# The grammar of github.com/distribution/reference, the one that Docker and Nomad's docker driver read with.
+# The grammar of github.com/distribution/reference, by which Docker and Nomad's docker driver read references.
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?")
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -29,7 +29,7 @@ class ImageRef:
     """A tag reference with Docker's defaults filled in.
 
     Raises:
-        ConfigError: (or ManyErrors) when Docker would not read it so.
+        ConfigError: (or ManyErrors) Docker would not read the reference so.
 
     """
 
@@ -39,7 +39,6 @@ class ImageRef:
     tag: str
 
     def __post_init__(self) -> None:
-        """Check each part against Docker's grammar."""
         where = f"image {f'{self.registry}/{self.repository}:{self.tag}'!r}"
         raise_all(ConfigError(where, what, "write registry/repository:tag") for what in _faults(self))
 
@@ -48,7 +47,7 @@ class ImageRef:
         """Read `[registry[:port]/]repository:tag`, as in `nginx:1.28`.
 
         Raises:
-            ConfigError: (or ManyErrors) it is none, has no tag, or names a digest itself.
+            ConfigError: (or ManyErrors) `reference` is no reference, has no tag, or names a digest itself.
 
         """
         if "@" in reference:
@@ -66,17 +65,17 @@ class ImageRef:
 
     @property
     def host(self) -> str:
-        """Where the registry's HTTP API answers; Docker Hub's is not where its name says."""
+        """The host of the registry's HTTP API; Docker Hub's is not `docker.io`."""
         return "registry-1.docker.io" if self.registry == DOCKER_HUB else self.registry
 
     @property
     def is_local(self) -> bool:
-        """Whether the registry is on this machine; only such may speak plain HTTP, as with Docker."""
+        """Whether the registry is on this machine; only then may it speak plain HTTP, as with Docker."""
         return is_loopback(re.sub(r":\d+$", "", self.registry))
 
     @property
     def manifest_url(self) -> str:
-        """What the registry's HTTP API calls this tag."""
+        """The URL of this tag's manifest in the registry's HTTP API."""
         scheme = "http" if self.is_local else "https"
         return f"{scheme}://{self.host}/v2/{self.repository}/manifests/{self.tag}"
 
@@ -85,34 +84,29 @@ class Pins(Mapping[str, str]):
     """Read-only and sorted: a tag reference as the catalogue writes it -> `sha256:<64 hex digits>`.
 
     Raises:
-        ConfigError: (or ManyErrors) when built with what is no reference or no digest.
+        ConfigError: (or ManyErrors) an entry is no reference, or pins no digest.
 
     """
 
     def __init__(self, entries: Mapping[str, str] | None = None) -> None:
-        """Keep a checked copy of `entries`."""
         self._entries = dict(sorted((entries or {}).items()))
         raise_all(error for item in self._entries.items() for error in _entry_errors(LOCK_NAME, *item))
 
     def __getitem__(self, reference: str) -> str:
-        """Give the digest of `reference`."""
         return self._entries[reference]
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the references in order."""
         return iter(self._entries)
 
     def __len__(self) -> int:
-        """Count the references."""
         return len(self._entries)
 
     def __repr__(self) -> str:
-        """Show the entries."""
         return f"Pins({self._entries!r})"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` (no port) can only be this machine: `localhost`, 127.0.0.0/8 or `[::1]`."""
+    """Tell whether `host` (no port) can only be this machine: `localhost`, 127.0.0.0/8 or `[::1]`."""
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -148,11 +142,11 @@ def dump_lock(pins: Pins) -> str:
 def pinned(reference: str, pins: Pins, service: str = "") -> str:
     """Name the image by tag and digest: `nginx:1.28@sha256:…`.
 
-    Docker pulls by the digest and leaves the tag to people; so does Nomad's docker driver from 1.10.0 on.
-    Older ones pull the tag, then fail to find the digest once the tag has moved.
+    Docker pulls by the digest and ignores the tag; so does Nomad's docker driver from 1.10.0 on. Older drivers pull
+    the tag, and fail to find the digest once the tag has moved.
 
     Raises:
-        ConfigError: it has no pin; says which command looks it up, for `service` when given.
+        ConfigError: the image has no pin; the fix is the command that looks it up, for `service` where given.
 
     """
     if reference not in pins:
@@ -162,12 +156,12 @@ def pinned(reference: str, pins: Pins, service: str = "") -> str:
 
 
 def is_digest(text: str) -> bool:
-    """Whether `text` is `sha256:` and 64 lower-case hex digits."""
+    """Tell whether `text` is `sha256:` and 64 lower-case hex digits."""
     return _DIGEST.fullmatch(text) is not None
 
 
 def _is_registry(first: str) -> bool:
-    """Docker's own rule for telling `registry.example.com/app` from `vllm/vllm-openai`."""
+    """Apply Docker's rule, which tells `registry.example.com/app` from `vllm/vllm-openai`."""
     return first == "localhost" or first != first.lower() or any(mark in first for mark in ".:")
 
 
@@ -183,12 +177,13 @@ def _faults(ref: ImageRef) -> Iterator[str]:
 
 
 def _line_errors(where: str, fields: list[str], entries: Mapping[str, str]) -> Iterator[BerthError]:
-    if len(fields) != 2:  # noqa: PLR2004 - a reference and its digest
-        yield ConfigError(where, "is no `reference digest` pair", _LOOK_UP)
-        return
-    if fields[0] in entries:
-        yield ConfigError(where, f"pins {fields[0]} a second time", "keep one of the two lines")
-    yield from _entry_errors(where, *fields)
+    match fields:
+        case [reference, digest]:
+            if reference in entries:
+                yield ConfigError(where, f"pins {reference} a second time", "keep one of the two lines")
+            yield from _entry_errors(where, reference, digest)
+        case _:
+            yield ConfigError(where, "is no `reference digest` pair", _LOOK_UP)
 
 
 def _entry_errors(where: str, reference: str, digest: str) -> Iterator[BerthError]:

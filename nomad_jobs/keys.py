@@ -1,14 +1,14 @@
-"""Where in Consul's KV a stack keeps what its nodes follow: routes, and versions of secrets that can be reloaded."""
+"""The keys in Consul's KV that a stack's nodes follow: routes, and the versions of secrets that tasks reload."""
 
 from nomad_jobs.model import Secret, Service, secret_path
 from nomad_jobs.platform import Platform
 
 
 def routes_prefix(stack: str) -> str:
-    """Where the front door finds one record for each routed service."""
+    """Prefix of the routes: the front door reads one record for each routed service."""
     return f"berth/{stack}/routes"
 
 
 def pin_key(secret: Secret, reader: Service, platform: Platform) -> str:
-    """Where the version of a secret is that a running task follows."""
+    """Key of the version of a secret that a running task follows."""
     return f"berth/{platform.stack}/versions/{secret_path(secret, reader)}"

@@ -1,6 +1,6 @@
-"""Where in Vault things are: read by renderers, and by machines, whose program is Python 3.9 without any package."""
+"""Vault's mounts. The machines' program, which is Python 3.9 without any package, imports this file too."""
 
 KV_MOUNT = "secret"
 """The KV v2 engine that holds every secret of the catalogue."""
 JOBS_MOUNT = "jwt-nomad"
-"""Where Vault accepts the identities that Nomad signs."""
+"""The auth method that accepts the identities which Nomad signs."""

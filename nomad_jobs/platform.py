@@ -1,4 +1,4 @@
-"""The Platform record: where the catalogue runs. A Pulumi output in the cloud, written by `berth up` on a laptop."""
+"""The Platform record: where the catalogue runs. Pulumi exports it in the cloud, `berth up` writes it on a laptop."""
 
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -29,18 +29,18 @@ class _Record(BaseModel):
 
 
 class NodePool(_Record):
-    """Machines of one kind, and what of the catalogue they take."""
+    """The nodes of one kind."""
 
     name: Name
-    """Nomad's node pool."""
+    """Its name in Nomad."""
     nodes: Annotated[int, Field(ge=0)]
     gpus_per_node: Annotated[int, Field(ge=0)] = 0
     gpu_model: str = ""
-    """What the device plugin reports, such as `H200`; empty without GPUs."""
+    """The model that the device plugin reports, such as `H200`; empty without GPUs."""
 
 
 class Platform(_Record):
-    """Everything about a stack that rendering, planning and deploying need to know; nothing in it is secret."""
+    """Where a stack's platform is and what it has: all that rendering and deploying need, and nothing secret."""
 
     version: Literal[1] = 1
     stack: Name
@@ -54,19 +54,19 @@ class Platform(_Record):
     consul_url: Url
     vault_url: Url
     ca_file: str | None = None
-    """Certificate authority of the three, a path on the machine that runs `berth`; None: plain loopback."""
+    """Path, where `berth` runs, of the certificate authority of all three; None: they speak plain HTTP on loopback."""
     domain: Host
     """A route's host name is `<host>.<domain>`."""
     http_port: PortNumber
     https_port: PortNumber
     entry: Host
-    """The address at which NGINX is asked whether a deployment serves."""
+    """The address at which a deployment asks NGINX whether its services answer."""
     tls_routes: bool = True
     """Whether `http_port` only redirects to `https_port`."""
     max_kill_timeout_s: Annotated[int, Field(ge=1)]
-    """Nomad clients cap every job's `kill_timeout` here."""
+    """Nomad's clients lower every job's `kill_timeout` to this."""
     pools: dict[Literal["app", "gpu", "ingress"], NodePool]
-    """Which node pool takes which kind of service."""
+    """The node pool of each kind of pool."""
     buckets: dict[Name, str] = {}
 
     @model_validator(mode="after")
@@ -82,7 +82,7 @@ class Platform(_Record):
         return self.driver is Driver.DOCKER
 
     def to_json(self) -> str:
-        """Write the record: the same bytes for the same platform."""
+        """Write the record; the same platform gives the same bytes."""
         return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
@@ -90,7 +90,7 @@ class Platform(_Record):
         """Read a record.
 
         Raises:
-            ConfigError: `text` is no record, or one of another version; it names every wrong field at once.
+            ConfigError: `text` is no record, or one of another version; the error names every wrong field.
 
         """
         try:

@@ -1,4 +1,4 @@
-"""The team's own container registry: where its images are, and the login that fetches them, which nodes hold."""
+"""The team's own container registry: its host, and the login with which nodes fetch its images."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Registry:
     """A container registry. No job knows its login: each node's Docker does."""
 
     host: str
-    """As image names begin: with the port, where there is one."""
+    """The beginning of its images' names, with the port where there is one."""
     login: Secret
 
     def login_path(self, namespace: str) -> str:

@@ -1,4 +1,4 @@
-"""A Nomad job from a service and the platform it runs on: pure, the same bytes for the same input."""
+"""Renders a service on a platform as a Nomad job: pure, and the same input gives the same bytes."""
 
 import hashlib
 import json
@@ -15,6 +15,7 @@ from nomad_jobs.text import hcl, render
 __all__ = ["ROOT", "SecretVersions", "kill_timeout_s", "render_consul_policy", "render_job"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - in a container, which only its host's port opens to others
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +27,7 @@ class _RenderedPort:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What the job's templates know beside the service, its shape and the platform."""
+    """What the job's templates read beside the service, its shape and the platform."""
 
     service: Service
     platform: Platform
@@ -45,7 +46,7 @@ class _Job:
 
     @property
     def canaries(self) -> int:
-        """A canary beside a full set of GPUs could never be placed, so those instances are replaced one by one."""
+        """None with GPUs: instances hold all of them, and a canary would find no room. Nomad replaces them in turn."""
         return 0 if self.shape.gpus else 1
 
     @property
@@ -58,7 +59,7 @@ class _Job:
 
     @property
     def progress_deadline_s(self) -> int:
-        """Longer than both, as Nomad wants it: a stopping instance may take its whole kill_timeout first."""
+        """Longer than a start, as Nomad demands, and than `kill_timeout`, which a stopping instance may use first."""
         return max(self.shape.starts_within_s, self.kill_timeout_s) + 30
 
     @property
@@ -81,11 +82,11 @@ class _Job:
 def render_job(service: Service, platform: Platform, *, images: Pins, versions: SecretVersions | None = None) -> str:
     """Render `service` as a Nomad job file (HCL).
 
-    Its meta holds the stack, and `berth_form`: a hash of what Nomad cannot change in a running instance. Any change of
-    meta replaces all instances, so nothing else is there.
+    The job's meta holds the stack and the form's hash (`berth_form`), and nothing else: where meta changes, Nomad
+    replaces all instances.
 
     Raises:
-        ConfigError: the platform runs images and this service's is not in `images`.
+        ConfigError: the platform runs images, and `images` does not pin this service's.
 
     """
     job = _Job(
@@ -100,7 +101,7 @@ def render_job(service: Service, platform: Platform, *, images: Pins, versions: 
 
 
 def render_consul_policy(service: Service, platform: Platform) -> str:
-    """Render what the service's templates may read in Consul: its peers, its pins; the front door every route."""
+    """Render what the service's templates may read in Consul: its peers and pins, for the front door every route."""
     pins = [pin_key(secret, service, platform) for secret in service.followed_secrets]
     return render(
         _TEMPLATES, "consul_policy.hcl.j2", {"service": service, "routes": routes_prefix(platform.stack), "pins": pins}
@@ -108,7 +109,7 @@ def render_consul_policy(service: Service, platform: Platform) -> str:
 
 
 def kill_timeout_s(service: Service, platform: Platform) -> int:
-    """From the stop signal to SIGKILL: for the front door as long as any route's longest request may be."""
+    """Seconds from the stop signal to SIGKILL; the front door gets enough for the longest request of any route."""
     return platform.max_kill_timeout_s if service.is_front_door else service.kill_timeout_s
 
 
@@ -119,8 +120,8 @@ def _plain_env(service: Service, platform: Platform) -> tuple[Env, ...]:
         Env(name="BERTH_LONGEST_REQUEST_S", value=str(longest_s)),
     )
     return (
-        # A container is reached through its host's port alone; a laptop's process must not be reached from outside.
-        Env(name="BERTH_BIND", value="0.0.0.0" if platform.is_cloud else platform.entry),  # noqa: S104
+        # A laptop's process listens on loopback, so that nobody outside reaches it.
+        Env(name="BERTH_BIND", value=_ANY_ADDRESS if platform.is_cloud else platform.entry),
         Env(name="BERTH_STACK", value=platform.stack),
         *(front_door if service.is_front_door else ()),
         *(env for env in service.env if is_literal(env)),
@@ -133,13 +134,13 @@ def _port(port: Port, platform: Platform) -> _RenderedPort:
 
 
 def _gpu_pattern(gpus: Gpus | None) -> str:
-    """Match the words that are asked for among the words of the device's name, and no part of a word."""
+    """Write a pattern that finds the wanted words in a device's name, and never inside a longer word."""
     words = model_words(gpus.model) if gpus else ()
     return f"(?i)(^|[ -]){'[ -]+'.join(words)}($|[ -])" if words else ""
 
 
 def _form(job: _Job) -> str:
-    """Hash what makes Nomad replace an instance: the facts, not their text, so that a new layout replaces nothing."""
+    """Hash the facts of the form, not their text, so that a new layout of the job file replaces no instance."""
     shape = job.shape
     gpus = asdict(shape.gpus) if shape.gpus else None
     facts = {

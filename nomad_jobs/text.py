@@ -1,4 +1,4 @@
-"""Template engine and escapes: whatever a value holds, it comes out as data."""
+"""The template engine and its escapes: whatever a value holds, a rendered file has it as data."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def hcl(value: object) -> str:
 def driver_text(value: str) -> str:
     """Write a word of a driver's configuration, which Nomad reads a second time, on the node, as a template of HCL.
 
-    What `FILLED_IN` matches is filled in there; everything else, `${HOME}` and `%{http_code}` too, stays as it is.
+    There Nomad fills in what `FILLED_IN` matches; everything else, `${HOME}` and `%{http_code}` too, stays unchanged.
     """
     return "".join(
         "${" + piece + "}" if is_name else _MARKS.sub(_as_expression, piece) for piece, is_name in pieces(value)
@@ -49,8 +49,8 @@ def driver_text(value: str) -> str:
 
 
 _MARKS = re.compile(r"[$%]+(?=\{|$)|\r+")
-"""What HCL would take for more than text: `$` and `%` before a brace or before a name, and a lone carriage return,
-behind which it fills in nothing. Its own escapes for them do not nest."""
+"""What HCL would not read as text: `$` and `%` before a brace or before a name, and a lone carriage return, behind
+which it fills in nothing. HCL's own escapes for them do not nest."""
 
 
 def _as_expression(marks: re.Match[str]) -> str:
@@ -58,7 +58,7 @@ def _as_expression(marks: re.Match[str]) -> str:
 
 
 def hcl_text(value: str) -> str:
-    """Write a text of several lines as a heredoc, which a person can read; as a quoted string where that cannot be."""
+    """Write a text of several lines as a heredoc, which people can read; as a quoted string where HCL allows none."""
     if not _HEREDOC_SAFE.fullmatch(value) or any(line.strip() == _MARK for line in value.splitlines()):
         return hcl(value)
     escaped = value.replace("${", "$${").replace("%{", "%%{")
@@ -66,9 +66,9 @@ def hcl_text(value: str) -> str:
 
 
 def consul_template(value: str) -> str:
-    """Write `value` so that Consul-Template gives it back unchanged: braces become string actions.
+    """Write `value` so that Consul-Template writes it unchanged: braces become string actions.
 
-    HCL composes Unicode (NFC) on its way through Nomad; text that this would change travels as base64.
+    Nomad's HCL composes Unicode (NFC); text that this would change travels as base64.
     """
     if not is_normalized("NFC", value):
         return '{{ base64Decode "' + b64encode(value.encode()).decode() + '" }}'
@@ -79,22 +79,22 @@ def render(folder: Path, name: str, context: Mapping[str, Any]) -> str:
     """Render the template `name` of `folder`.
 
     Raises:
-        ConfigError: the template is wrong or names what `context` lacks; it says the template's own file and line.
+        ConfigError: the template is wrong, or names a value that `context` lacks; the error gives its file and line.
 
     """
     try:
         return environment(folder).get_template(name).render(context)
     except TemplateSyntaxError as error:
-        raise ConfigError(f"{error.filename or name}:{error.lineno}", str(error.message), "mend the template") from None
+        raise ConfigError(f"{error.filename or name}:{error.lineno}", str(error.message), "fix the template") from None
     except TemplateError as error:
         frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(str(folder))]
         where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
-        raise ConfigError(where, str(error.message), "mend the template, or give it the value") from None
+        raise ConfigError(where, str(error.message), "fix the template, or give it the value") from None
 
 
 @cache
 def environment(folder: Path) -> Environment:
-    """Jinja with `[[ x ]]`, `[% if %]` and `[# #]`: `{{ }}` stays Consul-Template's. A missing name is an error."""
+    """Jinja with `[[ x ]]`, `[% if %]` and `[# #]`, as `{{ }}` is Consul-Template's; a missing name is an error."""
     env = Environment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,

@@ -1,41 +1,44 @@
-"""What every service on vLLM shares: keys that guard every path, a probe, connections that NGINX may keep."""
+"""What every service on vLLM shares: keys that guard every path, a probe, and connections that NGINX keeps open."""
 
 from collections.abc import Sequence
 
-from nomad_jobs.model import Env, File, Part, ScriptCheck, Secret, Source
+from nomad_jobs.model import Env, File, ScriptCheck, Secret, Source, command, json_file
 
 PATHS = ("/v1/models", "/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
-"""What the world may ask of an engine. It answers on some thirty more, and some of those generate too."""
+"""The paths that NGINX lets through. An engine answers on some thirty more, and some of those generate text too."""
 ENV = (
     Env(name="ENGINE_KEYS_FILE", value="${NOMAD_SECRETS_DIR}/keys.json"),
-    # Where the engine looks for its middleware.
+    # The engine imports its middleware from here.
     Env(name="PYTHONPATH", value="${NOMAD_TASK_DIR}"),
-    # NGINX keeps an idle upstream connection for 60 s, vLLM for 5: the side that sends must be the one that closes.
+    # NGINX keeps an idle connection for 60 s, vLLM for 5 s. The side that sends requests must be the one that closes,
+    # or a request meets a closed connection.
     Env(name="VLLM_HTTP_TIMEOUT_KEEP_ALIVE", value="75"),
 )
 
 
 def argv(model: str, *, name: str, longest_stream_s: int) -> tuple[str, ...]:
-    """Serve `model`, as Hugging Face names it, under `name`: words for `vllm serve` and for the simulator alike."""
-    return (
-        *(model, "--served-model-name", name, "--middleware", "engine_keys.Guard"),
-        *("--shutdown-timeout", str(longest_stream_s)),
-        *("--host", "${BERTH_BIND}", "--port", "${NOMAD_PORT_http}"),
+    """Give the arguments of `vllm serve`, and of the simulator, that serve Hugging Face's `model` under `name`."""
+    return command(
+        model,
+        f"--served-model-name {name}",
+        "--middleware engine_keys.Guard",
+        f"--shutdown-timeout {longest_stream_s}",
+        "--host ${BERTH_BIND}",
+        "--port ${NOMAD_PORT_http}",
     )
 
 
 def files(keys: Sequence[Secret]) -> tuple[File, ...]:
-    """Write the `keys`, any of which opens the engine, the guard that asks for them, and the probe."""
-    listed: tuple[Part, ...] = tuple(part for key in keys for part in (", ", key["value"]))[1:]
+    """Give the engine its `keys`, any of which opens it, the guard that asks for them, and the probe."""
     return (
-        File(path="secrets/keys.json", parts=('{"keys": [', *listed, "]}\n")),
+        json_file("secrets/keys.json", {"keys": [key["value"] for key in keys]}),
         File(path="local/engine_keys.py", parts=(Source("nomad_jobs/apps/engine_keys.py"),)),
         File(path="local/probe.py", parts=(Source("nomad_jobs/apps/probe.py"),)),
     )
 
 
 def one_token(name: str) -> ScriptCheck:
-    """An engine can load and answer /health and still fail its first request: one real token is the proof."""
+    """Check that the engine generates a token: it can load, answer /health and still fail its first request."""
     return ScriptCheck(
         name="one-token completion",
         script='python3 "$NOMAD_TASK_DIR/probe.py" "http://127.0.0.1:$NOMAD_PORT_http" '

@@ -1,4 +1,4 @@
-"""Everything rendered, whole, as files: `make golden` writes them anew and git shows what changed."""
+"""Everything rendered, whole, as files: `make golden` writes them again and git shows what changed."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.support.platforms import CLOUD, LAPTOP, test_pins
 
 GOLDEN = Path(__file__).parent / "golden"
 VERSIONS = {"llama-4-scout/key-operator": 3}
-"""One secret is pinned, as a deployment would; the others show version 0."""
+"""One secret is pinned, as a deployment pins all; the others show version 0."""
 
 
 @pytest.mark.parametrize("platform", [LAPTOP, CLOUD], ids=lambda platform: platform.stack)

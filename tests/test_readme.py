@@ -1,4 +1,4 @@
-"""What the README names is there: targets, verbs, folders, files."""
+"""Everything that the README names exists: targets, verbs, folders, files."""
 
 import re
 from pathlib import Path

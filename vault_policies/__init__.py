@@ -1,1 +1,1 @@
-"""Who may read which secret: Vault policies rendered from the catalogue."""
+"""Which service may read which secret: Vault policies, rendered from the catalogue."""

@@ -1,4 +1,4 @@
-"""A service's Vault policy and role: exactly its own paths, for exactly its own job."""
+"""Renders a service's Vault policy and Vault role: exactly its own secrets, for exactly its own job."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ AUDIENCE = "vault.io"
 
 
 def render_policy(service: Service, platform: Platform) -> str:
-    """Render the policy: read on each of the service's secrets, one full path a line, no wildcard."""
+    """Render the policy: it may read each of the service's secrets by full path, and has no wildcard."""
     paths = [f"{KV_MOUNT}/data/{platform.namespace}/{secret_path(one, service)}" for one in service.secrets]
     return render(_TEMPLATES, "service.hcl.j2", {"service": service, "paths": paths})
 
@@ -22,8 +22,8 @@ def render_policy(service: Service, platform: Platform) -> str:
 def role(service: Service, platform: Platform) -> dict[str, Any]:
     """Give the body of `auth/jwt-nomad/role/<name>`.
 
-    The claims bind namespace and job; `unique_id` tells the same job id in two namespaces apart, which Nomad's own
-    set-up does not. `token_explicit_max_ttl` stays 0, or long-running tasks would lose their token and die.
+    Its claims bind namespace and job. `unique_id` tells the same job id in two namespaces apart, which the role of
+    `nomad setup vault` does not. `token_explicit_max_ttl` is 0: with a limit, Vault would end the tokens of long tasks.
     """
     return {
         "role_type": "jwt",

@@ -7,7 +7,7 @@ from infra.compute.instance_types import InstanceType
 from infra.compute.launch import GPU_IMAGE, PLAIN_IMAGE
 from infra.compute.pools import PoolConfig
 from infra.network.ports import MachineKind
-from nomad_jobs.model import Pool
+from nomad_jobs.model import PoolKind
 
 _ALL = 100
 _ONE_MORE = 110
@@ -33,7 +33,7 @@ class RefreshPlan:
 
 def machine_kind(pool: PoolConfig) -> MachineKind:
     """Say what kind of machine a pool's nodes are."""
-    return MachineKind.INGRESS if pool.role is Pool.INGRESS else MachineKind.CLIENT
+    return MachineKind.INGRESS if pool.role is PoolKind.INGRESS else MachineKind.CLIENT
 
 
 def image(pool: PoolConfig) -> str:

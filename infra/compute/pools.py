@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from infra.compute.instance_types import INSTANCE_TYPES, InstanceType
 from nomad_jobs.checks import Pools, pool_faults
 from nomad_jobs.errors import BerthError, ConfigError
-from nomad_jobs.model import Pool, Service
+from nomad_jobs.model import PoolKind, Service
 from nomad_jobs.platform import Driver, NodePool
 
 _NAME = re.compile(r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
@@ -22,7 +22,7 @@ class PoolConfig:
 
     name: str
     """Of the Nomad node pool."""
-    role: Pool
+    role: PoolKind
     instance_type: str
     min: int
     max: int
@@ -140,9 +140,9 @@ class _Entry:
 
     def _type_faults(self, row: InstanceType) -> Iterator[ConfigError]:
         pool = self.pool
-        if pool.role is Pool.GPU and row.gpu is None:
+        if pool.role is PoolKind.GPU and row.gpu is None:
             yield self.fault(f"is for GPUs, but {row.name} has none", "instance_type", "g6e.12xlarge")
-        if pool.role is not Pool.GPU and row.gpu is not None:
+        if pool.role is not PoolKind.GPU and row.gpu is not None:
             what = f"is for {pool.role} services, but {row.name} has {row.gpu.count} {row.gpu.model}"
             yield self.fault(what, "instance_type", "m7i.large")
         if pool.capacity_block and not row.takes_capacity_blocks:

@@ -1,10 +1,10 @@
-"""Asks whoever talks to an engine for an API key, on every path: `vllm serve --middleware engine_keys.Guard`.
+"""Guards every path of an engine with API keys: `vllm serve --middleware engine_keys.Guard`.
 
-vLLM's own keys guard some paths only (0.19.1: /v1, and anybody generates at /invocations), stand in its log, and open
-everything where they are empty. This is one file for any Python from 3.8 on, standard library only: Nomad writes it
-into the task, whatever image that runs, and PYTHONPATH names its folder. It reads the keys from the JSON file that
-ENGINE_KEYS_FILE names, {"keys": ["…", "…"]}; a changed file counts at the next request. Without a good key in that
-file importing it ends the engine, which would otherwise be open. No key is ever printed.
+vLLM's own keys guard some paths only (0.19.1: /v1, while anybody may generate at /invocations), stand in its log, and
+open everything where they are empty. This one file runs on any Python from 3.8 on with the standard library alone:
+Nomad writes it into the task, whatever its image, and PYTHONPATH names its folder. It reads the keys from the JSON
+file that ENGINE_KEYS_FILE names, {"keys": ["…", "…"]}; a changed file counts at the next request. Where that file
+holds no good key, the import of this module ends the engine, which would otherwise be open. It prints no key.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ import os
 import sys
 from typing import Any, Awaitable, Callable, MutableMapping  # noqa: UP035 - Python 3.8
 
-# ASGI's words; a callable takes and gives what the specification says.
+# ASGI's types; its specification says what each callable takes and gives.
 Message = MutableMapping[str, Any]
 Receive = Callable[..., Awaitable[Message]]
 Send = Callable[..., Awaitable[None]]
 App = Callable[..., Awaitable[None]]
 
-# What Consul and Prometheus ask, from inside and without a key. An exact path opens, and nothing below or beside it.
+# Consul and Prometheus ask for these without a key, from inside. Only these exact paths are open, and none below.
 OPEN = ("/health", "/ping", "/metrics")
-# What Consul-Template writes where a secret lacks the field.
+# Consul-Template writes one of these where a secret lacks the field.
 NO_KEYS = ("", "null", "<no value>")
 # vLLM's own words.
 REFUSAL = b'{"error":"Unauthorized"}'
 
 
 class Guard:
-    """ASGI middleware: what is not `OPEN` needs a key, over HTTP and WebSocket, whatever the method.
+    """ASGI middleware: a request for any path but `OPEN` needs a key, over HTTP and WebSocket, whatever the method.
 
-    A browser's preflight (OPTIONS) cannot carry a key, so it is refused too: keys have no place in a browser.
+    It refuses a browser's preflight (OPTIONS), which cannot carry a key: keys have no place in a browser.
     """
 
     def __init__(self, app: App, keys: Keys | None = None) -> None:
-        """Stand before `app`; the keys are those of the environment's file unless given."""
+        """Guard `app`; unless given, the keys are those of the file that the environment names."""
         self._app, self._keys = app, keys or KEYS
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request, or pass it on."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "lifespan" or is_open(scope) or self._keys.accept(given_key(scope)):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -58,12 +58,12 @@ class Guard:
 
 
 def is_open(scope: Message) -> bool:
-    """Tell whether this is a check or a scrape: the router sees the same path, so it can mean nothing else there."""
+    """Tell whether this is a check or a scrape; the engine's router sees the same path, so it reads it alike."""
     return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"] in OPEN
 
 
 def given_key(scope: Message) -> bytes:
-    """Return the bearer's key, or nothing: two Authorization headers are none, one of them would be a guess."""
+    """Return the bearer's key, or nothing: of two Authorization headers neither counts, as either would be a guess."""
     values = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
     scheme, _, key = values[0].partition(b" ") if len(values) == 1 else (b"", b"", b"")
     return key.strip() if scheme.lower() == b"bearer" else b""
@@ -86,7 +86,7 @@ class Keys:
     def accept(self, key: bytes) -> bool:
         """Tell whether `key` is one of them."""
         self._follow()
-        # Every key is compared, and as digests of one length: the time taken says nothing about any of them.
+        # We compare every key, as digests of one length, so that the time taken says nothing about any of them.
         digest, found = hashlib.sha256(key).digest(), False
         for good in self._digests:
             found |= hmac.compare_digest(digest, good)
@@ -108,7 +108,7 @@ class Keys:
 def read(path: str) -> list[bytes]:
     """Read the file and return each key's SHA-256; raises BadKeysError."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - so that a path of the environment is taken as it is
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib would tidy the path
             value = json.loads(file.read())
     except OSError as error:
         raise BadKeysError(error.strerror or "cannot be read") from None

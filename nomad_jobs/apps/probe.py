@@ -1,8 +1,8 @@
 """One-token completion as a health check: `python3 probe.py URL MODEL KEYS_FILE`.
 
-Loading a model is no proof that it answers; a token is. One file for any Python from 3.8 on, standard library
-only: Nomad writes it into the task, whatever image that runs. Exit codes as a script check has them: 0 a token
-came, 1 the engine is there but refuses for the moment (429, 503), 2 anything else. The key is never printed.
+An engine that has loaded its model may still fail to answer; a token is the proof. This one file runs on any Python
+from 3.8 on with the standard library alone: Nomad writes it into the task, whatever its image. Its exit codes are
+those of a script check: 0 for a token, 1 where the engine is busy (429, 503), 2 for anything else. It prints no key.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def probe(url: str, model: str, keys: Path, timeout_s: float) -> tuple[int, str]:
-    """Ask for one token within `timeout_s` seconds; return the exit code and what to say."""
+    """Ask for one token within `timeout_s` seconds; return the exit code and the line to print."""
     try:
         key = first_key(json.loads(keys.read_bytes()))
     except OSError as error:
@@ -67,14 +67,14 @@ def complete(url: str, model: str, key: str, timeout_s: float) -> object:
     body = {"model": model, "prompt": "ping", "max_tokens": 1, "temperature": 0}
     target = url.rstrip("/") + "/v1/completions"
     request = urllib.request.Request(target, json.dumps(body).encode(), headers)  # noqa: S310 - the job gives the URL
-    # A proxy from the environment has no business between a check and its own task.
+    # Ignore proxies of the environment: the engine is in the same task.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=timeout_s) as response:
         return json.load(response)
 
 
 def has_token(answer: object) -> bool:
-    """Tell whether the answer has a choice, and counts at least one generated token where it counts."""
+    """Tell whether the answer has a choice and, where it counts tokens, at least one generated token."""
     if not isinstance(answer, dict) or not answer.get("choices"):
         return False
     usage = answer.get("usage")
@@ -82,7 +82,7 @@ def has_token(answer: object) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    # The text of other errors may quote a header, and so the key.
+    # The message of another error may quote a header, and so the key.
     if isinstance(error, urllib.error.URLError):
         error = error.reason if isinstance(error.reason, Exception) else error
     if isinstance(error, TimeoutError):

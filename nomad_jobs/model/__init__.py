@@ -1,10 +1,10 @@
 """The vocabulary of the catalogue: a service, and what it needs. Frozen values that check themselves."""
 
-from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source, Version
+from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source, Version, json_file
 from nomad_jobs.model.network import HIDDEN, Check, Port, Route, Sample, ScriptCheck
-from nomad_jobs.model.runtime import Container, Gpus, Process, model_words
+from nomad_jobs.model.runtime import Container, Gpus, Process, command, model_words
 from nomad_jobs.model.secret import Origin, Secret, SecretRef
-from nomad_jobs.model.service import ENGINE_SHUTDOWN_S, ROUTING_LAG_S, Kind, Pool, Service, secret_path
+from nomad_jobs.model.service import ENGINE_SHUTDOWN_S, ROUTING_LAG_S, Kind, PoolKind, Service, secret_path
 
 __all__ = [
     "ENGINE_SHUTDOWN_S",
@@ -20,7 +20,7 @@ __all__ = [
     "Origin",
     "Part",
     "Peers",
-    "Pool",
+    "PoolKind",
     "Port",
     "Process",
     "Route",
@@ -31,6 +31,8 @@ __all__ = [
     "Service",
     "Source",
     "Version",
+    "command",
+    "json_file",
     "model_words",
     "secret_path",
 ]

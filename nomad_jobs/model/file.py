@@ -1,7 +1,8 @@
-"""Files and variables that Nomad gives a task, and what they are made of. Each names its own faults."""
+"""Files and environment variables that Nomad gives a task, and their parts. Each yields its own faults."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,13 +29,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The number of the version of a secret that was read."""
+    """The number of the version of a secret that the node read."""
 
     secret: Secret
 
 
 Part = str | SecretRef | Version | Peers | Source
-"""What a file is made of: text taken as it is, or something looked up on the node."""
+"""What a file is made of: text that is written unchanged, or something that the node looks up."""
 
 
 class OnChange(StrEnum):
@@ -46,19 +47,19 @@ class OnChange(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class File:
-    """A file that Nomad writes into the task: under `local/`, or `secrets/` (kept in memory) if it holds any."""
+    """A file that Nomad writes into the task: to `local/`, or to `secrets/` (kept in memory) if it holds a secret."""
 
     path: str
     parts: tuple[Part, ...]
     is_template: bool = False
-    """Whether the text, and it may be nothing but text, is a Consul template of ours rather than plain data."""
+    """Whether the file is a Consul template of ours rather than plain data; it can then hold text only."""
     on_change: OnChange = OnChange.NOOP
     script: tuple[str, ...] = ()
     """Argv of a program, run in the task's folder, that makes the task take up the change."""
 
     @property
     def follows(self) -> bool:
-        """Whether its task takes up a change while it runs: the versions of its secrets are then kept in Consul."""
+        """Whether its task takes up a change while it runs; Consul then holds the versions of its secrets."""
         return self.on_change is not OnChange.NOOP
 
     @property
@@ -67,13 +68,42 @@ class File:
         return tuple(part for part in self.parts if isinstance(part, SecretRef))
 
     def faults(self) -> Iterator[str]:
-        """Name what is wrong with it, one line each."""
+        """Yield its faults, one line each."""
         if not _RELATIVE.fullmatch(self.path) or ".." in self.path:
             yield f"file {self.path!r} must be under local/ or secrets/"
         if self.refs and not self.path.startswith("secrets/"):
             yield f"file {self.path!r} holds a secret, so it must be under secrets/"
         if self.is_template and not all(isinstance(part, str | Source) for part in self.parts):
             yield f"file {self.path!r} is a template, so it can hold text only: no secret and no peers"
+
+
+JsonValue = str | int | SecretRef | Peers | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+"""What a JSON file may hold; a secret field, as a JSON value, is written by the node."""
+
+
+def json_file(path: str, value: JsonValue) -> File:
+    """Build a JSON file of one line from `value`: its secret fields and peers are looked up on the node."""
+    return File(path=path, parts=(*_json_parts(value), "\n"))
+
+
+def _json_parts(value: JsonValue) -> Iterator[Part]:
+    match value:
+        case SecretRef() | Peers():
+            yield value
+        case Mapping():
+            yield "{"
+            for number, (name, one) in enumerate(value.items()):
+                yield f"{', ' if number else ''}{json.dumps(name)}: "
+                yield from _json_parts(one)
+            yield "}"
+        case str() | int():
+            yield json.dumps(value)
+        case _:
+            yield "["
+            for number, one in enumerate(value):
+                yield ", " if number else ""
+                yield from _json_parts(one)
+            yield "]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +114,7 @@ class Env:
     value: str | SecretRef
 
     def faults(self) -> Iterator[str]:
-        """Name what is wrong with it, one line each."""
+        """Yield its faults, one line each."""
         if not _ENV_NAME.fullmatch(self.name):
             yield f"environment variable {self.name!r} must be letters, digits and _"
         if self.name in SET_BY_BERTH or self.name.startswith("NOMAD_"):

@@ -1,4 +1,4 @@
-"""What Nomad fills in on the node: `${NOMAD_…}` and `${BERTH_…}`, and nothing else that looks like it."""
+"""Names that Nomad fills in on the node: `${NOMAD_…}` and `${BERTH_…}`; any other `${…}` is plain text."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,25 +8,38 @@ FILLED_IN = re.compile(r"\$\{((?:NOMAD|BERTH)_[A-Za-z0-9_]*)\}")
 SET_BY_BERTH = frozenset({"BERTH_BIND", "BERTH_STACK", "BERTH_TLS_ROUTES", "BERTH_LONGEST_REQUEST_S"})
 _ALWAYS_SET = frozenset(
     {
-        *("BERTH_BIND", "BERTH_STACK"),
-        *("NOMAD_ALLOC_DIR", "NOMAD_TASK_DIR", "NOMAD_SECRETS_DIR"),
-        *("NOMAD_ALLOC_ID", "NOMAD_SHORT_ALLOC_ID", "NOMAD_ALLOC_NAME", "NOMAD_ALLOC_INDEX"),
-        *("NOMAD_TASK_NAME", "NOMAD_GROUP_NAME", "NOMAD_JOB_ID", "NOMAD_JOB_NAME"),
-        *("NOMAD_NAMESPACE", "NOMAD_REGION", "NOMAD_DC", "NOMAD_CPU_LIMIT", "NOMAD_MEMORY_LIMIT"),
+        "BERTH_BIND",
+        "BERTH_STACK",
+        "NOMAD_ALLOC_DIR",
+        "NOMAD_TASK_DIR",
+        "NOMAD_SECRETS_DIR",
+        "NOMAD_ALLOC_ID",
+        "NOMAD_SHORT_ALLOC_ID",
+        "NOMAD_ALLOC_NAME",
+        "NOMAD_ALLOC_INDEX",
+        "NOMAD_TASK_NAME",
+        "NOMAD_GROUP_NAME",
+        "NOMAD_JOB_ID",
+        "NOMAD_JOB_NAME",
+        "NOMAD_NAMESPACE",
+        "NOMAD_REGION",
+        "NOMAD_DC",
+        "NOMAD_CPU_LIMIT",
+        "NOMAD_MEMORY_LIMIT",
     }
 )
 _FOR_EACH_PORT = ("PORT", "IP", "ADDR", "HOST_PORT", "HOST_IP", "HOST_ADDR")
 
 
 def unknown_names(text: str, port_labels: Sequence[str]) -> Iterator[str]:
-    """Name what `text` asks Nomad to fill in, and Nomad has not."""
+    """Yield the names in `text` that look as if Nomad filled them in, and that it does not set."""
     labels = [label.replace("-", "_") for label in port_labels]
     known = _ALWAYS_SET | {f"NOMAD_{what}_{label}" for what in _FOR_EACH_PORT for label in labels}
     yield from (name for name in FILLED_IN.findall(text) if name not in known)
 
 
 def word_faults(word: str, port_labels: Sequence[str]) -> Iterator[str]:
-    """Name what would not reach a program as it is written, in an argument or a variable."""
+    """Yield what keeps `word`, an argument or a variable, from reaching a program as it is written."""
     if not is_normalized("NFC", word):
         yield f"{word!r} is not in Unicode's composed form (NFC), and HCL would change it: compose it"
     if "\0" in word:
@@ -36,7 +49,7 @@ def word_faults(word: str, port_labels: Sequence[str]) -> Iterator[str]:
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """Split `text` into what stands as it is (False) and names that Nomad fills in (True), in their order."""
+    """Split `text`, in order, into plain text (False) and names that Nomad fills in (True)."""
     for number, piece in enumerate(FILLED_IN.split(text)):
         if piece or number % 2:
             yield piece, bool(number % 2)

@@ -1,4 +1,4 @@
-"""Ports, checks and routes: how a service is reached, and when it may be. Each names its own faults."""
+"""Ports, checks and routes: how requests reach a service, and when they may. Each yields its own faults."""
 
 import re
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from nomad_jobs.model.bounds import DAY_S, out_of_range
 from nomad_jobs.model.secret import SecretRef
 
 HIDDEN = ("/metrics", "/docs", "/redoc", "/openapi.json", "/swagger", "/admin", "/debug", "/actuator")
-"""Measurements, documentation and administration: for whoever is inside, never for the world."""
+"""Paths of measurements, documentation and administration, which NGINX keeps from the world."""
 PORT_MIN = 1024
-"""Ports below are the kernel's and the ingress nodes'; a container never needs one."""
+"""Lower ports need privileges, and NGINX has those of the ingress nodes; a container never needs one."""
 _CHECK_PATH = re.compile(r"/[!-~]*")
 _ROUTE_PATH = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?")
-"""What a person writes as a path: no encoding, no `..`, no `//`, nothing that NGINX would read as more than a path."""
+"""A path as a person writes it: no encoding, no `..`, no `//`, nothing that NGINX would read as more than a path."""
 _LONGEST_PATH = 200
 _MOST_PATHS = 50
 
@@ -30,13 +30,13 @@ class Port:
     """Field of the Platform record with the fixed port of the host; empty: Nomad chooses."""
 
     def faults(self) -> Iterator[str]:
-        """Name what is wrong with it, one line each."""
+        """Yield its faults, one line each."""
         yield from out_of_range(f"port {self.label}", self.container, PORT_MIN, 65535)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """Consul's question to an instance; it is routed to only while the answer is good."""
+    """What Consul asks an instance; NGINX routes to the instance only while the answer is good."""
 
     port: str = "http"
     path: str = "/health"
@@ -51,7 +51,7 @@ class Check:
         return f"{self.port} {self.protocol}" + ("" if self.protocol == "tcp" else f" {self.path}")
 
     def faults(self) -> Iterator[str]:
-        """Name what is wrong with it, one line each."""
+        """Yield its faults, one line each."""
         if self.protocol not in {"http", "https", "tcp"}:
             yield f"check protocol {self.protocol!r} must be http, https or tcp"
         if not self.path.startswith("/"):
@@ -67,13 +67,13 @@ class ScriptCheck:
 
     name: str
     script: str
-    """A `sh` command; it reads the task's variables itself, as `$NOMAD_PORT_http`. Nomad must not interpolate it
-    (`${…}`): it would do so twice, once without the task's own variables, and then not know its own check again."""
+    """A `sh` command, which reads the task's variables itself, as `$NOMAD_PORT_http`. Nomad must not interpolate it
+    (`${…}`): Nomad would do so twice, once without the task's own variables, and then not recognise its own check."""
     interval_s: int = 5
     timeout_s: int = 30
 
     def faults(self) -> Iterator[str]:
-        """Name what is wrong with it, one line each."""
+        """Yield its faults, one line each."""
         if "${" in self.script:
             yield f"script check '{self.name}' must say $NAME, not ${{NAME}}: Nomad would interpolate it"
         if not self.name.isprintable() or "${" in self.name:
@@ -83,7 +83,7 @@ class ScriptCheck:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """A request that a user would make: shown after `berth up`, and asked of NGINX after every deployment."""
+    """A request that a user would make: `berth up` shows it, and every deployment sends it to NGINX at the end."""
 
     path: str = "/"
     json: Any = None
@@ -108,15 +108,15 @@ class Route:
     paths: tuple[str, ...] = ("/",)
     """What NGINX lets through: `/v1/models` is that path alone, `/v1/` everything below it, `/` everything."""
     hidden: tuple[str, ...] = HIDDEN
-    """What NGINX keeps back, with all below it, unless `paths` names the very same path."""
+    """Paths that NGINX refuses, with all below them, unless `paths` names the very same path."""
     longest_request_s: int = 30
-    """Longest answer, streams included, and longest silence of a WebSocket: NGINX waits, and a stopping instance is
-    left, this long."""
+    """The longest answer, streams included, and the longest silence of a WebSocket: NGINX waits this long for an
+    instance, and Nomad lets a stopping instance finish for this long."""
     max_body_mb: int = 1
     sample: Sample = field(default_factory=Sample)
 
     def lets_through(self, path: str) -> bool:
-        """Whether NGINX passes `path` (without its query) on."""
+        """Tell whether NGINX passes on a request for `path`, without its query."""
         if path in self.paths:
             return True
         if any(path == one or path.startswith((f"{one}/", f"{one};")) for one in self.hidden):
@@ -124,7 +124,7 @@ class Route:
         return any(one.endswith("/") and path.startswith(one) for one in self.paths)
 
     def faults(self) -> Iterator[str]:
-        """Name what is wrong with it, one line each."""
+        """Yield its faults, one line each."""
         yield from out_of_range("route longest_request_s", self.longest_request_s, 1, DAY_S)
         yield from out_of_range("route max_body_mb", self.max_body_mb, 1, 1024)
         yield from self._path_faults()

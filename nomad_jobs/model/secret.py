@@ -1,7 +1,7 @@
 """References to secrets: what a service reads from Vault, and never the value."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from enum import StrEnum, auto
 
 from nomad_jobs.errors import ConfigError
 
@@ -9,20 +9,20 @@ from nomad_jobs.errors import ConfigError
 class Origin(StrEnum):
     """Where the first value of a secret comes from on a laptop; in the cloud `berth secrets set` gives it."""
 
-    TOKEN = "token"  # noqa: S105 - a kind of secret, not one
-    """Random text, made by Berth."""
-    CERTIFICATE = "certificate"
+    TOKEN = auto()
+    """Random text, which Berth makes."""
+    CERTIFICATE = auto()
     """A TLS certificate and its key for all routed hosts, signed by the laptop's own authority."""
-    OPERATOR = "operator"
-    """Somebody else's (a registry's password, say): random text stands in for it on a laptop."""
+    OPERATOR = auto()
+    """A value that somebody else gives, such as a registry's password; on a laptop random text stands in for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Secret:
     """One entry of Vault's KV store, at `<namespace>/<owner>/<name>`, read with the job's own identity.
 
-    A field's value is text. Where it is anything else, a JSON or YAML file gets it as it is; a variable, or text that
-    is not quoted, gets its JSON, and there `null` is an error. A version without the field is not deployed.
+    A field's value is text. Any other value stands unchanged in a JSON or YAML file; a variable, or a file that takes
+    the field raw, gets its JSON, and there `null` is an error. Berth does not deploy a version without the field.
     """
 
     name: str
@@ -45,9 +45,9 @@ class SecretRef:
     secret: Secret
     field: str
     quoted: bool = True
-    """Written as a JSON string (fit for JSON, YAML and environment files); False: as it is, such as PEM."""
+    """Whether the node writes it as a JSON string, for JSON, YAML and environment files, or unchanged, as PEM needs."""
 
     @property
-    def as_it_is(self) -> "SecretRef":
-        """The same field, unquoted: the whole of a file."""
+    def raw(self) -> "SecretRef":
+        """The same field without quotes: the node writes its text unchanged."""
         return replace(self, quoted=False)

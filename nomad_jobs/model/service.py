@@ -16,24 +16,24 @@ from nomad_jobs.model.secret import Secret, SecretRef
 from nomad_jobs.platform import Driver
 
 ROUTING_LAG_S = 3
-"""Longest time from leaving Consul to NGINX having reloaded: template wait (max 2 s), render, test, reload."""
+"""The longest time until NGINX has taken up a change in Consul: template wait (max 2 s), render, test, reload."""
 ENGINE_SHUTDOWN_S = 10
-"""What a process needs to end once its last stream has ended."""
+"""What a process needs to end after its last stream has ended."""
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?")
 
 
 class Kind(StrEnum):
-    """How many instances, and where (Nomad's job types)."""
+    """How many instances run, and where: Nomad's job types."""
 
     SERVICE = "service"
-    """As many as asked for, where they fit."""
+    """As many as its shape says, on any nodes of its pool where they fit."""
     SYSTEM = "system"
     """One on every node of its pool."""
 
 
-class Pool(StrEnum):
-    """What kind of machine a service runs on; the platform says which node pool that is."""
+class PoolKind(StrEnum):
+    """The kind of pool that a service runs on; the platform says which of Nomad's node pools that is."""
 
     APP = "app"
     GPU = "gpu"
@@ -45,7 +45,7 @@ class Service:
     """One thing that runs. Jobs, policies, routes, checks and pictures are views of it.
 
     Raises:
-        ConfigError: (or ManyErrors) when built with values that no platform could run.
+        ConfigError: (or ManyErrors) a value is one that no platform could run.
 
     """
 
@@ -54,7 +54,7 @@ class Service:
     container: Container
     process: Process
     kind: Kind = Kind.SERVICE
-    pool: Pool = Pool.APP
+    pool: PoolKind = PoolKind.APP
     ports: tuple[Port, ...]
     checks: tuple[Check, ...]
     script_checks: tuple[ScriptCheck, ...] = ()
@@ -64,14 +64,13 @@ class Service:
     healthy_for_s: int = 1
     """How long checks must pass before the next instance is replaced."""
     stop_signal: str = "SIGTERM"
-    """What tells the process to finish what runs and end."""
+    """The signal at which the process finishes its requests and ends."""
 
     def __post_init__(self) -> None:
-        """Check everything that can be checked without the rest of the catalogue."""
         raise_all(ConfigError(f"service {self.name!r}", what) for what in _faults(self))
 
     def shape(self, driver: Driver) -> Container | Process:
-        """How it runs with this driver: as a container, or as a process where there is no Docker."""
+        """Its shape with this driver: its container, or its process where there is no Docker."""
         return self.container if driver is Driver.DOCKER else self.process
 
     @property
@@ -96,11 +95,11 @@ class Service:
     @property
     def is_front_door(self) -> bool:
         """Whether it is the ingress, which sees every route and every routed service."""
-        return self.pool is Pool.INGRESS
+        return self.pool is PoolKind.INGRESS
 
     @property
     def reads_consul(self) -> bool:
-        """Whether its templates ask Consul, with the job's own identity."""
+        """Whether its templates read Consul, with the job's own identity."""
         return bool(self.uses) or bool(self.followed_secrets) or self.is_front_door
 
     @property
@@ -110,12 +109,12 @@ class Service:
 
     @property
     def shutdown_delay_s(self) -> int:
-        """From leaving Consul to SIGTERM: NGINX must have stopped routing by then."""
+        """Seconds from leaving Consul to the stop signal: NGINX must have stopped routing by then."""
         return ROUTING_LAG_S + 1 if self.route or self.kind is Kind.SYSTEM else 0
 
     @property
     def kill_timeout_s(self) -> int:
-        """From SIGTERM to SIGKILL: the longest request, and the engine's own shutdown."""
+        """Seconds from the stop signal to SIGKILL: the longest request, and the process's own end."""
         return (self.route.longest_request_s if self.route else 0) + ENGINE_SHUTDOWN_S
 
     def port(self, label: str) -> Port:
@@ -128,12 +127,12 @@ class Service:
         return self.route.port if self.route else self.ports[0].label
 
     def consul_name(self, label: str) -> str:
-        """Name in Consul of the port with this label: the main one bears the service's own."""
+        """Name in Consul of the port with this label: the main port has the service's own name."""
         return self.name if label == self.main_port else f"{self.name}-{label}"
 
 
 def _faults(service: Service) -> Iterator[str]:
-    """Name every fault that can be seen without the rest of the catalogue: the whole's, and each part's own."""
+    """Yield every fault that shows without the rest of the catalogue: the service's own, and those of its parts."""
     yield from _name_faults(service)
     yield from _port_faults(service)
     routes = (service.route,) if service.route else ()

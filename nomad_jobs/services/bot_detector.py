@@ -1,13 +1,15 @@
 """A small classifier that tells bots among new subscribers."""
 
-from nomad_jobs.model import Check, Container, File, Port, Process, Route, Sample, Secret, Service
+from nomad_jobs.model import Check, Container, Port, Process, Route, Sample, Secret, Service, command, json_file
 from nomad_jobs.registry import apps_image
 
 _KEY = Secret(name="api-key")
 _SAMPLE_KEY = Secret(name="sample-key")
-_APP = (
-    *("python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "${NOMAD_SECRETS_DIR}/keys.json"),
-    *("--host", "${BERTH_BIND}", "--port", "${NOMAD_PORT_http}"),
+_APP = command(
+    "python3 -m nomad_jobs.apps.bot_detector",
+    "--api-key-file ${NOMAD_SECRETS_DIR}/keys.json",
+    "--host ${BERTH_BIND}",
+    "--port ${NOMAD_PORT_http}",
 )
 
 BOT_DETECTOR = Service(
@@ -26,5 +28,5 @@ BOT_DETECTOR = Service(
             expect='"probability"',
         ),
     ),
-    files=(File(path="secrets/keys.json", parts=('{"keys": [', _KEY["value"], ", ", _SAMPLE_KEY["value"], "]}\n")),),
+    files=(json_file("secrets/keys.json", {"keys": [_KEY["value"], _SAMPLE_KEY["value"]]}),),
 )

@@ -1,13 +1,17 @@
 """A web page that streams from the model."""
 
-from nomad_jobs.model import Check, Container, File, Peers, Port, Process, Route, Sample, Service
+from nomad_jobs.limits import LONGEST_STREAM_S
+from nomad_jobs.model import Check, Container, Peers, Port, Process, Route, Sample, Service, command, json_file
 from nomad_jobs.registry import apps_image
 from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT
 
-_APP = (
-    *("python3", "-m", "nomad_jobs.apps.chat", "--model", LLAMA_4_SCOUT.name),
-    *("--api-key-file", "${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "${NOMAD_TASK_DIR}/peers.json"),
-    *("--host", "${BERTH_BIND}", "--port", "${NOMAD_PORT_http}"),
+_APP = command(
+    "python3 -m nomad_jobs.apps.chat",
+    f"--model {LLAMA_4_SCOUT.name}",
+    "--api-key-file ${NOMAD_SECRETS_DIR}/model-key.json",
+    "--peers ${NOMAD_TASK_DIR}/peers.json",
+    "--host ${BERTH_BIND}",
+    "--port ${NOMAD_PORT_http}",
 )
 
 CHAT = Service(
@@ -17,9 +21,9 @@ CHAT = Service(
     process=Process(argv=_APP),
     ports=(Port(container=8000),),
     checks=(Check(path="/health"),),
-    route=Route(host="chat", longest_request_s=300, sample=Sample(expect="<title>")),
+    route=Route(host="chat", longest_request_s=LONGEST_STREAM_S, sample=Sample(expect="<title>")),
     files=(
-        File(path="secrets/model-key.json", parts=('{"key": ', CHAT_KEY["value"], "}\n")),
-        File(path="local/peers.json", parts=(Peers(LLAMA_4_SCOUT.name), "\n")),
+        json_file("secrets/model-key.json", {"key": CHAT_KEY["value"]}),
+        json_file("local/peers.json", Peers(LLAMA_4_SCOUT.name)),
     ),
 )

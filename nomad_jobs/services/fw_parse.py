@@ -1,13 +1,16 @@
 """Firewall log lines to JSON, on three named ports."""
 
-from nomad_jobs.model import Check, Container, Port, Process, Route, Sample, Service
+from nomad_jobs.model import Check, Container, Port, Process, Route, Sample, Service, command
 from nomad_jobs.registry import apps_image
 
 _REJECTED = "2 123456789010 eni-1235b8ca 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK"
-"""The example of a rejected connection in AWS's documentation of VPC flow logs."""
-_APP = (
-    *("python3", "-m", "nomad_jobs.apps.fw_parse", "--host", "${BERTH_BIND}", "--http-port", "${NOMAD_PORT_http}"),
-    *("--https-port", "${NOMAD_PORT_https}", "--admin-port", "${NOMAD_PORT_admin}"),
+"""AWS's own example of a rejected connection, from its documentation of VPC flow logs."""
+_APP = command(
+    "python3 -m nomad_jobs.apps.fw_parse",
+    "--host ${BERTH_BIND}",
+    "--http-port ${NOMAD_PORT_http}",
+    "--https-port ${NOMAD_PORT_https}",
+    "--admin-port ${NOMAD_PORT_admin}",
 )
 
 FW_PARSE = Service(

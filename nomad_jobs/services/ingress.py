@@ -7,7 +7,7 @@ from nomad_jobs.model import (
     Kind,
     OnChange,
     Origin,
-    Pool,
+    PoolKind,
     Port,
     Process,
     Route,
@@ -16,18 +16,20 @@ from nomad_jobs.model import (
     Service,
     Source,
     Version,
+    command,
 )
 
 _TLS = Secret(name="tls", fields=("certificate", "private_key"), origin=Origin.CERTIFICATE)
-_CERTIFICATE, _PRIVATE_KEY = _TLS["certificate"].as_it_is, _TLS["private_key"].as_it_is
-_START = ("/bin/bash", "${NOMAD_TASK_DIR}/start.sh")
-_APPLY = ("/bin/bash", "local/apply.sh")
+_CERTIFICATE = _TLS["certificate"].raw
+_PRIVATE_KEY = _TLS["private_key"].raw
+_START = command("/bin/bash ${NOMAD_TASK_DIR}/start.sh")
+_APPLY = command("/bin/bash local/apply.sh")
 
 INGRESS = Service(
     name="ingress",
     summary="The front door: NGINX, routing to what Consul says is healthy",
     kind=Kind.SYSTEM,
-    pool=Pool.INGRESS,
+    pool=PoolKind.INGRESS,
     container=Container(image="nginx:1.28.0", argv=_START, cpu_mhz=1000, memory_mb=512),
     process=Process(argv=_START),
     ports=(
@@ -37,12 +39,12 @@ INGRESS = Service(
     ),
     checks=(Check(port="status", path="/healthz"),),
     route=Route(host="ingress", port="status", paths=("/healthz",), sample=Sample(path="/healthz", expect="ok")),
-    stop_signal="SIGQUIT",  # NGINX finishes what runs; SIGTERM cuts it
+    stop_signal="SIGQUIT",  # NGINX finishes its requests; SIGTERM would cut them
     files=(
         File(path="local/next/nginx.conf", parts=(Source("nginx/nginx.conf"),), is_template=True),
         File(path="local/start.sh", parts=(Source("nginx/start.sh"),)),
         File(path="local/apply.sh", parts=(Source("nginx/apply.sh"),)),
-        # One file, so that a certificate never meets the key of another.
+        # One file, so that NGINX never reads a certificate with the key of another.
         File(
             path="secrets/tls.pem",
             parts=("berth version ", Version(_TLS), "\n", _CERTIFICATE, "\n", _PRIVATE_KEY, "\n"),

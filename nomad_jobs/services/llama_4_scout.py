@@ -1,11 +1,11 @@
 """Llama 4 Scout behind an OpenAI-compatible API: vLLM on eight H200, or Berth's engine simulator on a laptop."""
 
 from nomad_jobs import vllm
-from nomad_jobs.model import Check, Container, Env, Gpus, Pool, Port, Process, Route, Sample, Secret, Service
+from nomad_jobs.limits import LONGEST_STREAM_S
+from nomad_jobs.model import Check, Container, Env, Gpus, PoolKind, Port, Process, Route, Sample, Secret, Service
 
 _NAME = "llama-4-scout"
-_LONGEST_STREAM_S = 300
-_ENGINE = vllm.argv("meta-llama/Llama-4-Scout-17B-16E-Instruct", name=_NAME, longest_stream_s=_LONGEST_STREAM_S)
+_ENGINE = vllm.argv("meta-llama/Llama-4-Scout-17B-16E-Instruct", name=_NAME, longest_stream_s=LONGEST_STREAM_S)
 
 OPERATOR_KEY = Secret(name="key-operator")
 CHAT_KEY = Secret(name="key-chat", owner=_NAME)
@@ -17,7 +17,7 @@ _HELLO = {"role": "user", "content": "Say hello."}
 LLAMA_4_SCOUT = Service(
     name=_NAME,
     summary="Llama 4 Scout, an OpenAI-compatible model API",
-    pool=Pool.GPU,
+    pool=PoolKind.GPU,
     container=Container(
         image="vllm/vllm-openai:v0.19.1",
         argv=(*_ENGINE, "--tensor-parallel-size", "8"),
@@ -38,7 +38,7 @@ LLAMA_4_SCOUT = Service(
     route=Route(
         host=_NAME,
         paths=vllm.PATHS,
-        longest_request_s=_LONGEST_STREAM_S,
+        longest_request_s=LONGEST_STREAM_S,
         max_body_mb=16,
         sample=Sample(
             path="/v1/chat/completions",

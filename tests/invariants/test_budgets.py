@@ -2,29 +2,18 @@
 
 import ast
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from nomad_jobs.catalog import SERVICES
+from tests.invariants.tree import ROOT, named, tracked
 
-ROOT = Path(__file__).parents[2]
-FILE_LINES, FUNCTION_LINES, TEMPLATE_LINES, README_LINES = 250, 40, 60, 120
-
-
-def tracked(*patterns: str) -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
-
-
+FILE_LINES = 250
+FUNCTION_LINES = 40
+TEMPLATE_LINES = 60
+README_LINES = 120
 PYTHON = tracked("*.py")
 
 
@@ -37,14 +26,12 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def test_files_stay_short() -> None:
-    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in PYTHON}
+    long = {named(path): len(path.read_text().splitlines()) for path in PYTHON}
     assert {name: lines for name, lines in long.items() if lines > FILE_LINES} == {}
 
 
 def test_functions_stay_short() -> None:
-    long = [
-        f"{path.relative_to(ROOT)}:{name} {n}" for path in PYTHON for name, n in functions(path) if n > FUNCTION_LINES
-    ]
+    long = [f"{named(path)}:{name} {n}" for path in PYTHON for name, n in functions(path) if n > FUNCTION_LINES]
     assert long == []
 
 
@@ -54,15 +41,10 @@ def test_templates_stay_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
 
 
-def test_types_are_ignored_in_fewer_than_ten_places() -> None:
-    mark = "type: " + "ignore"
-    assert sum(path.read_text().count(mark) for path in PYTHON) < 10
-
-
 def test_nothing_names_this_machine_or_its_tools() -> None:
     words = re.compile(r"/work/|/root/|\bshared/|farm-|\.library")
     found = [
-        f"{path.relative_to(ROOT)}: {line.strip()}"
+        f"{named(path)}: {line.strip()}"
         for path in tracked()
         if path.suffix not in {".sum", ".png"} and path != Path(__file__)
         for line in path.read_text(errors="replace").splitlines()
@@ -71,8 +53,8 @@ def test_nothing_names_this_machine_or_its_tools() -> None:
     assert found == []
 
 
-def test_every_service_file_is_on_the_menu() -> None:
-    files = {path.stem for path in tracked("nomad_jobs/services/*.py")} - {"__init__", "registry"}
+def test_every_service_file_is_in_the_catalogue() -> None:
+    files = {path.stem for path in tracked("nomad_jobs/services/*.py")} - {"__init__"}
     assert files == {service.name.replace("-", "_") for service in SERVICES}
 
 

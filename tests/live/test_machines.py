@@ -15,7 +15,7 @@ from infra.machine.system import until
 from infra.machine.web import Api, Refused
 from infra.network.ports import MachineKind
 from infra.policy.secret_rules import secret_in
-from nomad_jobs.model import Pool
+from nomad_jobs.model import PoolKind
 from tests.support.machines.account import LABEL
 from tests.support.machines.cloud import SERVERS, Cloud, cloud
 from tests.support.machines.machine import Machine
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.xdist_group("machines"),
     pytest.mark.skipif(os.geteuid() != 0, reason="namespaces take root"),
 ]
-APP = PoolConfig(name="app", role=Pool.APP, instance_type="m7i.xlarge", min=1, max=2, desired=1)
+APP = PoolConfig(name="app", role=PoolKind.APP, instance_type="m7i.xlarge", min=1, max=2, desired=1)
 
 UNKNOWN = "no secret exists at platform/data/introduction/"
 

@@ -58,7 +58,7 @@ def reader(*names: str) -> Service:
         env=tuple(Env(name=f"V{at}", value=ref) for at, ref in enumerate(refs)),
         files=(
             File(path="secrets/quoted.json", parts=("[", *_between(", ", refs), "]")),
-            File(path="secrets/plain", parts=tuple(_between("|", [ref.as_it_is for ref in refs]))),
+            File(path="secrets/plain", parts=tuple(_between("|", [ref.raw for ref in refs]))),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The front door's transaction with the real NGINX: what it runs is what it says, and a bad part costs itself alone."""
+"""The front door's transaction with the real NGINX: it runs what it says, and a bad route harms no other."""
 
 import signal
 import socket
@@ -82,8 +82,10 @@ def test_the_same_again_reloads_nothing(front: Door) -> None:
 def test_a_new_certificate_is_a_reload_that_closes_no_port(front: Door) -> None:
     front.routes(front.route("app"))
     front.started()
-    before, process = front.certificate(), master(front)
-    answers, done = [], threading.Event()
+    before = front.certificate()
+    process = master(front)
+    answers = []
+    done = threading.Event()
 
     def ask() -> None:
         while not done.is_set():

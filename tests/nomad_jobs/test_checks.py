@@ -9,7 +9,7 @@ from nomad_jobs.catalog import SERVICES
 from nomad_jobs.checks import check, deploy_order, mixed_up
 from nomad_jobs.errors import BerthError, ConfigError, ManyErrors
 from nomad_jobs.images import Pins
-from nomad_jobs.model import Container, File, Gpus, Peers, Pool, Port, Process, Route, Service
+from nomad_jobs.model import Container, File, Gpus, Peers, PoolKind, Port, Process, Route, Service
 from nomad_jobs.platform import Platform
 from tests.nomad_jobs.test_model import build
 from tests.support.platforms import CLOUD, LAPTOP, test_pins
@@ -56,7 +56,7 @@ def test_a_cloud_stack_refuses_an_image_without_a_pin_and_says_which_command_mak
 
 
 def test_a_gpu_model_that_no_pool_has_is_refused() -> None:
-    asks = build(pool=Pool.GPU, container=Container(image="app:1", gpus=Gpus(count=8, model="B200")))
+    asks = build(pool=PoolKind.GPU, container=Container(image="app:1", gpus=Gpus(count=8, model="B200")))
     assert "asks for B200 GPUs, but pool 'gpu-h200' has NVIDIA H200" in faults(
         asks, platform=CLOUD, pins=test_pins("app:1")
     )

@@ -1,5 +1,6 @@
-"""What stands in a job: no secret, no login of a registry, and a hash of what Nomad cannot change in place."""
+"""The contents of a job: no secret, no login of a registry, and a hash of its form."""
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from nomad_jobs.catalog import SERVICES
-from nomad_jobs.model import Check, Container, Env, File, Process, Service
+from nomad_jobs.model import Check, Container, Env, File, Peers, Process, Service, command, json_file
 from nomad_jobs.platform import Platform
 from nomad_jobs.render import render_job
 from nomad_jobs.text import driver_text
@@ -105,3 +106,22 @@ def test_only_what_the_platform_says_differs_between_laptop_and_cloud() -> None:
     service = replace(build(), process=Process(argv=("app",)), container=Container(image="app:1", argv=("app",)))
     laptop, cloud = (render_job(service, platform, images=PINS) for platform in (LAPTOP, CLOUD))
     assert laptop.count("template {") == cloud.count("template {")
+
+
+def test_a_json_file_is_json_with_the_nodes_values_in_their_places() -> None:
+    file = json_file(
+        "secrets/x.json", {"keys": [KEY["value"], KEY["value"]], "to": {"a": Peers("b")}, "n": 1, "s": '"'}
+    )
+    text = "".join(part if isinstance(part, str) else '"filled in"' for part in file.parts)
+    assert json.loads(text) == {"keys": ["filled in"] * 2, "to": {"a": "filled in"}, "n": 1, "s": '"'}
+    assert [part for part in file.parts if not isinstance(part, str)] == [KEY["value"], KEY["value"], Peers("b")]
+
+
+def test_a_command_is_split_into_words_as_a_shell_would() -> None:
+    assert command("app", "--host ${BERTH_BIND}", "--say 'two words'") == (
+        "app",
+        "--host",
+        "${BERTH_BIND}",
+        "--say",
+        "two words",
+    )

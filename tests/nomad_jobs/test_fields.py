@@ -1,7 +1,7 @@
-"""Each field of a service by itself: one small file says the field, and the HCL that it adds to the smallest service.
+"""Each field of a service by itself: one small file holds the field, and the HCL that it adds to the smallest service.
 
-The files in tests/nomad_jobs/fields/ are a manual as much as a test: `make golden` writes what comes out, and the first
-lines are written by hand.
+The files in tests/nomad_jobs/fields/ are a manual as much as a test: a person writes the first lines, and `make golden`
+writes what comes out.
 """
 
 import dataclasses

@@ -13,7 +13,7 @@ from nomad_jobs.model import (
     Env,
     File,
     Gpus,
-    Pool,
+    PoolKind,
     Port,
     Process,
     Route,
@@ -118,8 +118,9 @@ def test_a_secret_field_that_is_not_there_is_named() -> None:
 
 
 def test_a_service_cannot_be_changed_after_it_was_checked() -> None:
+    service: Any = build()
     with pytest.raises(dataclasses.FrozenInstanceError):
-        build().name = "other"  # type: ignore[misc]
+        service.name = "other"
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
@@ -187,7 +188,7 @@ def test_no_service_of_the_catalogue_shows_its_measurements_to_the_world() -> No
 
 def test_a_models_route_is_a_list() -> None:
     for service in SERVICES:
-        if service.pool is Pool.GPU:
+        if service.pool is PoolKind.GPU:
             assert service.route
             assert not any(path.endswith("/") for path in service.route.paths)
             assert not service.route.lets_through("/invocations")

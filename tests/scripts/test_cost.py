@@ -13,7 +13,7 @@ from infra.compute.instance_types import INSTANCE_TYPES
 from infra.compute.pools import PoolConfig
 from infra.config.stack import StackConfig
 from nomad_jobs.errors import Exit
-from nomad_jobs.model import Pool
+from nomad_jobs.model import PoolKind
 from scripts.cli import run
 from scripts.ops import cost
 from scripts.ops.cost import prices
@@ -21,7 +21,7 @@ from scripts.ops.cost import stack as stack_files
 from scripts.ops.cost.prices import HOURS_PER_MONTH, Item
 from tests.support.stacks import values
 
-POOL = PoolConfig(name="app", role=Pool.APP, instance_type="m7i.xlarge", min=0, max=9, desired=4)
+POOL = PoolConfig(name="app", role=PoolKind.APP, instance_type="m7i.xlarge", min=0, max=9, desired=4)
 
 
 def config(stack: str = "dev", **changes: Any) -> StackConfig:

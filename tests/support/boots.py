@@ -6,7 +6,7 @@ from infra.compute.user_data import node_user_data, server_user_data
 from infra.label import Label
 from infra.machine.facts import Download
 from infra.network.ports import MachineKind
-from nomad_jobs.model import Pool
+from nomad_jobs.model import PoolKind
 from tests.support.graph import ACCOUNT, REGION
 
 LABEL = Label("prod")
@@ -17,9 +17,9 @@ PROGRAMS = {
 }
 MACHINE = Download(key=f"programs/machine.pyz/1/{'5' * 64}", sha256="5" * 64)
 POOLS = {
-    "app": PoolConfig(name="app", role=Pool.APP, instance_type="m7i.xlarge", min=1, max=2, desired=1),
-    "ingress": PoolConfig(name="ingress", role=Pool.INGRESS, instance_type="c7i.large", min=1, max=2, desired=1),
-    "gpu-h200": PoolConfig(name="gpu-h200", role=Pool.GPU, instance_type="p5en.48xlarge", min=1, max=2, desired=1),
+    "app": PoolConfig(name="app", role=PoolKind.APP, instance_type="m7i.xlarge", min=1, max=2, desired=1),
+    "ingress": PoolConfig(name="ingress", role=PoolKind.INGRESS, instance_type="c7i.large", min=1, max=2, desired=1),
+    "gpu-h200": PoolConfig(name="gpu-h200", role=PoolKind.GPU, instance_type="p5en.48xlarge", min=1, max=2, desired=1),
 }
 
 
@@ -52,7 +52,7 @@ def server(slot: int = 0) -> ServerBoot:
 def node(name: str) -> NodeBoot:
     pool = POOLS[name]
     programs = ("consul", "nomad", "vault", *(("nomad-device-nvidia",) if pool.type.gpu else ()))
-    kind = MachineKind.INGRESS if pool.role is Pool.INGRESS else MachineKind.CLIENT
+    kind = MachineKind.INGRESS if pool.role is PoolKind.INGRESS else MachineKind.CLIENT
     return NodeBoot(context=context(*programs), pool=pool, kind=kind, group=LABEL.name(f"pool-{name}"))
 
 

@@ -15,7 +15,7 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A logistic regression; `weights` in the order of `FEATURES`, `card` says where it comes from."""
+    """A logistic regression; `weights` are in the order of `FEATURES`, and `card` says how it was trained."""
 
     intercept: float
     weights: tuple[float, ...]

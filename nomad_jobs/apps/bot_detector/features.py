@@ -1,4 +1,4 @@
-"""What the classifier looks at: ten numbers from 0 to 1 for each subscriber."""
+"""The classifier's features: ten numbers from 0 to 1 for each subscriber."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _LINK = re.compile(r"https?:|www\.|\.[a-z]{2,6}(/|\s|$)", re.IGNORECASE)
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]+")
 _SWITCH = re.compile(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])")
 _USUAL_VOWELS = 0.4
-_HARD_TO_SAY = 0.5  # more than four consonants in a row
+_HARD_TO_SAY = 0.5  # a run of more than four consonants
 
 
 def _local(subscriber: Subscriber) -> str:

@@ -14,11 +14,11 @@ from nomad_jobs.apps.serving.answers import ERROR_HANDLERS, Json, bad_request, r
 from nomad_jobs.apps.serving.bearer import Bearer
 
 _BODY_LIMIT_BYTES = 64 * 1024
-_LONGEST_TEXT = 320  # what RFC 3696 allows an address, and plenty for a name
+_LONGEST_TEXT = 320  # RFC 3696 allows an address as much, and for a name it is plenty
 
 
 def make_app(classifier: Classifier, keys: Callable[[], Sequence[str]]) -> Starlette:
-    """Build the app; `keys` is asked at each request for the API keys that are good now."""
+    """Build the app; each request asks `keys` for the API keys that are good now."""
 
     async def predict(request: Request) -> Response:
         probability = classifier.probability(_subscriber(await read_object(request, _BODY_LIMIT_BYTES)))
@@ -36,8 +36,9 @@ def make_app(classifier: Classifier, keys: Callable[[], Sequence[str]]) -> Starl
 
 
 def _subscriber(body: dict[str, object]) -> Subscriber:
-    """Read email and name; further fields, an IP address say, are let through and not used."""
-    email, name = body.get("email"), body.get("name")
+    """Read email and name; ignore further fields, such as an IP address."""
+    email = body.get("email")
+    name = body.get("name")
     name = "" if name is None else name
     if not isinstance(email, str) or len(email) > _LONGEST_TEXT or not all(email.rpartition("@")[::2]):
         raise bad_request("`email` must be an address, such as ada@example.com.", "email")

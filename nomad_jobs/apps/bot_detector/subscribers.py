@@ -1,9 +1,9 @@
-"""A synthetic, labelled list of subscribers: made up by rule and seed, no real person's data.
+"""Makes a synthetic, labelled list of subscribers by rule and seed; it holds no real person's data.
 
-Humans build their address from their name, most of the time; bots fill in random or machine-made text, most of
-the time. Both overlap on purpose (people with odd addresses, bots that copy a person's pattern), so that no
-classifier can be right about all of them. What is learned here says how well it finds these rules again, and
-nothing about real traffic: for that, train on real labels.
+Most humans build their address from their name; most bots fill in random or machine-made text. The two overlap on
+purpose (people with odd addresses, bots that copy a person's pattern), so no classifier can be right about all of
+them. The accuracy on this list says how well a classifier finds these rules again, and nothing about real traffic:
+for that, train on real labels.
 """
 
 import random
@@ -24,9 +24,14 @@ _LAST_NAMES = (
 )
 _COMMON_DOMAINS = ("mail.example", "post.example", "inbox.example", "company.example", "university.example")
 _CHEAP_DOMAINS = ("promo.xyz", "deals.top", "win.click", "offer.icu", "mail.buzz", "site.online")
-_BOTS, _CHEAP_BOTS, _CHEAP_HUMANS, _ODD_HUMANS = 0.5, 0.4, 0.03, 0.08
-_LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
-_CONSONANTS, _VOWELS = "bcdfghjklmnprstvz", "aeiou"
+_BOTS = 0.5
+_CHEAP_BOTS = 0.4
+_CHEAP_HUMANS = 0.03
+_ODD_HUMANS = 0.08
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
+_CONSONANTS = "bcdfghjklmnprstvz"
+_VOWELS = "aeiou"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Subscriber:
 
 def generate(rows: int, seed: int = SEED) -> Iterator[tuple[Subscriber, bool]]:
     """Make `rows` subscribers, each with whether it is a bot; the same seed makes the same list."""
-    # Only `random()` is drawn from: it is the one method whose sequence Python promises to keep.
+    # We call `random()` alone: it is the one method whose sequence Python promises to keep.
     rng = random.Random(seed)  # noqa: S311 - makes up data
     for _ in range(rows):
         is_bot = rng.random() < _BOTS

@@ -1,7 +1,7 @@
 """Trains the classifier and writes its coefficients: `python -m nomad_jobs.apps.bot_detector.train`.
 
 Newton's method on the penalised log-likelihood, in plain Python: ten features and two thousand rows need no
-library, and the optimum is one point, so everyone who trains gets the same numbers.
+library. The optimum is one point, so everyone who trains gets the same numbers.
 """
 
 import json
@@ -11,7 +11,8 @@ from nomad_jobs.apps.bot_detector.classifier import COEFFICIENTS, THRESHOLD, dot
 from nomad_jobs.apps.bot_detector.features import FEATURES, vector
 from nomad_jobs.apps.bot_detector.subscribers import SEED, generate
 
-TRAINING_ROWS, HELD_OUT_ROWS = 2000, 1000
+TRAINING_ROWS = 2000
+HELD_OUT_ROWS = 1000
 _PENALTY = 1.0
 _STEPS = 12
 _DIGITS = 6

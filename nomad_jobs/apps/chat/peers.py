@@ -1,4 +1,4 @@
-"""Which instance of the model gets the next request: the one with the fewest of ours in flight."""
+"""Picks the instance of the model for the next request: the one with the fewest of ours in flight."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -21,9 +21,10 @@ class Peer:
 
 def parse_peers(value: object) -> tuple[Peer, ...]:
     """Read `[{"address": "…", "port": N}, …]`, which may be empty; raises ValueError for any other shape."""
-    if not isinstance(value, list):
-        raise ValueError("expected a list of peers")  # noqa: TRY004 - a file's content, not a caller's mistake
-    return tuple(dict.fromkeys(_peer(entry) for entry in value))
+    match value:
+        case [*entries]:
+            return tuple(dict.fromkeys(_peer(entry) for entry in entries))
+    raise ValueError("expected a list of peers")
 
 
 def _peer(entry: object) -> Peer:
@@ -37,7 +38,7 @@ class Balancer:
     """Counts what this process has in flight to each peer and picks the least busy one."""
 
     def __init__(self, peers: Callable[[], Sequence[Peer]]) -> None:
-        """Balance over what `peers` answers at each pick."""
+        """Balance over `peers`, which each pick asks for the healthy ones."""
         self._peers = peers
         self._in_flight: Counter[Peer] = Counter()
         self._picks = 0
@@ -45,11 +46,11 @@ class Balancer:
 
     @property
     def peers(self) -> Sequence[Peer]:
-        """The healthy peers of this moment."""
+        """The peers that are healthy now."""
         return self._peers()
 
     def pick(self, tried: Collection[Peer] = ()) -> Peer | None:
-        """Choose among the peers not yet `tried`; equally busy ones take turns. None: there is none left."""
+        """Choose among the peers not yet `tried`; equally busy ones take turns. None: all were tried."""
         left = [peer for peer in self._peers() if peer not in tried]
         if not left:
             return None
@@ -65,7 +66,7 @@ class Balancer:
         self._in_flight[peer] += 1
 
     def end(self, peer: Peer) -> None:
-        """Count it off again."""
+        """Stop counting one request to `peer`."""
         self._in_flight[peer] -= 1
         if not self._in_flight[peer]:
             del self._in_flight[peer]

@@ -1,4 +1,4 @@
-"""The page and its two questions to the server: which model this is, and the next answer."""
+"""The page's server: it serves the page, names the model, and streams the model's answers."""
 
 import json
 from collections.abc import AsyncIterator
@@ -44,11 +44,12 @@ _SECURITY = {
 
 
 class Chat:
-    """The answers to each route."""
+    """The routes of the page's server."""
 
     def __init__(self, model: str, balancer: Balancer, upstream: Upstream) -> None:
-        """Talk to `model` through `upstream`."""
-        self._model, self._balancer, self._upstream = model, balancer, upstream
+        self._model = model
+        self._balancer = balancer
+        self._upstream = upstream
 
     def app(self, client: httpx.AsyncClient) -> Starlette:
         """Build the ASGI application; it closes `client` when it ends."""
@@ -73,7 +74,7 @@ class Chat:
         return FileResponse(_STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
     async def health(self, _request: Request) -> Response:
-        """Answer 200 while the process lives: without a model the page still says so."""
+        """Answer 200 while the process lives: without a model, too, the page is there and says so."""
         return Json({"status": "ok", "peers": len(self._balancer.peers)})
 
     async def model(self, _request: Request) -> Response:
@@ -98,7 +99,7 @@ class Chat:
 
 
 class _Relay(EventStream):
-    """Passes the model's events on to the browser, and says so where they end too early."""
+    """Passes the model's events on to the browser, and an error where they end too early."""
 
     def __init__(self, answer: Answer) -> None:
         # NGINX must pass each event on at once, whatever its own buffering settings are.
@@ -123,14 +124,13 @@ class _Relay(EventStream):
 
 
 class SecurityHeaders:
-    """ASGI middleware: no page of another origin may frame this one, and nothing but our own files runs in it."""
+    """ASGI middleware: its headers forbid other pages to frame this one, and any script but our own files."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Pass the request on, and add the headers to its answer."""
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

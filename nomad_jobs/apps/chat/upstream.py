@@ -1,4 +1,4 @@
-"""Requests to the model's instances: with its key, to the least busy one, to the next where one cannot be reached."""
+"""Sends requests to the model's instances: to the least busy one first, to the next where that one fails."""
 
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from nomad_jobs.apps.chat.peers import Balancer, Peer
 from nomad_jobs.apps.serving.answers import ApiError
 from nomad_jobs.apps.serving.events import log
 
-# Connecting is a matter of one hop; between two tokens, or before the first, a loaded engine may take its time.
+# An instance is one hop away, so it accepts soon; a loaded engine may let two minutes pass before the next token.
 _TIMEOUT = httpx.Timeout(10, connect=2, read=120, pool=None)
 _PASSED_ON = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 _BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -17,11 +17,13 @@ _RETRY_AFTER_S = 2
 
 
 class Answer:
-    """One instance's answer, of which nothing but the head is read yet; must be closed."""
+    """One instance's answer, of which only the head is read yet; the caller must close it."""
 
     def __init__(self, response: httpx.Response, peer: Peer, balancer: Balancer) -> None:
         """Keep the open `response`; the balancer counts it until it is closed."""
-        self.response, self._peer, self._balancer = response, peer, balancer
+        self.response = response
+        self._peer = peer
+        self._balancer = balancer
 
     async def events(self) -> AsyncIterator[str]:
         """Yield the data of each server-sent event; raises httpx.TransportError when the instance goes away."""
@@ -40,14 +42,16 @@ class Upstream:
     """The model as a whole."""
 
     def __init__(self, client: httpx.AsyncClient, balancer: Balancer, key: Callable[[], str]) -> None:
-        """Send with `client` (see `make_client`) and the `key` of the moment, asked at each request."""
-        self._client, self._balancer, self._key = client, balancer, key
+        """Send with `client` (see `make_client`) and with the key that `key` gives at each request."""
+        self._client = client
+        self._balancer = balancer
+        self._key = key
 
     async def open(self, method: str, path: str, body: dict[str, object] | None = None) -> Answer:
         """Send one request and return the first 2xx answer.
 
-        Nothing has reached the browser yet, so an instance that cannot be reached, hangs up or says it is busy is
-        passed over for the next. Raises ApiError 503 when none is left, or what an instance answered instead.
+        Nothing has reached the browser yet, so where an instance cannot be reached, hangs up or says that it is busy,
+        the next one gets the request. Raises ApiError: 503 when none is left, or an instance's other refusal.
         """
         tried: list[Peer] = []
         while (peer := self._balancer.pick(tried)) is not None:
@@ -92,13 +96,13 @@ class Upstream:
 
 
 def make_client() -> httpx.AsyncClient:
-    """Make the HTTP client; no proxy of the environment comes between the page and its model."""
+    """Make the HTTP client; it ignores proxies of the environment."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30)
     return httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, trust_env=False)
 
 
 async def _refusal(answer: Answer) -> ApiError:
-    """Turn an answer that is no success into ours: what the visitor can mend keeps its words, the rest is our fault."""
+    """Turn an instance's refusal into ours: what the visitor can fix keeps its words, all else is our fault (502)."""
     try:
         await answer.response.aread()
         status = answer.response.status_code

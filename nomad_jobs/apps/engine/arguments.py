@@ -24,7 +24,7 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
     """Read the command line and the file it names.
 
     Raises:
-        ConfigError: the file has a key or value that is no argument, or nothing was published for the model.
+        ConfigError: the file has a key or value that is no argument, or nobody published the model's speed.
 
     """
     parser = _parser()
@@ -45,7 +45,7 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m nomad_jobs.apps.engine", description=__doc__, allow_abbrev=False)
-    add_arguments(parser, ports={"--port": _PORT}, shutdown_timeout_s=0)  # 0, as with vLLM: a stop aborts
+    add_arguments(parser, ports={"--port": _PORT}, shutdown_timeout_s=0)  # 0, as with vLLM: a stop cuts all requests
     parser.add_argument("model_tag", nargs="?", metavar="MODEL", help="the same as --model, which it beats")
     parser.add_argument("--model", metavar="ID", help="model whose published speed is simulated, as on Hugging Face")
     parser.add_argument("--served-model-name", metavar="NAME", help="its name in the API (default: the model's id)")
@@ -111,7 +111,7 @@ def _read_config(path: Path | None) -> dict[str, object]:
 
 
 def _api_keys(config: dict[str, object]) -> tuple[str, ...]:
-    """Take the keys out of `config`; no entry leaves /v1 open, an empty key is a template that went wrong."""
+    """Take the keys out of `config`: without an entry /v1 is open; an empty key shows that a template went wrong."""
     if _KEYS not in config:
         return ()
     value = config.pop(_KEYS)

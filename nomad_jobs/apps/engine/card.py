@@ -1,4 +1,4 @@
-"""What an engine is started with, and what it says about itself in `/v1/models`."""
+"""The engine's settings, and its entry in `/v1/models`."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ NOTE = "Berth's engine simulator: no model is loaded; it answers at the speed th
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What an engine is started with; without `api_keys` and `middleware` it is open, as vLLM is."""
+    """The engine's settings; without `api_keys` and `middleware` it is open, as vLLM is."""
 
     speed: Speed
     served: str
@@ -27,7 +27,7 @@ class Settings:
 
 
 def model_card(settings: Settings, created: int) -> dict[str, object]:
-    """Build the model's entry: vLLM's fields, then that it simulates, what, and by which numbers.
+    """Build the model's entry: vLLM's fields, then that the engine simulates, what, and by which numbers.
 
     `created` is the engine's start in Unix seconds; `time_scale` 1 means published speed, 0 no waiting.
     """

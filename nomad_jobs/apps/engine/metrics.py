@@ -1,7 +1,7 @@
 """The engine's metrics under the names, labels and buckets of vLLM v1.
 
-Names and buckets as in vllm/v1/metrics/loggers.py, where counters lack the `_total` they are exposed with;
-`berth_engine_simulated` is ours.
+Names and buckets are those of vllm/v1/metrics/loggers.py, which names counters without the `_total` that Prometheus
+adds; `berth_engine_simulated` is ours.
 """
 
 from collections.abc import Callable
@@ -12,18 +12,20 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from nomad_jobs.apps.engine.profiles import SOURCE, Speed
 
+# fmt: off
 _TTFT_S = (
-    *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
-    *(20.0, 40.0, 80.0, 160.0, 640.0, 2560.0),
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+    20.0, 40.0, 80.0, 160.0, 640.0, 2560.0,
 )
 _TOKEN_S = (
-    *(0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
-    *(20.0, 40.0, 80.0),
+    0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+    20.0, 40.0, 80.0,
 )
 _REQUEST_S = (
-    *(0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0),
-    *(120.0, 240.0, 480.0, 960.0, 1920.0, 7680.0),
+    0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0,
+    120.0, 240.0, 480.0, 960.0, 1920.0, 7680.0,
 )
+# fmt: on
 _TOKENS = tuple(mantissa * 10**power for power in range(6) for mantissa in (1, 2, 5))
 _LABELS = ("model_name", "engine")
 _ENGINE = "0"
@@ -47,10 +49,9 @@ class Timeline:
 
 
 class Metrics:
-    """What `/metrics` shows; every observation is one call."""
+    """The metrics of `/metrics`; each observation is one call."""
 
     def __init__(self, speed: Speed, served: str) -> None:
-        """Register all metrics for the model named `served`."""
         self._registry = CollectorRegistry()
         self._labels = {"model_name": served, "engine": _ENGINE}
         self._prompt_tokens = self._counter("prompt_tokens", "Number of prefill tokens processed.")

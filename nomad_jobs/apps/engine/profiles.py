@@ -27,12 +27,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speed:
-    """One model's three rows, and what lies between them.
+    """One model's three published rows, and the interpolation between them.
 
-    Between one and sixteen running requests both times are interpolated linearly (`single` to `loaded`).
-    A longer prompt multiplies them by a factor that grows linearly with its length, up to the one that makes
-    them meet the published `long` row at its own length and concurrency. Outside the measured range the
-    nearest measured point holds: nothing is extrapolated.
+    Between one and sixteen running requests both times grow linearly from `single` to `loaded`. A longer prompt
+    multiplies them by a factor that grows linearly with its length, up to the one that gives the published `long`
+    row at its own length and concurrency. Outside the measured range the nearest measured point holds.
     """
 
     model_id: str
@@ -77,7 +76,7 @@ def read_speed(model_id: str, results: Path = RESULTS) -> Speed:
     """Read the rows of `model_id` that the published comparison used.
 
     Raises:
-        ConfigError: nothing was published for it; the message lists the models that have rows.
+        ConfigError: nobody published its speed; the message lists the models that have rows.
 
     """
     with results.open(newline="") as file:

@@ -13,8 +13,8 @@ _MAX_STOPS = 4
 _MAX_TEMPERATURE = 2.0
 # What a chat template wraps around each message, in tokens; a round figure.
 TOKENS_PER_MESSAGE = 4
-# Parameters that change what an answer contains and that the simulator does not have, with the values that
-# ask for nothing. Those that only steer sampling (top_p, penalties) have no meaning here and are let through.
+# Parameters that change what an answer contains and that the simulator lacks, each with the values that change
+# nothing. The simulator ignores parameters that only steer sampling (top_p, penalties).
 _UNSUPPORTED: dict[str, tuple[object, ...]] = {
     "n": (1,),
     "best_of": (1,),
@@ -32,14 +32,16 @@ _UNSUPPORTED: dict[str, tuple[object, ...]] = {
 
 
 class Kind(Enum):
-    """Which of the two endpoints a request came to, and how its answers are called."""
+    """The endpoint of a request, and the names that its answers bear."""
 
     COMPLETION = "cmpl", "text_completion", "text_completion"
     CHAT = "chatcmpl", "chat.completion", "chat.completion.chunk"
 
     def __init__(self, prefix: str, whole: str, chunk: str) -> None:
-        """Name the id's prefix and the `object` of a whole answer and of a chunk."""
-        self.prefix, self.whole, self.chunk = prefix, whole, chunk
+        """Keep the id's prefix, and the `object` of a whole answer and of a chunk."""
+        self.prefix = prefix
+        self.whole = whole
+        self.chunk = chunk
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""Slots, the queue in front of them, and the pauses between tokens."""
+"""Runs requests in slots, queues those beyond, and pauses between tokens."""
 
 import asyncio
 import time
@@ -34,11 +34,12 @@ class Sequence:
 
 
 class Scheduler:
-    """Runs so many requests at once, first come first served, each at the speed of the moment."""
+    """Runs as many requests at once as the limits allow, first come first served, each at the speed of that load."""
 
     def __init__(self, speed: Speed, limits: Limits, metrics: Metrics) -> None:
-        """Start with all slots free."""
-        self._speed, self._limits, self._metrics = speed, limits, metrics
+        self._speed = speed
+        self._limits = limits
+        self._metrics = metrics
         self._slots = asyncio.Semaphore(limits.max_num_seqs)
         self._running: set[Sequence] = set()
         self._waiting = 0
@@ -61,9 +62,9 @@ class Scheduler:
         return held / (self._limits.max_num_seqs * self._limits.max_model_len)
 
     async def run(self, prompt_tokens: int, times: Timeline, steps: Iterator[Step], deliver: Deliver) -> None:
-        """Wait for a slot, then pass each step to `deliver` when its time has come, and note when that was.
+        """Wait for a slot, then pass each step to `deliver` when it is due, and note the time in `times`.
 
-        Cancelling it frees the slot at once and counts the request as aborted.
+        A cancelled call frees its slot at once, and the metrics count its request as aborted.
         """
         try:
             async with self._slot(prompt_tokens) as sequence:
@@ -89,7 +90,7 @@ class Scheduler:
             self._slots.release()
 
     async def _prefill(self, sequence: Sequence) -> None:
-        """Sleep for the time to first token, which changes while requests come and go."""
+        """Sleep for the time to first token, which changes as other requests come and go."""
         done = 0.0
         while done < 1:
             whole_s = self._speed.ttft_s(sequence.prompt_tokens, self.running) * self._limits.time_scale
@@ -101,7 +102,7 @@ class Scheduler:
         due = time.monotonic()
         for step in steps:
             if times.last_token is not None:
-                # Counted from when the last token was due, not sent: lateness does not add up.
+                # We count from when the last token was due, not from when it went out, so that delays do not add up.
                 due += self._speed.tpot_s(sequence.prompt_tokens, self.running) * self._limits.time_scale
                 await asyncio.sleep(max(due - time.monotonic(), 0))
             self._observe(times, sequence)

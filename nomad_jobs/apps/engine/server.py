@@ -35,14 +35,13 @@ from nomad_jobs.apps.serving.events import log
 
 _BODY_LIMIT_BYTES = 16 * 1024 * 1024
 _VLLM = "0.19.1"
-_CLIENT_CLOSED = 499  # NGINX's number for it; nobody is left to read it but the log
+_CLIENT_CLOSED = 499  # NGINX's number for it; only the log shows it, since the client is gone
 
 
 class Engine:
-    """The answers to each route."""
+    """The routes of the engine."""
 
     def __init__(self, settings: Settings) -> None:
-        """Start with an empty batch."""
         self._settings = settings
         self._card = model_card(settings, created=int(time.time()))
         self._metrics = Metrics(settings.speed, settings.served)
@@ -83,11 +82,11 @@ class Engine:
         ]
 
     async def page(self, _request: Request) -> Response:
-        """Say what this is, to a person."""
+        """Show a person what this engine is."""
         return HTMLResponse(page.render(self._settings))
 
     async def health(self, _request: Request) -> Response:
-        """Answer 200 and nothing, while stopping too, as vLLM does."""
+        """Answer 200 without a body, as vLLM does, also while the engine stops."""
         return Response()
 
     async def metrics(self, _request: Request) -> Response:
@@ -115,7 +114,7 @@ class Engine:
         return await self._answer(request, await _read(request), Kind.CHAT)
 
     async def invocations(self, request: Request) -> Response:
-        """Do either, by what the body looks like: SageMaker's one path."""
+        """Answer a conversation or continue a prompt, whichever the body holds: SageMaker has this one path."""
         body = await _read(request)
         if not body.keys() & {"messages", "prompt"}:
             expected = "['ChatCompletionRequest', 'CompletionRequest']"
@@ -205,7 +204,7 @@ async def _read(request: Request) -> dict[str, object]:
 
 
 async def _answer_no_route(_request: Request, error: Exception) -> Response:
-    """Answer a path or method that nothing serves in vLLM's words, which are not OpenAI's."""
+    """Refuse an unknown path or method in vLLM's words, which are not OpenAI's."""
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
     headers = error.headers if isinstance(error, HTTPException) else None
     return Json({"detail": HTTPStatus(status).phrase}, status, headers)

@@ -1,4 +1,4 @@
-"""What the simulator says: true sentences about itself, in an order that the seed decides."""
+"""The simulator's words: true sentences about itself, in an order that the seed decides."""
 
 import random
 from collections.abc import Iterator
@@ -31,14 +31,14 @@ _QUOTED_WORDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one output token adds: text, empty while held back, and on the last one the finish reason."""
+    """What one output token adds: text, which is empty while held back, and with the last token the finish reason."""
 
     text: str
     finish_reason: str | None = None
 
 
 def sentences(*, model: str, prompt: str, seed: int | None, greedy: bool) -> Iterator[str]:
-    """Say who speaks, then facts without end, shuffled anew each round.
+    """Say who speaks, then all facts again and again, each round in another order.
 
     The order depends on model, prompt and seed; on model and prompt alone where sampling is `greedy`
     (temperature 0); on chance where there is no seed either.
@@ -72,10 +72,11 @@ def joined(says: Iterator[str]) -> Iterator[str]:
 def steps(tokens: Iterator[str], *, max_tokens: int, stop: tuple[str, ...]) -> Iterator[Step]:
     """Cut the `tokens` at the first of the `stop` strings, at `max_tokens`, or where they end.
 
-    Text that may be the beginning of a stop string is held back until that is decided, so joined texts never
-    contain one. The last step carries "stop" or "length".
+    It holds back text that may begin a stop string until the next tokens decide, so joined texts never contain one.
+    The last step carries "stop" or "length".
     """
-    held, hold = "", max((len(word) for word in stop), default=1) - 1
+    hold = max((len(word) for word in stop), default=1) - 1
+    held = ""
     for number, token in enumerate(tokens, start=1):
         held += token
         end = min((found for word in stop if (found := held.find(word)) >= 0), default=None)

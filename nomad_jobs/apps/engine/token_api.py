@@ -1,4 +1,4 @@
-"""Bodies of the requests that speak in token ids, and of their answers: as vLLM 0.19.1 has them."""
+"""Bodies of requests that use token ids, and of their answers, as vLLM 0.19.1 has them."""
 
 import secrets
 
@@ -6,7 +6,7 @@ from nomad_jobs.apps.engine import tokens
 from nomad_jobs.apps.engine.protocol import TOKENS_PER_MESSAGE, check_model, message_texts
 from nomad_jobs.apps.serving.answers import bad_request
 
-# Stands for what a chat template wraps around a message: an id of no text.
+# Stands for the tokens that a chat template puts around a message: an id of no text.
 _TEMPLATE = tokens.ids_of([""]) * TOKENS_PER_MESSAGE
 _SAMPLING = ("max_tokens", "temperature", "seed", "stop", "ignore_eos", "n")
 

@@ -1,4 +1,4 @@
-"""Counting tokens without a tokenizer: a word-piece rule that is close to English text and says so.
+"""Counts tokens without a tokenizer, by a word-piece rule that is close to a tokenizer's count for English.
 
 A token is a word of at most seven letters with the space before it (a longer word is several tokens), one to
 three digits, up to eight characters of white space, or one other character; a letter of a script without spaces
@@ -32,12 +32,12 @@ def count(text: str) -> int:
 
 
 def ids(text: str) -> list[int]:
-    """Number the tokens of `text`: an id is the token's own bytes as a number, so no vocabulary has to be kept."""
+    """Number the tokens of `text`: an id is the token's own bytes as a number, so there is no vocabulary to keep."""
     return ids_of(pieces(text))
 
 
 def ids_of(given: Iterable[str]) -> list[int]:
-    """Number tokens that are split already."""
+    """Number `given` tokens."""
     return [int.from_bytes(_MARK + piece.encode(errors="surrogatepass"), "big") for piece in given]
 
 

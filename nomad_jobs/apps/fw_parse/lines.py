@@ -1,4 +1,4 @@
-"""Firewall log lines to records: netfilter's LOG (iptables, nftables, ufw) and AWS VPC flow logs, version 2.
+"""Parses firewall log lines into records: netfilter's LOG (iptables, nftables, ufw) and VPC flow logs, version 2.
 
 A record is a flat dict for JSON; what a line does not say is None. A line that is neither, or that breaks its own
 format, raises ValueError in words.
@@ -63,7 +63,7 @@ def parse_line(line: str) -> Record:
 def _netfilter(head: str, found: re.Match[str]) -> Record:
     syslog = _SYSLOG.match(head)
     prefix = (syslog["prefix"] if syslog else head).strip()
-    # ICMP errors quote the packet they are about in brackets: its fields are not this packet's.
+    # An ICMP error quotes another packet in brackets; that packet's fields are not this one's.
     rest = found["rest"].partition(" [")[0]
     pairs = dict(reversed(_PAIR.findall(rest)))
     verdict = _VERDICT.search(prefix)

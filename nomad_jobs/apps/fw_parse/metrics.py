@@ -9,10 +9,9 @@ from nomad_jobs.apps.fw_parse.tally import Tally
 
 
 class TallyCollector(Collector):
-    """Reads the tally when it is scraped, so that each number is kept in one place."""
+    """Reads the tally at each scrape, so that each number has one place."""
 
     def __init__(self, tally: Tally) -> None:
-        """Collect from `tally`."""
         self._tally = tally
 
     def collect(self) -> Iterator[Metric]:

@@ -14,11 +14,11 @@ from nomad_jobs.apps.fw_parse.tally import Tally
 from nomad_jobs.apps.serving.answers import ERROR_HANDLERS, ApiError, Json, bad_request, read_body, read_object
 
 _BODY_LIMIT_BYTES = 8 * 1024 * 1024
-_MOST_LINES = 20_000  # what keeps the answer's size, and so the memory, within the job's 256 MB
+_MOST_LINES = 20_000  # so that the answer fits into the job's 256 MB
 
 
 def parse_log(text: str) -> dict[str, list[dict[str, object]]]:
-    """Parse a log: a record for each line that is one, an error for each other; both carry the line number, from 1."""
+    """Parse a log into a record for each good line and an error for each other, both with the line number, from 1."""
     records: list[dict[str, object]] = []
     errors: list[dict[str, object]] = []
     for number, line in enumerate(text.split("\n"), start=1):

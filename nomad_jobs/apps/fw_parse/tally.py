@@ -1,4 +1,4 @@
-"""What was parsed since the start."""
+"""Counts what the program has parsed since its start."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The certificate of the https port: the one that is given, or a self-signed one made at start."""
+"""The certificate of the https port: a given one, or a self-signed one that the program makes at its start."""
 
 import ipaddress
 import ssl
@@ -6,9 +6,14 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from nomad_jobs.errors import ConfigError
 
-_CERTIFICATE, _KEY = "tls.crt", "tls.key"
+_CERTIFICATE = "tls.crt"
+_KEY = "tls.key"
 _VALID = timedelta(days=365)
 
 
@@ -25,18 +30,13 @@ def load(directory: Path) -> ssl.SSLContext:
 
 def self_signed(host: str) -> ssl.SSLContext:
     """Make a key and a certificate for `host` (name or address) and localhost, good for a year, kept in memory only."""
-    with tempfile.TemporaryDirectory() as folder:  # Python's ssl reads from files only; these live for this block
+    with tempfile.TemporaryDirectory() as folder:  # Python's ssl reads files only; these exist for this block
         directory = Path(folder)
         _write(directory, host)
         return load(directory)
 
 
 def _write(directory: Path, host: str) -> None:
-    # Imported here: it costs 8 MB, and with --tls-dir it is not needed.
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
     try:
         named: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What all apps answer with: JSON, errors in OpenAI's shape, event streams; and bodies read within limits."""
+"""The answers of all apps: JSON, errors as OpenAI writes them, event streams; and reading bodies within limits."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ class Json(JSONResponse):
 
 @dataclass(eq=False, kw_only=True)
 class ApiError(Exception):
-    """An answer other than 2xx, in OpenAI's error shape; `retry_after_s` becomes the Retry-After header.
+    """An answer other than 2xx, in OpenAI's shape of an error; `retry_after_s` becomes the Retry-After header.
 
     Its `code` is the status unless given, as with vLLM.
     """
@@ -39,7 +39,6 @@ class ApiError(Exception):
     retry_after_s: int | None = None
 
     def __str__(self) -> str:
-        """Show the message in tracebacks."""
         return self.message
 
     @property
@@ -79,7 +78,7 @@ def bad_request(message: str, param: str | None = None) -> ApiError:
 
 
 async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """Read the body; raises ApiError 413 as soon as more than `limit_bytes` came in."""
+    """Read the body; raises ApiError 413 as soon as it is longer than `limit_bytes`."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -116,7 +115,8 @@ async def while_connected(receive: Receive, work: Coroutine[object, object, T]) 
         ClientGoneError: the client left; `work` has ended, its `finally` blocks too.
 
     """
-    task, gone = asyncio.create_task(work), asyncio.create_task(_disconnected(receive))
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_disconnected(receive))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -136,7 +136,7 @@ async def _disconnected(receive: Receive) -> None:
 class EventStream(Response):
     """Server-sent events from a coroutine that is given `emit`; it is cancelled when the client leaves.
 
-    A coroutine, not an async generator: cancelling unwinds it at once, so a slot it holds is free at once.
+    It is no async generator, because a cancelled coroutine unwinds at once and so frees the slot that it holds.
     """
 
     media_type = "text/event-stream"
@@ -152,7 +152,7 @@ class EventStream(Response):
         self._produce = produce
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Send the events to the client until the last one, or until the client leaves."""
         del scope
 
         async def emit(data: str) -> None:

@@ -16,7 +16,7 @@ def accepts(authorization: str | None, keys: Sequence[str]) -> bool:
     """Tell whether the header's value is `Bearer` with one of `keys`."""
     scheme, _, given = (authorization or "").partition(" ")
     digest = hashlib.sha256(given.strip().encode()).digest()
-    # Every key is compared, and as digests of one length: the time taken says nothing about any of them.
+    # We compare every key, as digests of one length, so that the time taken says nothing about any of them.
     found = False
     for key in keys:
         found |= hmac.compare_digest(digest, hashlib.sha256(key.encode()).digest())
@@ -24,17 +24,19 @@ def accepts(authorization: str | None, keys: Sequence[str]) -> bool:
 
 
 class Bearer:
-    """ASGI middleware: below `prefix` a request without one of the keys is answered 401."""
+    """ASGI middleware: it answers 401 to a request below `prefix` without one of the keys."""
 
     def __init__(
         self, app: ASGIApp, *, keys: Callable[[], Sequence[str]], prefix: str, refusal: object = _REFUSAL.body
     ) -> None:
-        """Guard `app`; `keys` is asked at each request, so that a rotated key counts at once."""
-        self._app, self._keys, self._prefix = app, keys, prefix
+        """Guard `app`; each request asks `keys` again, so that a rotated key counts at once."""
+        self._app = app
+        self._keys = keys
+        self._prefix = prefix
         self._refusal = Json(refusal, _REFUSAL.status, {"WWW-Authenticate": "Bearer"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Pass the request on, or refuse it for want of a key."""
         guarded = scope["type"] == "http" and scope["path"].startswith(self._prefix)
         if guarded and not accepts(Headers(scope=scope).get("authorization"), self._keys()):
             await self._refusal(scope, receive, send)

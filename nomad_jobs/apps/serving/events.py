@@ -1,4 +1,4 @@
-"""One line of JSON on stdout per event: Nomad collects it, `jq` reads it, no secret goes in."""
+"""Logs one line of JSON on stdout for each event: Nomad collects it, `jq` reads it, and it holds no secret."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Runs an app: its sockets, its signals, its log, and a stop that lets running answers finish."""
+"""Runs an app: its sockets, its signals, its log, and a stop that lets running requests finish."""
 
 import argparse
 import asyncio
@@ -18,10 +18,10 @@ from nomad_jobs.apps.serving.answers import ApiError
 from nomad_jobs.apps.serving.events import log
 from nomad_jobs.errors import BerthError, ConfigError, Exit
 
-# Checks go on while the app stops, as vLLM's do, and a check that passes is no event.
+# Checks answer while the app stops, as vLLM's do, and the log leaves out a check that passes.
 _CHECKS = ("/health", "/metrics")
 SHUTDOWN_TIMEOUT_S = 10
-# Longer than NGINX's 60 s for idle upstream connections: the side that sends must be the one that closes.
+# Longer than the 60 s for which NGINX keeps an idle connection: the side that sends requests must close it.
 _KEEP_ALIVE_S = 75
 _BACKLOG = 2048
 
@@ -50,7 +50,7 @@ def add_arguments(
         type=int,
         default=shutdown_timeout_s,
         metavar="SECONDS",
-        help="how long a stop waits for running answers (default: %(default)s)",
+        help="how long a stop waits for running requests (default: %(default)s)",
     )
 
 
@@ -65,22 +65,21 @@ def exit_code(main: Callable[[], None]) -> int:
 
 
 def serve(listeners: Sequence[Listener], *, shutdown_timeout_s: float) -> None:
-    """Serve until SIGTERM or SIGINT, then refuse what is new with 503 and let what runs finish.
+    """Serve until SIGTERM or SIGINT, then refuse new requests with 503 and let running ones finish.
 
-    After `shutdown_timeout_s` seconds, and at most one more, what still runs is cut.
+    After `shutdown_timeout_s` seconds, and at most one more, it cuts those that still run.
 
     Raises:
-        ConfigError: an address cannot be listened on.
+        ConfigError: it cannot listen on one of the addresses.
 
     """
     asyncio.run(_serve(listeners, shutdown_timeout_s))
 
 
 class Stopping:
-    """Counts running requests; once `begun`, new ones are refused."""
+    """Counts running requests; once `begun` is set, the apps refuse new ones."""
 
     def __init__(self) -> None:
-        """Start with nothing running."""
         self.begun = asyncio.Event()
         self.running = 0
         self._idle = asyncio.Event()
@@ -100,7 +99,7 @@ class Stopping:
 
     @contextmanager
     def cut_quietly(self) -> Iterator[None]:
-        """End a request that the stop cuts without a traceback: it is in the log as cut."""
+        """Keep tracebacks of requests that the stop cuts out of the log, which has them as cut."""
         try:
             yield
         except asyncio.CancelledError:
@@ -108,17 +107,18 @@ class Stopping:
                 raise
 
     async def idle(self, timeout_s: float) -> bool:
-        """Wait until nothing runs; False when `timeout_s` seconds did not suffice."""
+        """Wait until no request runs; False when some still run after `timeout_s` seconds."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         return not self.running
 
 
 class _Guarded:
-    """ASGI middleware around each app: counts, refuses while stopping, writes the log."""
+    """ASGI middleware around each app: it counts and logs requests, and refuses them while the app stops."""
 
     def __init__(self, app: ASGIApp, stopping: Stopping) -> None:
-        self._app, self._stopping = app, stopping
+        self._app = app
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -140,8 +140,10 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _logged(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run `app` and log its answer: path without query, status, and `cut` where it did not reach its end."""
-    start, status, complete = time.monotonic(), 0, False
+    """Run `app` and log the request: path without query, status, and `cut` where the answer is incomplete."""
+    start = time.monotonic()
+    status = 0
+    complete = False
 
     async def watch(message: Message) -> None:
         nonlocal status, complete
@@ -198,8 +200,8 @@ class _Server(uvicorn.Server):
 
 def _bind(listener: Listener) -> socket.socket:
     family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
-    # The protocol is named because asyncio sets TCP_NODELAY only where it is: without it, every request but the
-    # first of a connection would wait 40 ms for the client's delayed ACK.
+    # We name the protocol because asyncio sets TCP_NODELAY only on a socket that does. Without TCP_NODELAY every
+    # request but the first of a connection would wait 40 ms for the client's delayed ACK.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

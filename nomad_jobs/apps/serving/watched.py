@@ -1,4 +1,4 @@
-"""JSON files that a Nomad template rewrites while the app runs: read again when they change."""
+"""Reads JSON files that Nomad rewrites while the app runs, again whenever they change."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from nomad_jobs.apps.serving.events import log
 from nomad_jobs.errors import ConfigError
 
 T = TypeVar("T")
-# What Consul-Template writes where a secret lacks the field.
+# Consul-Template writes one of these where a secret lacks the field.
 _NO_KEYS = ("", "null", "<no value>")
 
 
@@ -17,19 +17,20 @@ class WatchedJson(Generic[T]):
     """The parsed content of a JSON file, as of its last good version."""
 
     def __init__(self, path: Path, parse: Callable[[object], T]) -> None:
-        """Read `path` now; `parse` raises ValueError, in words without secrets, for content it does not like.
+        """Read `path` now; `parse` raises ValueError, without secrets in its message, for content that it refuses.
 
         Raises:
-            ConfigError: the file is missing or its content is not liked.
+            ConfigError: the file is missing, or `parse` refuses its content.
 
         """
-        self._path, self._parse = path, parse
+        self._path = path
+        self._parse = parse
         self._stamp = self._stat()
         self._value = self._load()
 
     @property
     def value(self) -> T:
-        """The content; while a rewrite is broken the last good one stays in force, and the log says so."""
+        """The content; while the file is broken its last good content stays in force, and the log says so."""
         try:
             stamp = self._stat()
             if stamp != self._stamp:

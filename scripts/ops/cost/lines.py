@@ -8,7 +8,7 @@ from infra.access.key_policies import PURPOSES
 from infra.compute.disks import SERVER_DATA_GB, SERVER_ROOT_GB, root_gb
 from infra.compute.pools import PoolConfig
 from infra.network.subnets import nat_zones
-from nomad_jobs.model import Pool
+from nomad_jobs.model import PoolKind
 from scripts.ops.cost import prices
 from scripts.ops.cost.prices import HOURS_PER_MONTH, Item, Price
 
@@ -92,7 +92,7 @@ def _item(config: "StackConfig", item: Item, detail: str, count: float, *, per_m
 def _network(config: "StackConfig") -> Iterator[Line]:
     zones = len(config.zones)
     nats = len(nat_zones(config.zones, config.nat))
-    ingress = sum(pool.desired for pool in config.pools if pool.role is Pool.INGRESS)
+    ingress = sum(pool.desired for pool in config.pools if pool.role is PoolKind.INGRESS)
     endpoints = len(config.interface_endpoints) * zones
     yield _item(config, Item.NAT_GATEWAY, f"berth:nat {config.nat}", nats)
     yield _item(config, Item.NETWORK_LOAD_BALANCER, "in front of NGINX", 1)

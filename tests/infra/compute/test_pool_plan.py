@@ -9,7 +9,7 @@ from infra.compute.instance_types import INSTANCE_TYPES, InstanceType
 from infra.compute.pool_plan import InterfacePlan, image, machine_kind, plan_interfaces, plan_refresh, zone_indexes
 from infra.compute.pools import PoolConfig
 from infra.network.ports import MachineKind
-from nomad_jobs.model import Pool
+from nomad_jobs.model import PoolKind
 
 ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
 types = st.sampled_from(sorted(INSTANCE_TYPES)).map(INSTANCE_TYPES.__getitem__)
@@ -22,7 +22,7 @@ def pools(draw: st.DrawFn) -> PoolConfig:
     row = draw(types)
     return PoolConfig(
         name="pool",
-        role=Pool.GPU if row.gpu else draw(st.sampled_from([Pool.APP, Pool.INGRESS])),
+        role=PoolKind.GPU if row.gpu else draw(st.sampled_from([PoolKind.APP, PoolKind.INGRESS])),
         instance_type=row.name,
         min=draw(st.integers(0, desired)),
         max=most,
@@ -79,7 +79,7 @@ def test_gpu_nodes_have_the_image_with_the_driver_and_room_for_it(pool: PoolConf
 
 @pytest.mark.parametrize(
     ("role", "kind"),
-    [(Pool.APP, MachineKind.CLIENT), (Pool.GPU, MachineKind.CLIENT), (Pool.INGRESS, MachineKind.INGRESS)],
+    [(PoolKind.APP, MachineKind.CLIENT), (PoolKind.GPU, MachineKind.CLIENT), (PoolKind.INGRESS, MachineKind.INGRESS)],
 )
-def test_a_pool_is_of_a_kind_of_machine(role: Pool, kind: MachineKind) -> None:
+def test_a_pool_is_of_a_kind_of_machine(role: PoolKind, kind: MachineKind) -> None:
     assert machine_kind(PoolConfig(name="a", role=role, instance_type="m7i.large", min=0, max=1, desired=0)) is kind

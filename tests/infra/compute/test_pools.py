@@ -10,13 +10,13 @@ from infra.compute.instance_types import INSTANCE_TYPES
 from infra.compute.pools import PoolConfig, node_pools, pool_config_faults
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.errors import BerthError
-from nomad_jobs.model import Pool
+from nomad_jobs.model import PoolKind
 
 ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
-INGRESS = PoolConfig(name="ingress", role=Pool.INGRESS, instance_type="m7i.large", min=2, max=4, desired=2)
-APP = PoolConfig(name="app", role=Pool.APP, instance_type="m7i.xlarge", min=1, max=6, desired=2)
+INGRESS = PoolConfig(name="ingress", role=PoolKind.INGRESS, instance_type="m7i.large", min=2, max=4, desired=2)
+APP = PoolConfig(name="app", role=PoolKind.APP, instance_type="m7i.xlarge", min=1, max=6, desired=2)
 SCOUT = "service 'llama-4-scout'"
-GPU = PoolConfig(name="gpu-h200", role=Pool.GPU, instance_type="p5en.48xlarge", min=0, max=2, desired=1)
+GPU = PoolConfig(name="gpu-h200", role=PoolKind.GPU, instance_type="p5en.48xlarge", min=0, max=2, desired=1)
 
 
 def found(*pools: PoolConfig) -> list[str]:
@@ -91,7 +91,7 @@ def test_a_wrong_field_is_named_with_the_command_that_mends_it(change: dict[str,
             "m7i.xlarge cannot be had as a capacity block",
         ),
         ({"name": "ingress"}, "another pool has this name"),
-        ({"role": Pool.INGRESS}, "pool 'ingress' is for ingress services already"),
+        ({"role": PoolKind.INGRESS}, "pool 'ingress' is for ingress services already"),
     ],
 )
 def test_what_a_type_cannot_do_and_what_pools_cannot_share_is_refused(change: dict[str, Any], what: str) -> None:
@@ -106,7 +106,7 @@ def test_everything_is_found_in_one_pass() -> None:
 pool_configs = st.builds(
     PoolConfig,
     name=st.sampled_from(["app", "gpu", "Ingress", ""]),
-    role=st.sampled_from(Pool),
+    role=st.sampled_from(PoolKind),
     instance_type=st.sampled_from([*INSTANCE_TYPES, "p9.metal"]),
     min=st.integers(-1, 4),
     max=st.integers(-1, 4),
@@ -132,6 +132,6 @@ def test_any_pools_are_judged_without_a_traceback_and_good_ones_keep_their_promi
     assert len({pool.role for pool in pools}) == len(pools)
     for pool in pools:
         assert 0 <= pool.min <= pool.desired <= pool.max
-        assert (pool.type.gpu is not None) == (pool.role is Pool.GPU)
+        assert (pool.type.gpu is not None) == (pool.role is PoolKind.GPU)
         assert not pool.efa or (pool.type.efa_interfaces and pool.placement_group and pool.zone)
         assert not pool.reservation_id or (pool.zone and not pool.spot)

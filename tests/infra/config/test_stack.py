@@ -17,7 +17,7 @@ from infra.config.stack import StackConfig
 from infra.network.endpoints import ALWAYS_NEEDED
 from infra.network.subnets import Nat
 from nomad_jobs.errors import BerthError, ConfigError, Exit, ManyErrors
-from nomad_jobs.model import Pool
+from nomad_jobs.model import PoolKind
 from tests.support.graph import record
 from tests.support.stacks import STACKS, settings, values
 
@@ -33,7 +33,7 @@ def errors_of(changes: dict[str, Any], stack: str = "prod") -> list[BerthError]:
 def test_the_stack_files_are_good(stack: str) -> None:
     config = StackConfig.parse(values(stack))
     assert (config.stack, config.region) == (stack, "us-east-1")
-    assert [pool.role for pool in config.pools] == [Pool.APP, Pool.INGRESS, Pool.GPU]
+    assert [pool.role for pool in config.pools] == [PoolKind.APP, PoolKind.INGRESS, PoolKind.GPU]
     assert config.servers == {"dev": 1, "prod": 3}[stack]
 
 

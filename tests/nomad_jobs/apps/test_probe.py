@@ -92,8 +92,8 @@ class Fake(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Say nothing."""
+    def log_message(self, *_: Any, **__: Any) -> None:
+        """Log nothing."""
 
 
 @pytest.fixture

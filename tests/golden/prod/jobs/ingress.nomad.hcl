@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_form"  = "d33201afc612"
+    "berth_form"  = "551feeedb581"
     "berth_stack" = "prod"
   }
 
@@ -115,7 +115,7 @@ job "ingress" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-# The front door. What varies is in sites.conf, which Consul keeps current; this file is plain and rarely changes.
+# The front door. Nomad renders sites.conf from the routes in Consul; this file holds what all routes share.
 # Paths are relative to the folder of this file: next/, candidate/ or live/. Only the pid is relative to local/.
 daemon off;
 worker_processes auto;
@@ -132,19 +132,19 @@ http {
     default_type application/json;
     server_tokens off;
 
-    # Large enough for the longest host name there can be: a name that does not fit would refuse the whole file.
+    # Large enough for the longest host name there can be: NGINX would refuse the whole file for a name too long.
     server_names_hash_bucket_size 512;
     server_names_hash_max_size 4096;
 
-    # A body passes on as it comes: it fills no memory, and workers need no folder to write to.
+    # NGINX passes a body on as it comes, so a body fills no memory, and workers need no folder to write to.
     proxy_request_buffering off;
     client_body_buffer_size 64k;
 
-    # Cookies and tokens make headers of 32 KB, both ways.
+    # Cookies and tokens make headers of up to 32 KB, in requests and in answers.
     large_client_header_buffers 4 32k;
     underscores_in_headers on;
 
-    # Streams: nothing is held back, and idle upstream connections are kept.
+    # Streams: NGINX holds nothing back, and keeps idle connections to peers.
     proxy_buffering off;
     proxy_buffer_size 32k;
     proxy_buffers 4 32k;
@@ -153,8 +153,8 @@ http {
     proxy_connect_timeout 2s;
     proxy_http_version 1.1;
 
-    # A request keeps its host with its port; where its line and its Host say different things, the line counts, which
-    # was routed by. WebSockets pass; no other upgrade may, for what follows one is not routed.
+    # A peer gets the host and port that the client asked for. Where a request's line and its Host header differ, the
+    # line counts, since NGINX routed by it. WebSockets pass, and no other upgrade: what follows one is not routed.
     map "$host $http_host" $asked_host {
         default $host;
         "~*^(?<asked_name>\S+) \k<asked_name>(?<asked_port>:[0-9]+)?$" $asked_name$asked_port;
@@ -165,8 +165,8 @@ http {
     proxy_set_header Upgrade $asked_upgrade;
     proxy_set_header Connection $asked_connection;
 
-    # Nobody stands before NGINX, so whom a request is from, and how it came, is what NGINX sees and nothing else. Some
-    # services take `X_Real_IP` for the same header: no spelling of these passes.
+    # There is no proxy before NGINX, so only NGINX knows who sent a request and how it came. Some services take
+    # `X_Real_IP` for the same header, so NGINX lets no spelling of these through.
     proxy_set_header X-Real-IP $remote_addr;
     proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Host $asked_host;
@@ -189,8 +189,8 @@ http {
     proxy_set_header X-Forwarded_Port "";
     proxy_set_header X_Forwarded-Port "";
 
-    # Consul decides who is healthy; NGINX holds no grudge (upstreams say max_fails=0) and only steps over a peer
-    # that could not be reached. A request that a peer may have begun is never sent twice.
+    # Consul decides which peers are healthy. NGINX remembers no failure (max_fails=0); it tries the next peer only
+    # where it could not reach one, and never sends a request twice that a peer may have begun.
     proxy_next_upstream error timeout;
     proxy_next_upstream_tries 3;
 
@@ -199,7 +199,7 @@ http {
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:tls:4m;
 
-    # Health, and where a service without healthy instances ends up: 503 with Retry-After, never a broken file.
+    # Answers health checks, and 503 with Retry-After for a service without healthy instances.
     server {
         listen {{ env "BERTH_BIND" }}:{{ env "NOMAD_PORT_status" }} default_server;
         access_log off;
@@ -207,7 +207,7 @@ http {
             default_type text/plain;
             return 200 "ok\n";
         }
-        # Which configuration answers: apply.sh asks, and writes down what NGINX runs only when it says so itself.
+        # Tells which configuration runs: apply.sh asks for it before it writes down what NGINX runs.
         location = /generation {
             default_type text/plain;
             include generation.conf;
@@ -235,7 +235,7 @@ EOT
 # Starts the front door with the configuration that Nomad rendered.
 set -eu
 cd "$${NOMAD_TASK_DIR}"
-rm -f nginx.pid  # of a master that died: its number may be anybody's by now
+rm -f nginx.pid  # left by a master that died; another process may have its number by now
 bash ./apply.sh
 ( bash ./apply.sh confirm & )
 exec nginx -p "$${NOMAD_TASK_DIR}" -e stderr -c live/nginx.conf
@@ -251,9 +251,10 @@ EOT
         splay       = "0s"
         data        = <<EOT
 #!/bin/bash
-# Takes up what Nomad rendered, as a transaction: test it aside, swap, reload, ask NGINX whether it runs it.
-# What NGINX runs is then in running.jsonl, one route a line; what it refused last is in refused.txt, else empty.
-# A route that NGINX refuses costs that route alone. Where all is refused, the last good configuration stays.
+# Makes NGINX run what Nomad rendered, as a transaction: NGINX tests a copy, the script swaps the folders, reloads NGINX,
+# and asks it which configuration it runs. It writes what NGINX runs to running.jsonl, one route a line, and what NGINX
+# refused last to refused.txt, which is empty otherwise. It leaves out a route that NGINX refuses. Where NGINX refuses
+# everything, the last good configuration stays.
 set -eu
 umask 077
 cd "$${NOMAD_TASK_DIR}"
@@ -265,13 +266,13 @@ generation() { cat next/nginx.conf next/sites.conf "$certificate" | sha256sum | 
 
 certificate_version() { sed -n 's/^berth version \([0-9]*\)$/\1/p' ../secrets/live.pem; }
 
-# Have NGINX read candidate/ with the routes that come in.
+# Let NGINX test candidate/ with the routes that stdin holds.
 accepts() {
     cat > candidate/sites.conf
     nginx -t -q -p "$${NOMAD_TASK_DIR}" -e stderr -c candidate/nginx.conf 2> candidate/said.txt
 }
 
-# The reason alone: no time, no process, no folder.
+# Print NGINX's reason without its time, process number and folder.
 said() { sed -n "s|.*\[emerg\] \([0-9#]*: \)*||; s|$${NOMAD_TASK_DIR}/||g; 1p" candidate/said.txt; }
 
 # Add the routes one by one, and leave out those that NGINX refuses beside the others.
@@ -308,7 +309,7 @@ swap() {
     echo "$1" > live/generation
 }
 
-# After a reload the old workers go on accepting for a moment beside the new ones.
+# After a reload the old workers accept connections for another moment, beside the new ones.
 accept_still() {
     local worker
     for worker in "$@"; do
@@ -328,7 +329,7 @@ answers_with() {
     [ "$answer" = "$1" ]
 }
 
-# Wait until NGINX says that it runs this generation, and the given old workers accept nothing more.
+# Wait until NGINX answers with this generation, and the given old workers accept no more connections.
 confirm() {
     local wanted=$1 tries=0
     shift
@@ -338,7 +339,7 @@ confirm() {
             echo "NGINX does not run the configuration that it was told to load" > refused.txt
             return 1
         fi
-        # It may not have been there yet when it was told.
+        # The first signal may have come before NGINX was there to hear it.
         if [ $((tries % 40)) = 0 ] && [ -s nginx.pid ]; then kill -HUP "$(cat nginx.pid)"; fi
         sleep 0.05
     done
@@ -352,13 +353,13 @@ if [ "$${1:-}" = confirm ]; then
 fi
 wanted=$(generation)
 if [ -d live ] && [ "$wanted" = "$(cat tried.generation 2> /dev/null)" ]; then
-    exit 0  # nothing new, and what was said of it stands
+    exit 0  # Nomad rendered nothing new, so refused.txt still holds
 fi
 if ! prepare "$wanted"; then
     echo "$wanted" > tried.generation
     mv refused.next refused.txt
     cat refused.txt >&2
-    # At the start there is no master yet: then what served before a restart of this task will do.
+    # At the start there is no master yet: then succeed if this task, before its restart, left a configuration.
     [ ! -s nginx.pid ] && [ -d live ]
     exit
 fi
@@ -408,9 +409,9 @@ EOT
         change_mode = "script"
         splay       = "0s"
         data        = <<EOT
-{{- /* Rendered on the node by Nomad, from Consul: one upstream and one server for each route's record, a small JSON text
-       whose exact form is below. A record, or an address, of another form is left out and named. Each route begins with
-       a line `#berth {…}`, so that apply.sh can tell routes apart, and can say what NGINX runs. */ -}}
+{{- /* Nomad renders this on the node, from Consul: one upstream and one server for each route's record, a small JSON text
+       in the exact format below. It leaves out, and names, a record or an address of any other format. Each route begins
+       with a line `#berth {…}`, by which apply.sh tells routes apart, and says what NGINX runs. */ -}}
 {{- $name := `[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?` -}}
 {{- $host := `(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?[.]){1,6}[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?` -}}
 {{- $paths := `\[(?:"/[A-Za-z0-9._~/-]*"(?:, "/[A-Za-z0-9._~/-]*")*)?\]` -}}
@@ -421,7 +422,7 @@ EOT
 {{- $plain := printf "%s:%s" (env "BERTH_BIND") (env "NOMAD_PORT_http") -}}
 {{- $tls := printf "%s:%s" (env "BERTH_BIND") (env "NOMAD_PORT_https") -}}
 {{- $redirects := eq (env "BERTH_TLS_ROUTES") "true" -}}
-# A host that no route names: asked for by mistake, and never somebody's first service.
+# A host that no route names gets 404, and never the first route by chance.
 server {
     {{- if not $redirects }}
     listen {{ $plain }} default_server;
@@ -469,7 +470,7 @@ server {
     location ~ "^(?:{{ $hidden }})(?:[/;]|$)" { return 404 '{"error": "not for the world"}\n'; }
     {{- end }}
     {{- range $route.paths }}
-    {{- /* A prefix is a pattern: NGINX would redirect the same path without its last slash. */ -}}
+    {{- /* A path that ends with a slash is a pattern, since for a prefix NGINX would redirect the path without it. */ -}}
     {{- $location := printf `= "%s"` . }}
     {{- if . | regexMatch "./$" }}{{ $location = printf `~ "^%s"` (. | replaceAll "." "[.]") }}{{ end }}
     location {{ if eq . "/" }}/{{ else }}{{ $location }}{{ end }} { proxy_pass http://{{ $service }}; }

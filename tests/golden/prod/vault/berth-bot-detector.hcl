@@ -5,7 +5,7 @@ path "secret/data/default/bot-detector/api-key" {
 path "secret/data/default/bot-detector/sample-key" {
   capabilities = ["read"]
 }
-# Nomad renews the token for the task; Vault's default policy, which would allow this and more, is left off.
+# Nomad renews the task's token. Vault's default policy would allow this and more, so the token does not have it.
 path "auth/token/renew-self" {
   capabilities = ["update"]
 }

@@ -2,7 +2,7 @@
 path "secret/data/default/llama-4-scout/key-chat" {
   capabilities = ["read"]
 }
-# Nomad renews the token for the task; Vault's default policy, which would allow this and more, is left off.
+# Nomad renews the task's token. Vault's default policy would allow this and more, so the token does not have it.
 path "auth/token/renew-self" {
   capabilities = ["update"]
 }

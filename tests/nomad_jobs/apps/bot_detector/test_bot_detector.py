@@ -20,7 +20,8 @@ subscribers = st.builds(Subscriber, email=st.text(), name=st.text())
 
 
 def test_the_committed_coefficients_are_what_training_gives() -> None:
-    committed, trained = json.loads(COEFFICIENTS.read_text()), train()
+    committed = json.loads(COEFFICIENTS.read_text())
+    trained = train()
     assert trained["weights"] == pytest.approx(committed.pop("weights"), abs=2e-6)
     assert trained["intercept"] == pytest.approx(committed.pop("intercept"), abs=2e-6)
     assert {name: trained[name] for name in committed} == committed

@@ -19,7 +19,7 @@ class Page:
     peers: Path
 
     def know(self, *ports: int) -> None:
-        """Write the peers file anew, as Nomad does: aside, then moved into place."""
+        """Write the peers file again, as Nomad does: a new file, which replaces the old one."""
         aside = self.peers.with_suffix(".new")
         aside.write_text(json.dumps([{"address": "127.0.0.1", "port": port} for port in ports]))
         aside.replace(self.peers)
@@ -27,7 +27,8 @@ class Page:
 
 @contextmanager
 def running_page(directory: Path, *ports: int, key: str = "k-chat") -> Iterator[Page]:
-    peers, key_file = directory / "peers.json", directory / "key.json"
+    peers = directory / "peers.json"
+    key_file = directory / "key.json"
     peers.write_text(json.dumps([{"address": "127.0.0.1", "port": port} for port in ports]))
     key_file.write_text(json.dumps({"key": key}))
     arguments = ("--model", "scout", "--api-key-file", key_file, "--peers", peers)

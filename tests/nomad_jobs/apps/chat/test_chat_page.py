@@ -26,7 +26,8 @@ def browser() -> Iterator[Browser]:
 def tab(browser: Browser, page: Page) -> Iterator[Tab]:
     """A fresh tab on the page; no script may fail and nothing may be fetched from elsewhere."""
     context = browser.new_context()
-    opened, wrong = context.new_page(), list[str]()
+    opened = context.new_page()
+    wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("request", lambda request: None if request.url.startswith(page.app.url()) else wrong.append(request.url))
     opened.goto(page.app.url())

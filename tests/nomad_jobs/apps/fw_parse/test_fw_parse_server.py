@@ -25,7 +25,8 @@ def parser() -> Iterator[App]:
 def unverified() -> ssl.SSLContext:
     """As Consul checks it with tls_skip_verify: the certificate is the instance's own."""
     context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 

@@ -12,7 +12,8 @@ import pytest
 from tests.support.apps import App
 
 # With Nagle's algorithm on, a kept connection takes 20 to 40 times as long; the machine's other work slows both alike.
-RUNS, AT_MOST = 15, 4
+RUNS = 15
+AT_MOST = 4
 HEADERS = {"Authorization": "Bearer first-key", "Content-Type": "application/json"}
 
 Ask = Callable[[http.client.HTTPConnection], None]
@@ -37,7 +38,8 @@ def timed(ask: Ask, connection: http.client.HTTPConnection) -> float:
 
 @pytest.mark.parametrize("ask", [models, tokens], ids=["answers", "token streams"])
 def test_later_requests_of_a_connection_are_as_fast_as_the_first(engine: App, ask: Ask) -> None:
-    fresh, later = [], []
+    fresh = []
+    later = []
     with closing(http.client.HTTPConnection("127.0.0.1", engine.port, timeout=30)) as kept:
         ask(kept)
         for _ in range(RUNS):

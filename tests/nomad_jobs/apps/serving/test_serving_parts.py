@@ -43,7 +43,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def replace(path: Path, text: str) -> None:
-    """As Nomad writes a template: a new file moved over the old one."""
+    """Write a file as Nomad does: a new file replaces the old one."""
     aside = path.with_suffix(".new")
     aside.write_text(text)
     aside.replace(path)
