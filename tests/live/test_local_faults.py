@@ -1,14 +1,12 @@
-"""Whatever is killed, lost or interrupted: it comes back by itself, by the next `berth up`, or says why not."""
+"""The laptop under faults: what is killed, lost or interrupted comes back by itself or by the next `berth up`."""
 
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -23,7 +21,7 @@ from scripts.ops.local.settings import PORTS_PER_NODE, Settings
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.waiting import wait_until
-from tests.support.jobs import sleeper
+from tests.support.jobs import await_running, run, sleeper
 from tests.support.laptop import Laptop, free_ports, laptop, quiet
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-faults")]
@@ -35,7 +33,7 @@ AGENTS = ("consul", "vault", "nomad-server", "nomad-1", "aws", "unseal")
 
 @pytest.fixture(scope="module")
 def ours() -> Iterator[Laptop]:
-    """A platform of its own: what is done to it here would disturb others."""
+    """Boot a separate platform, since these tests would disturb others."""
     with laptop() as booted:
         booted.vault.post(KEPT, json={"options": {"cas": 0}, "data": {"value": "still here"}})
         yield booted
@@ -51,7 +49,7 @@ def test_an_agent_that_is_killed_comes_back_by_itself(ours: Laptop, name: str) -
 
 
 @pytest.mark.parametrize("also", [(), AGENTS], ids=["supervisor", "all"])
-def test_up_mends_what_was_killed_with_its_supervisor(ours: Laptop, also: tuple[str, ...]) -> None:
+def test_up_repairs_what_was_killed_with_its_supervisor(ours: Laptop, also: tuple[str, ...]) -> None:
     before = _pids(ours)
     for pid in (Supervisor(ours.state).pid(), *(before[name] for name in also)):
         psutil.Process(pid).kill()
@@ -65,9 +63,9 @@ def test_more_nodes_join_and_leave(ours: Laptop) -> None:
     ours.up(replace(ours.settings, nodes=3))
     nodes = [(node.name, node.status, node.gpus) for node in status.nodes(ours.target.nomad)]
     assert nodes == [("nomad-1", "ready", 8), ("nomad-2", "ready", 8), ("nomad-3", "ready", 8)]
-    _run(ours, sleeper("spread", count=2, gpus=8))
+    run(ours.nomad, sleeper("spread", count=2, gpus=8))
     ours.up(replace(ours.settings, nodes=2))
-    _await_running(ours, "spread", 2)
+    await_running(ours.nomad, "spread", 2)
     assert [(node.name, node.gpus_free) for node in status.nodes(ours.target.nomad)] == [("nomad-1", 0), ("nomad-2", 0)]
     ours.nomad.delete("/v1/job/spread", purge="true")
     ours.up()
@@ -75,11 +73,11 @@ def test_more_nodes_join_and_leave(ours: Laptop) -> None:
 
 
 def test_each_nodes_instances_are_registered_with_a_consul_agent_of_its_own(ours: Laptop) -> None:
-    """Else each Nomad client would deregister, from a minute on, what the others registered."""
+    """Otherwise each Nomad client, after a minute, would deregister what the others registered."""
     ours.up(replace(ours.settings, nodes=2))
     job = sleeper("apart", count=2, gpus=8)
     job["TaskGroups"][0]["Services"] = [{"Name": "apart", "Provider": "consul", "Address": "127.0.0.1"}]
-    _run(ours, job)
+    run(ours.nomad, job)
     wait_until(
         lambda: None if len(ours.consul.get("/v1/catalog/service/apart")) == 2 else "not both",
         where="consul",
@@ -97,19 +95,19 @@ def test_each_nodes_instances_are_registered_with_a_consul_agent_of_its_own(ours
 
 
 def test_down_stops_every_task_and_up_brings_them_back(ours: Laptop) -> None:
-    _run(ours, sleeper("pair", count=2))
-    _run(ours, sleeper("everywhere", kind="system"))
+    run(ours.nomad, sleeper("pair", count=2))
+    run(ours.nomad, sleeper("everywhere", kind="system"))
     stop.down(ours.state, quiet(), deadline_s=20)
     assert processes.of_state(ours.state.root) == []
     ours.up()
     for job, count in (("pair", 2), ("everywhere", 1)):
-        _await_running(ours, job, count)
+        await_running(ours.nomad, job, count)
     assert [node.eligible for node in status.nodes(ours.target.nomad)] == [True]
     assert ours.vault.get(KEPT)["data"]["data"] == {"value": "still here"}
 
 
 def test_down_ends_tasks_whose_agents_are_dead(ours: Laptop) -> None:
-    _run(ours, sleeper("orphan"))
+    run(ours.nomad, sleeper("orphan"))
     for pid in (Supervisor(ours.state).pid(), *_pids(ours).values()):
         psutil.Process(pid).kill()
     assert [one for one in processes.of_state(ours.state.root) if "sleep" in one.name()]
@@ -139,7 +137,7 @@ def test_a_large_audit_file_is_set_aside_and_vault_goes_on_in_a_new_one(ours: La
     assert "secret/data/kept" in log.read_text()
 
 
-def test_doctor_names_an_agent_that_is_down_and_its_cure(ours: Laptop) -> None:
+def test_doctor_names_an_agent_that_is_down_and_its_fix(ours: Laptop) -> None:
     Supervisor(ours.state).stop("consul")
     found = [one for one in check_platform.findings(ours.state, ours.settings) if one.mark is Mark.PROBLEM]
     assert found[0].check == "agent consul"
@@ -170,7 +168,7 @@ def test_a_lost_first_token_of_nomad_is_said_with_the_way_out(ours: Laptop) -> N
     path = ours.state.keys / "nomad-bootstrap"
     kept = path.read_text()
     path.unlink()
-    with pytest.raises(BerthError, match=r"nomad: does not take our token.*put .*nomad-bootstrap back"):
+    with pytest.raises(BerthError, match=r"nomad: refuses our token.*put .*nomad-bootstrap back"):
         ours.up()
     path.write_text(kept)
     ours.up()
@@ -187,7 +185,7 @@ def test_vault_without_its_key_is_left_alone_unless_nobody_ever_had_it(ours: Lap
     assert not (ours.state.keys / "vault-init.begun").exists()
 
 
-def test_a_first_boot_that_is_killed_again_and_again_is_mended() -> None:
+def test_a_first_boot_that_is_killed_again_and_again_is_repaired() -> None:
     state = State(Path(tempfile.mkdtemp(prefix="berth-")))
     with free_ports() as ports:
         try:
@@ -218,21 +216,6 @@ def _kill_up_at(moment: str, state: State, ports: dict[str, int]) -> None:
                 up.kill()
                 return
     raise AssertionError(f"{moment!r} never came: {''.join(said)}")
-
-
-def _run(ours: Laptop, job: dict[str, Any]) -> None:
-    ours.nomad.put("/v1/jobs", json={"Job": job})
-    _await_running(ours, job["ID"], job["TaskGroups"][0]["Count"])
-
-
-def _await_running(ours: Laptop, job: str, count: int) -> None:
-    end, index = time.monotonic() + 30, 0
-    while time.monotonic() < end:
-        answer = ours.nomad.blocking(f"/v1/job/{job}/allocations", index, 5)
-        index = answer.index
-        if sum(one["ClientStatus"] == "running" for one in answer.body or ()) == count:
-            return
-    raise AssertionError(f"{job} does not run {count} times")
 
 
 def _pids(ours: Laptop) -> dict[str, int]:
