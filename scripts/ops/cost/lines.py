@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from infra.access.key_policies import PURPOSES
 from infra.compute.disks import SERVER_DATA_GB, SERVER_ROOT_GB, root_gb
+from infra.compute.pools import PoolConfig
 from infra.network.subnets import nat_zones
 from nomad_jobs.model import Pool
 from scripts.ops.cost import prices
 from scripts.ops.cost.prices import HOURS_PER_MONTH, Item, Price
 
 if TYPE_CHECKING:  # imports pulumi, which `berth` itself does not need
-    from infra.compute.pools import PoolConfig
     from infra.config.stack import StackConfig
 
 
@@ -52,7 +53,7 @@ def lines(config: "StackConfig") -> Iterator[Line]:
         yield from _pool(pool, config.region)
     yield from _network(config)
     yield _item(config, Item.GP3_GB, "disks of servers and nodes, data of servers", _disks_gb(config), per_month=True)
-    yield _item(config, Item.KMS_KEY, "one for each purpose", _keys(), per_month=True)
+    yield _item(config, Item.KMS_KEY, "one for each purpose", len(PURPOSES), per_month=True)
 
 
 def month_at_most(config: "StackConfig") -> float:
@@ -75,7 +76,7 @@ def _instances(what: str, instance_type: str, count: int, region: str, *, is_spo
     )
 
 
-def _pool(pool: "PoolConfig", region: str) -> Iterator[Line]:
+def _pool(pool: PoolConfig, region: str) -> Iterator[Line]:
     what = f"pool {pool.name}"
     base = min(pool.on_demand_base, pool.desired) if pool.spot else pool.desired
     if base or not pool.spot:
@@ -103,9 +104,3 @@ def _network(config: "StackConfig") -> Iterator[Line]:
 def _disks_gb(config: "StackConfig") -> int:
     nodes = sum(pool.desired * root_gb(pool) for pool in config.pools)
     return config.servers * (SERVER_ROOT_GB + SERVER_DATA_GB) + nodes
-
-
-def _keys() -> int:
-    from infra.access.keys import PURPOSES  # noqa: PLC0415 - imports pulumi
-
-    return len(PURPOSES)

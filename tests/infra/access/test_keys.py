@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from infra.access.keys import PURPOSES, Keys, KeysArgs
+from infra.access.key_policies import PURPOSES
+from infra.access.keys import Keys, KeysArgs
 from infra.label import Label
 from tests.support.graph import ACCOUNT, REGION, Graph, record
 from tests.support.policies import lint

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infra.access.gitlab import GitLabConfig
-from infra.access.keys import PURPOSES
+from infra.access.key_policies import PURPOSES
 from infra.access.roles import Identity, IdentityArgs
 from infra.label import Label
 from infra.network.ports import MACHINE_KINDS, MachineKind

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.access.keys import PURPOSES
+from infra.access.key_policies import PURPOSES
 from infra.compute.control_plane import ControlPlane, ControlPlaneArgs, ServerPlan, plan_servers
 from infra.label import Label
 from tests.support.boots import MACHINE, PROGRAMS

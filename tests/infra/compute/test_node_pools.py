@@ -7,7 +7,7 @@ import pulumi
 import pytest
 import yaml
 
-from infra.access.keys import PURPOSES
+from infra.access.key_policies import PURPOSES
 from infra.compute.node_pools import NodePools, NodePoolsArgs
 from infra.compute.pools import PoolConfig
 from infra.label import Label
