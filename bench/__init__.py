@@ -1,1 +1,1 @@
-"""What Berth promises about speed and size, measured: `make bench`."""
+"""Measures what Berth promises about speed and size: `make bench`."""

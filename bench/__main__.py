@@ -14,7 +14,7 @@ _PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 
 def main() -> None:
-    """Measure, print, and keep the page."""
+    """Measure everything, print it, and write the page."""
     memory = psutil.virtual_memory().total / 2**30
     machine = f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}"
     page = f"# Benchmarks\n\nMade by `make bench` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: {machine}.\n"

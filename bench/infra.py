@@ -1,4 +1,4 @@
-"""How long the real Pulumi engine takes for a stack, with a moto server in place of AWS."""
+"""Measures how long the real Pulumi engine takes for a stack, with a moto server in place of AWS."""
 
 import sys
 import tempfile
@@ -15,12 +15,12 @@ _PROMISES = {"prod": "10 s"}
 
 
 def measure() -> list[Row]:
-    """Preview each stack, make it, and have nothing left to do: engine, program, policy pack and provider together."""
+    """Preview each stack, make it, and run `up` again: engine, program, policy pack and provider together."""
     return [_empty(), *(row for stack in STACKS for row in _stack(stack))]
 
 
 def _empty() -> Row:
-    """Preview a program that says nothing: the share of the engine and its Python host in every figure below."""
+    """Preview an empty program: the share of the engine and its Python host in every other figure."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder, "program")
         program.mkdir()
@@ -57,7 +57,7 @@ def _seconds(outcomes: list[Outcome]) -> tuple[float, ...]:
 
 
 def _counted(outcome: Outcome) -> str:
-    """Count what is AWS's, and name the three types there are most of."""
+    """Count the resources of AWS, and name the three most frequent types."""
     made = Counter(step.type.rsplit(":", 1)[-1] for step in outcome.steps if step.type.startswith("aws:"))
     most = ", ".join(f"{count} {kind}" for kind, count in made.most_common(3))
     return f"{made.total()} resources ({most})"

@@ -1,4 +1,4 @@
-"""How long the laptop's platform takes to boot, serve, do nothing, stop and come back, and how much memory it holds."""
+"""Measures how long the laptop's platform takes to boot, serve, stop and boot again, and how much memory it has."""
 
 import os
 import statistics
@@ -21,7 +21,7 @@ _PLATFORM = ("nomad", "consul", "vault", "nginx", "example-fs-device")
 
 
 def measure() -> list[Row]:
-    """Boot from nothing, again, after `down`; programs and virtual environment are there."""
+    """Boot from nothing, boot again, stop, boot after that; programs and virtual environment are installed."""
     times: dict[str, list[float]] = {"first": [], "again": [], "down": [], "back": []}
     sizes: list[float] = []
     kept: list[float] = []
@@ -65,7 +65,7 @@ class _Berth:
         subprocess.run([sys.executable, "-m", "scripts", *words], env=env, check=True, capture_output=True)
 
     def request_ms(self, host: str, path: str) -> float:
-        """Median of the later requests on one connection."""
+        """Give the median of 200 requests on one connection, after the first."""
         headers = {"Host": f"{host}.localhost"}
         with httpx.Client(base_url=f"http://127.0.0.1:{self._http_port}", headers=headers, trust_env=False) as client:
             client.get(path).raise_for_status()

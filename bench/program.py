@@ -1,4 +1,4 @@
-"""How long the AWS program takes by itself: started, imported, every resource registered, no engine."""
+"""Measures how long the AWS program takes without an engine: start, import, every resource registered."""
 
 import subprocess
 import sys

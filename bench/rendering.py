@@ -1,4 +1,4 @@
-"""How long rendering takes, and whether it grows with the catalogue and no faster."""
+"""Measures how long rendering takes, and that it grows no faster than the catalogue."""
 
 from collections.abc import Sequence
 from dataclasses import replace

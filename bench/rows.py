@@ -24,7 +24,7 @@ class Row:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long `work` takes once."""
+    """Time one call of `work`."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

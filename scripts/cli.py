@@ -15,7 +15,7 @@ VERBS = ("up", "down", "doctor", "status", "render", "deploy", "infra", "cost", 
 
 
 class Verbs(TyperGroup):
-    """Loads a verb's module when it is asked for, so that `berth --help` and each verb start fast."""
+    """Loads a verb's module only when that verb runs, so that `berth --help` and each verb start fast."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Name the verbs in the order a newcomer meets them."""
@@ -45,7 +45,7 @@ def berth(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 
 
 def main() -> None:
-    """Run the verb; every way out is an exit code of `Exit`."""
+    """Run the verb and exit with a code of `Exit`."""
     sys.exit(run(sys.argv[1:]))
 
 
@@ -62,7 +62,7 @@ def run(argv: list[str]) -> int:
         error.show()  # type: ignore[attr-defined]
         return Exit.CONFIG
     except (typer.Abort, KeyboardInterrupt):
-        console.print("[red]cancelled[/red]: what had begun was left as it stands; run the same command again")
+        console.print("[red]cancelled[/red]: what was done stays; run the same command again to go on")
         return Exit.CANCELLED
 
 

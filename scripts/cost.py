@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Say what STACK costs an hour and a month.
 
-    Counted from its configuration, each price with its source; asks no account.
+    Counts what its configuration describes, and names the source of each price. Asks no account.
     """
     bill = cost.bill(cost.config_of(stack))
     if as_json:
@@ -32,7 +32,7 @@ def run(
 
 
 def _table(bill: cost.Bill) -> Iterator[str]:
-    """Lay it out whole, however narrow the terminal: a figure cut off is worse than a line that wraps."""
+    """Lay the table out in full, however narrow the terminal: a long line wraps, and no figure is cut off."""
     rows = [_TITLES, *(_row(bill, line) for line in bill.lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -22,8 +22,9 @@ def run(  # noqa: PLR0913 - one parameter for each option
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report for programs.")] = False,
 ) -> None:
-    """Make STACK run what the catalogue says, and ask NGINX."""
-    record, pins = stacks.platform_of(stack, platform), images.read_pins()
+    """Make STACK run the catalogue, and verify it through NGINX."""
+    record = stacks.platform_of(stack, platform)
+    pins = images.read_pins()
     services = catalogue.load(record, pins, only or ())
     confirm(f"deploy {len(services)} service(s) to {stack}", yes=yes or stack == stacks.LOCAL)
     with Target.of(record, stacks.credentials_of(stack)) as target:

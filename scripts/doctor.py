@@ -18,7 +18,7 @@ _SIGNS = {Mark.OK: "[green]✓[/green]", Mark.NOTE: "[yellow]![/yellow]", Mark.P
 
 
 def run(*, as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Say what is wrong with this machine, and what mends it."""
+    """Say what is wrong with this machine, and how to fix it."""
     state = State.default()
     settings = read_settings(state)
     usable = settings if isinstance(settings, Settings) else Settings()

@@ -14,13 +14,14 @@ def run(
     *,
     destroy: Annotated[bool, typer.Option("--destroy", help="Remove its data too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    deadline_s: Annotated[float, typer.Option(min=1, help="Seconds for tasks to stop in their own way.")] = 120,
+    deadline_s: Annotated[float, typer.Option(min=1, help="Seconds for tasks to stop by themselves.")] = 120,
 ) -> None:
     """Stop the platform on this machine; its data stays.
 
-    `berth up` brings all of it back.
+    `berth up` starts it again.
     """
-    state, progress = State.default(), Progress()
+    state = State.default()
+    progress = Progress()
     if destroy and state.exists():
         confirm(f"stop the local platform and remove {state.root} with all its data", yes=yes)
     stop.down(state, progress, deadline_s=deadline_s)

@@ -1,4 +1,4 @@
-"""Images by digest: look them up in their registries, and show which are pinned in `images.lock`."""
+"""The verb `images`: pins images by digest in `images.lock`, and shows the pins."""
 
 import json
 from typing import Annotated
@@ -24,8 +24,8 @@ def pin(
 ) -> None:
     """Look up each image's digest and write it to `images.lock`.
 
-    Commit the file. Logins come from `docker login`. What cannot be looked up stays as it was; exit code 11 if that is
-    a part.
+    Commit the file. Logins come from `docker login`. An image that cannot be looked up keeps its pin; exit code 11 if
+    that happens to some of them.
     """
     users = _users(services or [])
     report = images.pin(list(users), images.LOCK, prune=not services, deadline_s=deadline_s, progress=Progress())
@@ -40,7 +40,8 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Show each image, its digest, and who uses it; asks no registry."""
-    pins, users = images.read_pins(images.LOCK), _users([])
+    pins = images.read_pins(images.LOCK)
+    users = _users([])
     if as_json:
         rows = [{"image": image, "digest": pins.get(image), "services": users[image]} for image in users]
         typer.echo(json.dumps(rows, indent=2))
@@ -54,7 +55,8 @@ def _users(services: list[str]) -> dict[str, list[str]]:
     from nomad_jobs.catalog import SERVICES  # noqa: PLC0415 - `berth --help` need not load the catalogue
 
     known = [service.name for service in SERVICES]
-    fix, unknown = f"it has {', '.join(known)}", [name for name in services if name not in known]
+    fix = f"it has {', '.join(known)}"
+    unknown = [name for name in services if name not in known]
     raise_all(ConfigError(f"service {name!r}", "is not in the catalogue", fix) for name in unknown)
     users: dict[str, list[str]] = {}
     for service in SERVICES:

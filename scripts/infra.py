@@ -24,9 +24,9 @@ def run(
     expect_no_changes: Annotated[bool, typer.Option("--expect-no-changes", help="Fail if there are any.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Run Pulumi on STACK, configuration and rules checked first.
+    """Run Pulumi on STACK, after a check of its configuration.
 
-    The policy pack is on, and every failure has its own exit code.
+    The policy pack is on, and each kind of failure has an exit code of its own.
     """
     options = [*(["--expect-no-changes"] if expect_no_changes else []), *(["--yes"] if yes else [])]
     pulumi.run(action.value, stack, tuple(options))

@@ -17,7 +17,7 @@ def run(
 
     Needs no cluster.
 
-    Secrets are shown at version 0, the newest; `berth deploy` pins the version that Vault has then.
+    Secrets appear with version 0, the newest; `berth deploy` pins the version that Vault has by then.
     """
     record = stacks.platform_of(stack, platform)
     pins = images.read_pins()

@@ -1,4 +1,4 @@
-"""Lists the programs Berth runs, and installs what is missing."""
+"""The verb `tools`: lists the programs that Berth runs, and installs missing ones."""
 
 import json
 from collections.abc import Iterator
@@ -31,9 +31,10 @@ def install(
 ) -> None:
     """Fetch, build or install the programs that are missing.
 
-    Looked for in this order: PATH, the cache, the publisher's signed release, a Go build, the system's packages.
+    Berth looks in this order: PATH, its cache, the publisher's signed release, a Go build, the system's packages.
     """
-    wanted, progress = names or list(_BY_DEFAULT), Progress()
+    progress = Progress()
+    wanted = names or list(_BY_DEFAULT)
     wanted += system_packages.FOR_TESTS if for_tests else ()
     system = [name for name in wanted if name in system_packages.SYSTEM_PROGRAMS]
     paths = toolchain.install([name for name in wanted if name not in system], progress)

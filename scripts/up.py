@@ -24,11 +24,12 @@ def run(
         bool, typer.Option("--json", help="Report for programs; with --no-deploy, the Platform record.")
     ] = False,
 ) -> None:
-    """Boot or mend the platform on this machine and serve the catalogue.
+    """Boot or repair the platform on this machine and serve the catalogue.
 
-    Does nothing where nothing is to do. Ports: see `berth doctor`.
+    Changes nothing that is already right. `berth doctor` shows the ports.
     """
-    progress, state = Progress(), State.default()
+    progress = Progress()
+    state = State.default()
     before = state.settings()
     settings = before.with_changes(nodes=nodes, ports=parse_ports(port or ()))
     services = checked_services(settings) if deploy else ()

@@ -1,4 +1,4 @@
-"""Reads the catalogue from this repository, and says every mistake in it at once."""
+"""Reads the catalogue from this repository, and reports every mistake in it at once."""
 
 import importlib
 import pkgutil
@@ -16,15 +16,15 @@ from nomad_jobs.platform import Platform
 
 
 def load(platform: Platform, images: Pins, only: Sequence[str] = ()) -> tuple[Service, ...]:
-    """Import the catalogue and hold it against `platform`; with `only`, give just those services of it.
+    """Import the catalogue and check it for `platform`; with `only`, return just those services.
 
     Raises:
         ConfigError: (or ManyErrors) what is wrong in any service file, between services, or for this platform.
 
     """
     broken = list(_import_all())
-    services = _menu() if not broken else tuple(_services_that_load())
-    # A service that did not load is missing to those that use it; saying so again would not help.
+    services = _services() if not broken else tuple(_services_that_load())
+    # A service that did not load is missing to those that use it, which is not worth reporting again.
     found = (one for one in faults(services, platform, images) if not (broken and "not in the catalogue" in one.what))
     raise_all({str(error): error for error in (*broken, *found)}.values())
     names = [service.name for service in services]
@@ -36,13 +36,13 @@ def load(platform: Platform, images: Pins, only: Sequence[str] = ()) -> tuple[Se
     return tuple(service for service in services if not only or service.name in only)
 
 
-def load_menu() -> tuple[Service, ...]:
-    """Import the catalogue alone, for what shows rather than changes; raises as `load` does."""
+def load_unchecked() -> tuple[Service, ...]:
+    """Import the catalogue without checking it for a platform, for verbs that only show; raises as `load` does."""
     raise_all({str(error): error for error in _import_all()}.values())
-    return _menu()
+    return _services()
 
 
-def _menu() -> tuple[Service, ...]:
+def _services() -> tuple[Service, ...]:
     return tuple(importlib.import_module("nomad_jobs.catalog").SERVICES)
 
 
@@ -54,7 +54,7 @@ def _import_all() -> Iterator[BerthError]:
 def _services_that_load() -> Iterator[Service]:
     for module in pkgutil.iter_modules(service_modules.__path__):
         loaded = sys.modules.get(f"{service_modules.__name__}.{module.name}")
-        # Imported names are others' services: each is counted in its own file only.
+        # A module also holds the services that it imports: count each only in its own file.
         own = [value for value in vars(loaded).values() if isinstance(value, Service)] if loaded else []
         yield from (one for one in own if one.name.replace("-", "_") == module.name)
 
@@ -72,7 +72,7 @@ def _faults(module: str) -> tuple[BerthError, ...]:
 
 
 def _line(error: Exception, module: str) -> str:
-    """Where in the user's own file it went wrong."""
+    """Give the place of the mistake in the user's own file."""
     if isinstance(error, SyntaxError):
         return f"{Path(error.filename or module).name}:{error.lineno}"
     frames = [one for one in traceback.extract_tb(error.__traceback__) if "nomad_jobs/services" in one.filename]

@@ -1,4 +1,4 @@
-"""The logins that `docker login` keeps in `~/.docker/config.json`, read when a registry asks for one."""
+"""Reads the logins that `docker login` keeps in `~/.docker/config.json`."""
 
 import base64
 import os
@@ -35,7 +35,7 @@ class _Auth(BaseModel):
 
 
 class _DockerConfig(BaseModel):
-    """The part of Docker's file that is about logins; pydantic must not quote a value of it in an error."""
+    """The part of Docker's file that is about logins; pydantic's errors must not quote its values."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
     auths: dict[str, _Auth] = {}
@@ -79,11 +79,11 @@ def _read(path: Path) -> _DockerConfig:
     except FileNotFoundError:
         return _DockerConfig()
     except (OSError, ValidationError):  # the cause is left out: it may quote a password
-        raise ConfigError(str(path), "is no Docker configuration", "mend it, or move it away") from None
+        raise ConfigError(str(path), "is no Docker configuration", "fix it, or move it away") from None
 
 
 def _registry_of(key: str) -> str:
-    """Give the host of a key of `auths`: older Dockers wrote URLs, and Docker Hub still has one."""
+    """Give the host of a key of `auths`: older Dockers wrote URLs, and Docker Hub's key still is one."""
     host = key.split("://", 1)[-1].split("/", 1)[0]
     return DOCKER_HUB if host in {"index.docker.io", "registry-1.docker.io"} else host
 

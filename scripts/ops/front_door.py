@@ -1,4 +1,4 @@
-"""What the NGINX of each ingress node runs, in its own words: read through Nomad, from the files of its allocation."""
+"""Reads what the NGINX of each ingress node runs, through Nomad, from files of its allocation."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,16 +20,16 @@ class Served:
     peers: frozenset[str]
     """Addresses (`host:port`) that it sends requests to."""
     unfit: tuple[str, ...]
-    """Addresses in Consul that it leaves out, because they are none."""
+    """Texts in Consul's record that it leaves out, because they are no addresses."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrontDoor:
-    """One NGINX: written down by nginx/apply.sh, after NGINX had answered that it runs this."""
+    """One NGINX and what it runs; nginx/apply.sh writes this once NGINX has answered with it."""
 
     node: str
     generation: str = ""
-    """Empty: it runs nothing yet."""
+    """Empty: it runs no configuration yet."""
     certificate: str = ""
     """Version of the certificate."""
     routes: Mapping[str, Served]
@@ -39,7 +39,7 @@ class FrontDoor:
     """What NGINX said of the last configuration, if it refused all or part of it."""
 
     def faults(self) -> Iterator[str]:
-        """Name everything that is wrong with it, one line each."""
+        """Name its faults, one line each."""
         if not self.generation:
             yield "runs no configuration yet"
         yield from (f"leaves out the route of {service}: {why}" for service, why in self.skipped.items())
@@ -52,7 +52,7 @@ class FrontDoor:
             yield f"refused its last configuration: {self.refused}"
 
     def strays(self, consul: Consul) -> Iterator[str]:
-        """Name every route that leads elsewhere than to the instances that Consul says are healthy."""
+        """Name every route whose peers are not exactly the instances that Consul calls healthy."""
         for service, served in self.routes.items():
             healthy = set(consul.instances(service))
             if served.peers != healthy:
@@ -65,7 +65,7 @@ def listed(addresses: Iterable[str]) -> str:
 
 
 def front_doors(nomad: Nomad) -> tuple[FrontDoor, ...]:
-    """Read what every ingress node runs, in the order of their names; none where there is no ingress."""
+    """Read what every ingress node runs, ordered by node name; empty where there is no ingress."""
     rows = nomad.allocations(INGRESS.name).body or []
     wanted = [row for row in rows if row["DesiredStatus"] == "run" and row["ClientStatus"] in {"pending", "running"}]
     return tuple(sorted((_read(row, nomad) for row in wanted), key=lambda door: door.node))

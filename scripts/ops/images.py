@@ -1,4 +1,4 @@
-"""Looks up what the catalogue's tags are now, and keeps the answers in `images.lock`."""
+"""Looks up the current digests of the catalogue's tags, and keeps them in `images.lock`."""
 
 import os
 import time
@@ -24,9 +24,8 @@ class PartlyPinnedError(ManyErrors):
     code = Exit.PARTIAL
 
     def __init__(self, errors: Sequence[BerthError]) -> None:
-        """Keep the reasons; the code says that the rest was done."""
         super().__init__(errors)
-        self.code = Exit.PARTIAL
+        self.code = Exit.PARTIAL  # ManyErrors has just set that of the first error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +35,7 @@ class Pinned:
     reference: str
     digest: str
     before: str
-    """The pin it had; empty: none."""
+    """Its pin before; empty: none."""
 
     @property
     def change(self) -> str:
@@ -48,7 +47,7 @@ class Pinned:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What a run pinned, and why it could not pin the rest."""
+    """The images that were pinned, and the errors of the others."""
 
     pinned: tuple[Pinned, ...]
     errors: tuple[BerthError, ...]
@@ -61,7 +60,7 @@ class _Run:
     progress: Progress
 
     def look_up(self, reference: str) -> Pinned | BerthError:
-        """Answer with the error instead of raising it: one image's trouble is not the others'."""
+        """Return an error instead of raising it, so that the other images are still looked up."""
         before = self.pins.get(reference, "")
         try:
             with self.progress.step(reference, "asking its registry") as step:
@@ -74,7 +73,7 @@ class _Run:
 
 
 def read_pins(lock: Path = LOCK) -> Pins:
-    """Read the lock; one that is not there has no pins.
+    """Read the lock; a missing one has no pins.
 
     Raises:
         ConfigError: (or ManyErrors) it cannot be read, or has wrong lines.
@@ -96,12 +95,12 @@ def pin(
     deadline_s: float,
     progress: Progress,
 ) -> Report:
-    """Look up each of `references` (distinct) and write what was found to `lock`.
+    """Look up each of `references` (distinct) and write its digest to `lock`.
 
-    What cannot be looked up keeps the pin it has, or stays without. `prune` drops the pins of other images.
+    An image that cannot be looked up keeps its pin, if it has one. `prune` drops the pins of other images.
 
     Raises:
-        BerthError: (or ManyErrors) no image could be looked up, or the lock is wrong; the lock is as it was.
+        BerthError: (or ManyErrors) no image could be looked up, or the lock is wrong; the lock is not changed.
 
     """
     ends_at = time.monotonic() + deadline_s
@@ -119,7 +118,7 @@ def pin(
 
 
 def _write(lock: Path, text: str) -> None:
-    """Replace the lock as a whole, or not at all; leave it alone when nothing changes."""
+    """Replace the whole file or nothing; an equal text is not written."""
     aside = lock.with_name(f".{lock.name}.{os.getpid()}")
     try:
         if lock.exists() and lock.read_text(encoding="utf-8") == text:
@@ -127,6 +126,6 @@ def _write(lock: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
         aside.replace(lock)
     except OSError as error:
-        raise BerthError(str(lock), f"cannot be written: {error}", "it is as it was") from error
+        raise BerthError(str(lock), f"cannot be written: {error}", "it was not changed") from error
     finally:
         aside.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: what is waited for and how long; plain lines when not a terminal."""
+"""Shows the progress of long work on stderr: what it waits for and how long; plain lines without a terminal."""
 
 import threading
 import time
@@ -11,26 +11,28 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
 class Step:
-    """One running piece of work; `says` replaces the text of what it waits for."""
+    """One running piece of work; `says` replaces the text that says what it waits for."""
 
     def __init__(self, progress: "Progress", name: str) -> None:
-        """Belong to `progress` under `name`."""
-        self._progress, self.name = progress, name
+        self._progress = progress
+        self.name = name
         self.text = ""
         self.task: TaskID | None = None
 
     def says(self, text: str) -> None:
-        """Show what is being waited for now."""
+        """Show what the step waits for now."""
         if text != self.text:
             self.text = text
             self._progress.changed(self)
 
 
 class Progress:
-    """Steps side by side, from any thread: `with progress.step("vault", "unsealing"): …`."""
+    """Steps side by side, from any thread: `with progress.step("vault", "unsealing"): …`.
+
+    It writes to stderr unless given a `console`; lines are redrawn in place only on a terminal.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
-        """Write to `console`, by default stderr; live lines only on a terminal."""
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._lock = threading.Lock()
         self._bars = Bars(
@@ -46,7 +48,9 @@ class Progress:
     @contextmanager
     def step(self, name: str, waiting_for: str = "") -> Iterator[Step]:
         """Show `name` until the block ends, then leave one line with its duration."""
-        step, start, mark = Step(self, name), time.monotonic(), "[red]✗[/red]"
+        step = Step(self, name)
+        start = time.monotonic()
+        mark = "[red]✗[/red]"
         self._begin(step)
         step.says(waiting_for)
         try:
@@ -56,7 +60,7 @@ class Progress:
             self._end(step, mark, time.monotonic() - start)
 
     def note(self, text: str) -> None:
-        """Leave one line of talk."""
+        """Print one line."""
         self.console.print(text)
 
     def changed(self, step: Step) -> None:

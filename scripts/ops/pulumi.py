@@ -1,4 +1,4 @@
-"""Runs Pulumi on a stack: configuration checked first, the policy pack on, and what went wrong as our exit code."""
+"""Runs Pulumi on a stack: checks its configuration, turns the policy pack on, and explains a failure as our error."""
 
 import json
 import os
@@ -39,20 +39,20 @@ _AUTH = re.compile(
 
 
 class PolicyError(BerthError):
-    """The policy pack refused."""
+    """The policy pack found violations."""
 
     code = Exit.POLICY
 
 
 class ChangesError(BerthError):
-    """There were changes where none were expected."""
+    """There are changes where none were expected."""
 
     code = Exit.CHANGES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Run:
-    """What is known of a run of Pulumi that failed."""
+    """What a failed run of Pulumi left: its code, its standard error, its log of events."""
 
     code: int
     said: str
@@ -60,8 +60,8 @@ class _Run:
     events: tuple[Mapping[str, Any], ...]
 
     @property
-    def broken(self) -> list[str]:
-        """Every rule that was broken, as the pack says it."""
+    def violations(self) -> list[str]:
+        """Every violation, as the policy pack words it."""
         found = [one["policyEvent"] for one in self.events if "policyEvent" in one]
         return [_last_line(one["message"]) for one in found if one["enforcementLevel"] == "mandatory"]
 
@@ -77,10 +77,10 @@ def run(verb: str, stack: str, options: tuple[str, ...] = (), *, root: Path = RO
 
     Raises:
         ConfigError: (or ManyErrors) `Pulumi.<stack>.yaml` is wrong; Pulumi was not run.
-        PolicyError: the policy pack refused.
-        AuthError: AWS or the state's backend lets nobody in with what the environment holds.
+        PolicyError: the policy pack found violations.
+        AuthError: AWS or the state's backend refuses the credentials of the environment.
         NoSuchStackError: the backend has no such stack.
-        ChangesError: `--expect-no-changes`, and there are some.
+        ChangesError: `--expect-no-changes` was given, and there are some.
         DeployError: AWS refused something, or another run holds the stack.
 
     """
@@ -96,28 +96,28 @@ def run(verb: str, stack: str, options: tuple[str, ...] = (), *, root: Path = RO
 
 
 def environment(verb: str = "up") -> dict[str, str]:
-    """Give the environment in which Pulumi finds this Python, its own hosts, and the policy pack."""
-    # The Python host of 3.76 takes the first python on PATH, whatever the project says of a virtual environment.
+    """Give the environment of a run, in which Pulumi finds this Python, its language host and the policy pack."""
+    # The Python host 3.76 takes the first python on PATH, whatever virtual environment the project names.
     folders = (Path(sys.executable).parent, *(resolve(name).parent for name in PROGRAMS))
     pack = {PACK: os.environ.get(PACK) or str(ROOT / "infra" / "policy")} if verb in _KNOWS_PACK else {}
     return {
         **os.environ,
         **pack,
         "PATH": os.pathsep.join((*map(str, folders), os.environ.get("PATH", ""))),
-        "PULUMI_ERROR_OUTPUT_STRING": "true",  # an output inside a text is an error, not an object's address
-        "PULUMI_DEBUG_COMMANDS": "true",  # shows --event-log
+        "PULUMI_ERROR_OUTPUT_STRING": "true",  # formatting an output into a text is an error
+        "PULUMI_DEBUG_COMMANDS": "true",  # enables --event-log
     }
 
 
 def _shown(done: "subprocess.Popen[str]") -> str:
-    """Pass standard error on as it comes, and keep it; standard output goes to the terminal by itself."""
+    """Copy standard error to ours as it comes, and return it; standard output goes to the terminal by itself."""
     kept: list[str] = []
     reader = threading.Thread(target=_pass_on, args=(done.stderr, kept))
     reader.start()
     try:
         done.wait()
     except KeyboardInterrupt:
-        done.wait()  # Pulumi got the Ctrl-C as well, and finishes what it had begun
+        done.wait()  # Pulumi got the Ctrl-C too, and finishes the operations it has begun
         raise
     finally:
         reader.join()
@@ -147,20 +147,21 @@ _SIGNS: Mapping[str, Callable[[str, str], BerthError]] = {
         where, "the stack's secrets are locked", "export PULUMI_CONFIG_PASSPHRASE, or use an awskms:// secrets provider"
     ),
     "PULUMI_ACCESS_TOKEN must be set": lambda where, _: AuthError(
-        where, "nobody said where the state is kept", "`pulumi login s3://<bucket>`, or export PULUMI_BACKEND_URL"
+        where, "no backend for the state is chosen", "`pulumi login s3://<bucket>`, or export PULUMI_BACKEND_URL"
     ),
     "update canceled": lambda where, _: CancelledError(where, "cancelled; the state holds what was done"),
     "--yes or --skip-preview": lambda where, _: ConfigError(
-        where, "needs a yes, and there is no terminal", "add --yes"
+        where, "needs a confirmation, and there is no terminal", "add --yes"
     ),
 }
-"""What Pulumi says when it cannot begin or end, and what that means here; given where and the stack."""
+"""Our error for what Pulumi prints when it cannot begin or end; made from the command and the stack."""
 
 
 def _explained(verb: str, stack: str, failed: _Run) -> BerthError:
-    where, text = f"pulumi {verb} {stack}", "\n".join([failed.said, *failed.errors])
-    if failed.broken:
-        return PolicyError(where, f"{len(failed.broken)} rule(s) broken, first: {failed.broken[0]}")
+    where = f"pulumi {verb} {stack}"
+    text = "\n".join([failed.said, *failed.errors])
+    if failed.violations:
+        return PolicyError(where, f"{len(failed.violations)} rule(s) broken, first: {failed.violations[0]}")
     if refusal := _AUTH.search(text):
         return AuthError(where, f"AWS refused the credentials ({refusal[0]}); the state holds what was done", _LOGIN)
     for sign, error in _SIGNS.items():
@@ -169,11 +170,11 @@ def _explained(verb: str, stack: str, failed: _Run) -> BerthError:
     first = next(iter(failed.errors), "") or _last_line(failed.said) or f"ended with code {failed.code}"
     kind = ConfigError if _REFUSED in text else DeployError if verb in CHANGING else BerthError
     line = _last_line(first) if _TRACEBACK in first else _first_line(first)
-    return kind(where, line, "mend it and repeat the command: what was done is kept")
+    return kind(where, line, "fix it and repeat the command: what was done is kept")
 
 
 _REFUSED = f"program exited with non-zero exit code: {Exit.CONFIG}"
-"""What the engine says when our program would not begin, each reason in a line of its own."""
+"""What the engine prints when our program refuses its configuration; each fault has a line of its own."""
 _TRACEBACK = "Traceback (most recent call last)"
 _MARKUP = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 

@@ -1,4 +1,4 @@
-"""Asks before something changes."""
+"""Asks people before a verb changes something."""
 
 import sys
 
@@ -8,16 +8,16 @@ from nomad_jobs.errors import CancelledError, ConfigError
 
 
 def confirm(action: str, *, yes: bool) -> None:
-    """Ask whether to go on with `action`; `yes` answers beforehand.
+    """Ask whether to do `action`, unless `yes` is given.
 
     Raises:
         CancelledError: the answer was no.
-        ConfigError: nobody can be asked: there is no terminal.
+        ConfigError: there is no terminal to ask on.
 
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigError(action, "needs a yes, and there is no terminal to ask on", "add --yes")
+        raise ConfigError(action, "needs a confirmation, and there is no terminal to ask on", "add --yes")
     if not typer.confirm(f"{action}?", err=True):
         raise CancelledError(action, "not done: the answer was no")

@@ -1,4 +1,4 @@
-"""Asks a registry which digest a tag has now (OCI distribution specification 1.1, Docker's token flow)."""
+"""Asks a registry for a tag's digest (OCI distribution specification 1.1, Docker's token flow)."""
 
 import contextlib
 import hashlib
@@ -25,7 +25,7 @@ MANIFEST_TYPES = (
 _REQUEST_S = 10
 _PAUSES_S = (0.2, 1.0)
 """Before the second and the third try; there is no fourth."""
-_PASSING = frozenset({429, 500, 502, 503, 504})
+_TEMPORARY = frozenset({429, 500, 502, 503, 504})
 _MANIFEST_MAX = 4 * 2**20
 """The size up to which the specification asks registries to keep manifests."""
 _PARAMETER = re.compile(r'([a-z]+)=(?:"([^"]*)"|([^\s",]+))', re.IGNORECASE)
@@ -48,35 +48,37 @@ class _Token(BaseModel):
 
 
 class Lookup:
-    """One tag's lookup: `with Lookup("nginx:1.28", ends_at=…, logins=login_for) as it: it.digest()`."""
+    """One tag's lookup: `with Lookup("nginx:1.28", ends_at=…, logins=login_for) as it: it.digest()`.
+
+    It ends by `ends_at` on the monotonic clock, and asks `logins` only when the registry wants a login.
+    """
 
     def __init__(self, reference: str, *, ends_at: float, logins: Logins) -> None:
-        """Be done by `ends_at` on the monotonic clock; ask `logins` only when the registry wants one."""
-        self._ref, self._where = ImageRef.parse(reference), f"image {reference}"
-        self._ends_at, self._logins = ends_at, logins
+        self._ref = ImageRef.parse(reference)
+        self._where = f"image {reference}"
+        self._ends_at = ends_at
+        self._logins = logins
         self._authorization = ""
         self._client = self._connected()
 
     def __enter__(self) -> Self:
-        """Keep connections until the end of the block."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close them."""
         self._client.close()
 
     def digest(self, known: str = "") -> str:
         """Give the tag's digest, `sha256:…`, verified against the bytes that the registry serves.
 
-        When the registry announces `known` again, that is the answer: Docker Hub counts each GET as a pull.
+        If a HEAD request announces `known`, that is the answer: Docker Hub counts each GET as a pull.
 
         Raises:
             AuthError: the registry wants a login, or refused the one it got.
-            ConfigError: it has no such tag.
-            DeadlineError: time ran out.
-            BerthError: it cannot be reached, or what it served cannot be trusted.
+            ConfigError: the registry has no such tag.
+            DeadlineError: `ends_at` has passed.
+            BerthError: the registry cannot be reached, or what it serves cannot be trusted.
 
         """
         try:
@@ -89,10 +91,10 @@ class Lookup:
 
     def _connected(self) -> httpx.Client:
         hooks = {"request": [self._refuse_plain_http]}
-        try:  # a proxy has no business between this machine and itself
+        try:  # no proxy stands between this machine and itself
             return httpx.Client(follow_redirects=True, event_hooks=hooks, trust_env=not self._ref.is_local)
         except OSError as error:
-            raise ConfigError("SSL_CERT_FILE", f"cannot be read: {error}", "mend or unset it") from error
+            raise ConfigError("SSL_CERT_FILE", f"cannot be read: {error}", "fix or unset it") from error
 
     def _manifest(self, method: str) -> _Answer:
         answer = self._send(method, self._ref.manifest_url, self._authorization)
@@ -107,7 +109,7 @@ class Lookup:
             raise self._refused(f"refuses to show it ({answer.status}): private, a wrong login, or no such name")
         if answer.status == httpx.codes.NOT_FOUND:
             what = f"{ref.host} has no tag '{ref.tag}' in {ref.repository}"
-            raise ConfigError(self._where, what, "mend the image in the service's file")
+            raise ConfigError(self._where, what, "fix the image in the service's file")
         if answer.status != httpx.codes.OK:
             raise BerthError(self._where, f"{ref.host} answered {answer.status}", "try again later")
         return answer
@@ -146,11 +148,11 @@ class Lookup:
         return token
 
     def _send(self, method: str, url: str, authorization: str) -> _Answer:
-        """Send, and again after what may pass: no connection, too many requests, an error of the server's."""
+        """Send, and try again after what may be temporary: no connection, too many requests, a server error."""
         for pause_s in _PAUSES_S:
             with contextlib.suppress(httpx.TransportError):
                 answer = self._once(method, url, authorization)
-                if answer.status not in _PASSING:
+                if answer.status not in _TEMPORARY:
                     return answer
             time.sleep(min(pause_s, self._left_s()))
         return self._once(method, url, authorization)
@@ -164,7 +166,7 @@ class Lookup:
         with self._client.stream(method, url, headers=headers, timeout=timeout_s) as response:
             for chunk in response.iter_bytes():
                 body += chunk
-                self._left_s()  # a drip of bytes is no way round the deadline
+                self._left_s()  # a server that sends byte by byte does not get round the deadline
                 if len(body) > _MANIFEST_MAX:
                     raise self._distrusted(f"served more than {_MANIFEST_MAX} bytes")
         return _Answer(response.status_code, response.headers, bytes(body))
@@ -172,27 +174,27 @@ class Lookup:
     def _left_s(self) -> float:
         left_s = self._ends_at - time.monotonic()
         if left_s <= 0:
-            what = f"{self._ref.host} had not told its digest when time ran out"
+            what = f"{self._ref.host} did not give its digest in time"
             raise DeadlineError(self._where, what, "give it more with --deadline-s; the pin stays as it was")
         return left_s
 
     def _refuse_plain_http(self, request: httpx.Request) -> None:
-        """Judge every request, redirects and token realms included: no registry may talk us out of TLS."""
+        """Refuse any request without TLS, also where a redirect or a token realm leads to it."""
         if request.url.scheme == "https" or (self._ref.is_local and is_loopback(request.url.host)):
             return
-        raise self._distrusted(f"sends us on to {request.url.host} without TLS")
+        raise self._distrusted(f"leads to {request.url.host} without TLS")
 
     def _refused(self, what: str) -> AuthError:
         command = "docker login" + ("" if self._ref.registry == DOCKER_HUB else f" {self._ref.registry}")
         return AuthError(self._where, f"{self._ref.host} {what}", f"check the name, or run `{command}`")
 
     def _distrusted(self, what: str) -> BerthError:
-        fix = "ask who runs it; the pin stays as it was"
+        fix = "ask whoever runs it; the pin stays as it was"
         return BerthError(self._where, f"{self._ref.host} {what}", fix)
 
 
 def challenges(headers: list[str]) -> dict[str, dict[str, str]]:
-    """Read WWW-Authenticate headers (RFC 9110, 11.6.1): scheme -> parameters, both in lower case."""
+    """Read WWW-Authenticate headers (RFC 9110, 11.6.1): parameters by scheme, both in lower case."""
     return {
         found[1].lower(): {key.lower(): quoted or bare for key, quoted, bare in _PARAMETER.findall(found[2])}
         for header in headers

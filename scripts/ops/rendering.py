@@ -1,4 +1,4 @@
-"""Everything rendered for one stack, as values: what `berth render` writes and `berth deploy` applies."""
+"""Renders everything for one stack: what `berth render` writes and `berth deploy` applies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class Rendered:
     vault_roles: Mapping[str, Mapping[str, Any]]
     consul_policies: Mapping[str, str]
     routes: Mapping[str, str]
-    """The route's record of each routed service, by the service's name."""
+    """Each route's record, by the name of its service."""
     pins: Mapping[str, Mapping[str, str]]
-    """By the service's name: the versions of secrets that its task follows, by their key in Consul."""
+    """The versions of the secrets that a service's task follows: by the service's name, then by key in Consul."""
 
 
 def render(
@@ -53,7 +53,7 @@ def _pins(service: Service, platform: Platform, versions: SecretVersions) -> dic
 
 
 def consul_role(job: str, platform: Platform) -> str:
-    """Name of the Consul role that a job's templates log in to; the platform's binding rule builds the same."""
+    """Name of the Consul role that a job's templates log in to; Consul's binding rule builds the same name."""
     return f"nomad-task-{platform.namespace}-{job}"
 
 

@@ -1,4 +1,4 @@
-"""Finds a stack's Platform record and the tokens to act on it: on the laptop in files, else from Pulumi and env."""
+"""Finds a stack's Platform record and tokens: in files on the laptop, else from Pulumi and the environment."""
 
 import os
 import subprocess
@@ -21,10 +21,10 @@ _TOKENS = ("NOMAD_TOKEN", "CONSUL_HTTP_TOKEN", "VAULT_TOKEN")
 def platform_of(stack: str, record: Path | None = None) -> Platform:
     """Read the Platform record of `stack`; `record` names a file to read instead.
 
-    The laptop has one before it was ever booted: its defaults.
+    A laptop that was never booted has one too: the defaults.
 
     Raises:
-        NoSuchStackError: there is no such stack, or nothing was deployed to it yet.
+        NoSuchStackError: there is no such stack, or it was not made yet.
         ConfigError: the record is of another version, or damaged.
 
     """
@@ -54,7 +54,7 @@ def credentials_of(stack: str) -> Credentials:
         return state.credentials()
     missing = [name for name in _TOKENS if not os.environ.get(name)]
     if missing:
-        fix = "log in to Vault and export them; CI gets them from its identity token"
+        fix = "log in to Vault and export them; CI logs in with its identity token"
         raise AuthError(f"stack {stack}", f"the environment lacks {', '.join(missing)}", fix)
     nomad, consul, vault = (os.environ[name] for name in _TOKENS)
     return Credentials(nomad=nomad, consul=consul, vault=vault)
@@ -68,6 +68,6 @@ def _pulumi_output(stack: str) -> str:
         raise BerthError(f"stack {stack}", f"pulumi gave no answer within {_PULUMI_S} s") from None
     if done.returncode != 0:
         said = " ".join(done.stderr.split())[:300]
-        fix = f"`pulumi up --stack {stack}` makes it; `--platform FILE` reads a record from a file"
+        fix = f"`berth infra up {stack}` makes it; `--platform FILE` reads a record from a file"
         raise NoSuchStackError(f"stack {stack}", f"Pulumi has no output 'platform' for it: {said}", fix)
     return done.stdout

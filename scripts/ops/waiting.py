@@ -1,4 +1,4 @@
-"""Waits that end: each has a deadline and says what it waited for."""
+"""Waits with a deadline, and says what it waited for."""
 
 import time
 from collections.abc import Callable
@@ -11,8 +11,8 @@ _PAUSE_S = 0.1
 def wait_until(ready: Callable[[], str | None], *, where: str, what: str, deadline_s: float, fix: str = "") -> None:
     """Ask `ready` until it answers None.
 
-    `ready` returns what is still missing, in words. Used only where nothing can be subscribed to, such as a
-    process that has not opened its port yet; against a running cluster use its blocking queries.
+    `ready` returns what is still missing, in words. Use it only where there is nothing to subscribe to, such as a
+    process that has not opened its port yet; ask a running cluster with its blocking queries.
 
     Raises:
         DeadlineError: `deadline_s` seconds went by; the message carries the last answer.

@@ -1,4 +1,4 @@
-"""One real platform for a worker's live tests (groups `platform` and `front-door`); each stack once, in `engine`."""
+"""Fixtures: one real platform for each worker's live tests, and each stack made once under the real engine."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Whatever a value holds comes out as data: rendered, read back by the real programs, and equal."""
+"""Any text in a value stays data: the real programs read it back from what is rendered, and it is equal."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The catalogue on real Nomad, Consul, Vault and NGINX: served, repeated, kept apart, and kept secret."""
+"""The catalogue on real Nomad, Consul, Vault and NGINX: it is served, redeployed, isolated, and keeps its secrets."""
 
 import json
 import re
@@ -76,7 +76,8 @@ def test_deploying_again_changes_nothing(target: Target) -> None:
 @pytest.mark.usefixtures("first")
 def test_the_model_streams_tokens_through_nginx_as_they_come(target: Target, front: httpx.Client) -> None:
     request = chat_request(target, front, key(target), stream=True, max_tokens=32)
-    arrivals, lines = [], []
+    arrivals = []
+    lines = []
     response = front.send(request, stream=True)
     for line in response.iter_lines():
         if line.startswith("data: "):
@@ -85,7 +86,7 @@ def test_the_model_streams_tokens_through_nginx_as_they_come(target: Target, fro
     response.close()
     assert lines[-1] == "data: [DONE]"
     assert len(lines) > 16
-    # 31 tokens at the published 7.51 ms each; a buffering proxy would hand them over in one piece.
+    # 31 tokens at the published 7.51 ms each; a buffering proxy would send them in one piece.
     assert arrivals[-1] - arrivals[0] > 0.1
 
 
@@ -172,7 +173,8 @@ def test_a_job_cannot_borrow_another_services_role(target: Target, platform: Lap
 
 def last_events(target: Target, job: str, until: str) -> str:
     """Task events of the job's newest allocation, once one of them holds `until`."""
-    index, end = 0, time.monotonic() + 30
+    index = 0
+    end = time.monotonic() + 30
     text = ""
     while time.monotonic() < end and until not in text:
         answer = target.nomad.allocations(job, index, 5)

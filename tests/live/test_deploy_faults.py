@@ -1,4 +1,4 @@
-"""A deployment that fails says why, changes nothing it need not, and leaves what served serving."""
+"""A deployment that fails says why, changes no more than needed, and leaves running services serving."""
 
 from collections.abc import Iterator
 from dataclasses import replace

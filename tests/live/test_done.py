@@ -1,4 +1,4 @@
-"""A deployment is done when every front door runs its routes to its own instances; what came to nothing is put back."""
+"""A deployment is done when every front door runs its routes to its own instances; a failed one is put back."""
 
 import fcntl
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def key(target: Target, name: str) -> str:
 
 @contextmanager
 def deaf(target: Target, platform: Laptop) -> Iterator[None]:
-    """A front door that takes nothing up: its script waits for its turn."""
+    """Make a front door ignore changes, by holding the lock that its script waits for."""
     (row,) = [row for row in target.nomad.allocations("ingress").body if row["ClientStatus"] == "running"]
     (lock,) = platform.state.root.glob(f"nomad-1/alloc/{row['ID']}/ingress/local/apply.lock")
     with Path(lock).open() as held:

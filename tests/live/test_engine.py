@@ -1,4 +1,4 @@
-"""The real Pulumi engine carries both stacks: preview, up, nothing left to do; what it keeps is clean and counted."""
+"""Both stacks under the real Pulumi engine: preview, up, no changes left; no secret in the state."""
 
 import json
 from collections import Counter

@@ -36,7 +36,8 @@ def subnets(stack: Built) -> dict[str, str]:
 
 
 def test_one_zone_more_moves_nothing(engine_stack: Built) -> None:
-    config, before = engine_stack.config, subnets(engine_stack)
+    config = engine_stack.config
+    before = subnets(engine_stack)
     engine_stack.configure(f"berth:zones[{len(config.zones)}]", f"us-east-1{'abcd'[len(config.zones)]}")
     foretold = by_kind(engine_stack.engine.run("preview"))
     nat = {"create Eip": 1, "create NatGateway": 1} if config.nat is Nat.PER_ZONE else {}
@@ -92,11 +93,11 @@ def test_servers_are_replaced_one_after_the_other_and_keep_data_and_address(engi
     ]
 
 
-def test_what_was_changed_by_hand_is_found_and_mended(engine_stack: Built) -> None:
+def test_what_was_changed_by_hand_is_found_and_repaired(engine_stack: Built) -> None:
     meddle(engine_stack)
     found = engine_stack.engine.run("preview", "--refresh", "--expect-no-changes")
     assert found.code != 0
-    mended = {
+    repairs = {
         "create SecurityGroupIngressRule": 1,
         "update SecurityGroupIngressRule": 1,
         "create BucketPublicAccessBlock": 1,
@@ -106,16 +107,17 @@ def test_what_was_changed_by_hand_is_found_and_mended(engine_stack: Built) -> No
         "update Vpc": 1,
         "update RolePolicy": 1,
     }
-    assert by_kind(found) == mended
+    assert by_kind(found) == repairs
     up = engine_stack.engine.run("up", "--refresh")
-    assert (up.code, by_kind(up)) == (0, mended), up.said
+    assert (up.code, by_kind(up)) == (0, repairs), up.said
     again = engine_stack.engine.run("preview", "--expect-no-changes")
     assert (again.code, by_kind(again)) == (0, {}), again.said
 
 
 def meddle(stack: Built) -> None:
     """Do by hand, one of each, what a person would do at the console in a hurry."""
-    ec2, name = stack.aws("ec2"), f"berth-{stack.stack}"
+    ec2 = stack.aws("ec2")
+    name = f"berth-{stack.stack}"
     account = Account.look(ec2, stack.stack)
     ingress = account.group("ingress")
     rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [ingress]}])["SecurityGroupRules"]

@@ -1,4 +1,4 @@
-"""Credentials that expire while `up` runs: said plainly, with what to do; repeated, it goes on where it stopped."""
+"""Credentials that expire while `up` runs: the error says what to do, and a second `up` goes on where it stopped."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.support.moto_server import REGION, credentials, moto_server
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("engine")]
 
 KILLS = (3, 120)
-"""After so many changing calls the credentials are worth nothing, each time further on in the same stack."""
+"""After so many changing calls the credentials expire; each run gets further in the same stack."""
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def test_an_expired_token_is_an_authentication_error_and_up_goes_on_after_it(
 
 
 def known(engine: Engine) -> dict[str, int]:
-    """How many of each kind the state knows of."""
+    """Count the resources of each kind in the state."""
     held = Counter(one["type"].rsplit(":", 1)[-1] for one in resources(engine.state()))
     return {kind: held[kind] for kind in ("Vpc", "Subnet", "SecurityGroup", "Bucket", "Key", "Eip", "Role")}
 
 
 def there(engine: Engine) -> dict[str, int]:
-    """How many of each kind the account holds."""
+    """Count the resources of each kind in the account."""
     ec2 = aws(engine, "ec2")
     own = [one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"] if not one["IsDefault"]]
     mine = {"Filters": [{"Name": "vpc-id", "Values": own}]}

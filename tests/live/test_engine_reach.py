@@ -1,4 +1,4 @@
-"""Where a packet goes in what was made: asked of the account, with boto3, from each subnet and each group."""
+"""Where a packet goes in a stack that was made: asked of the account with boto3, for each subnet and group."""
 
 from itertools import product
 
@@ -41,7 +41,7 @@ def allowed(caller: MachineKind, listener: MachineKind, port: int, protocol: str
 
 
 def ports() -> list[int]:
-    """Every edge of the table, one beside each, and some that nobody may use."""
+    """Ports at each edge of the table's ranges, ports beside them, and ports that no row names."""
     edges = {edge for row in TABLE for edge in (row.first, row.last)}
     return sorted({*edges, *(edge - 1 for edge in edges), *(edge + 1 for edge in edges), *NEVER})
 

@@ -11,7 +11,8 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("engine")]
 def test_destroy_refuses_a_protected_stack_and_takes_nothing(engine_stack: Built) -> None:
     if not engine_stack.config.protect:
         return  # the other half of this file
-    before, there = engine_stack.engine.state(), left(engine_stack.aws)
+    before = engine_stack.engine.state()
+    there = left(engine_stack.aws)
     refused = engine_stack.engine.run("destroy", foresee=True)
     assert refused.code != 0
     assert "protected" in refused.said

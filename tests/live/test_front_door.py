@@ -1,4 +1,4 @@
-"""The front door under change and fault: what served goes on serving, and nothing answers for somebody else."""
+"""The front door under changes and faults: services go on being served, and none answers for another."""
 
 import signal
 import ssl

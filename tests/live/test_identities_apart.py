@@ -1,4 +1,4 @@
-"""A service whose name begins as another's does is told apart by Vault, Consul and Nomad, and cannot cross over."""
+"""Vault, Consul and Nomad tell apart a service whose name begins with another's: neither reads the other's secrets."""
 
 import json
 from collections.abc import Iterator

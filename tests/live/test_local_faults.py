@@ -1,4 +1,4 @@
-"""Whatever is killed, lost or interrupted: it comes back by itself, by the next `berth up`, or says why not."""
+"""The laptop under faults: what is killed, lost or interrupted comes back by itself or by the next `berth up`."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ AGENTS = ("consul", "vault", "nomad-server", "nomad-1", "aws", "unseal")
 
 @pytest.fixture(scope="module")
 def ours() -> Iterator[Laptop]:
-    """A platform of its own: what is done to it here would disturb others."""
+    """Boot a separate platform, since these tests would disturb others."""
     with laptop() as booted:
         booted.vault.post(KEPT, json={"options": {"cas": 0}, "data": {"value": "still here"}})
         yield booted
@@ -48,7 +48,7 @@ def test_an_agent_that_is_killed_comes_back_by_itself(ours: Laptop, name: str) -
 
 
 @pytest.mark.parametrize("also", [(), AGENTS], ids=["supervisor", "all"])
-def test_up_mends_what_was_killed_with_its_supervisor(ours: Laptop, also: tuple[str, ...]) -> None:
+def test_up_repairs_what_was_killed_with_its_supervisor(ours: Laptop, also: tuple[str, ...]) -> None:
     before = _pids(ours)
     for pid in (Supervisor(ours.state).pid(), *(before[name] for name in also)):
         psutil.Process(pid).kill()
@@ -101,7 +101,7 @@ def test_a_large_audit_file_is_set_aside_and_vault_goes_on_in_a_new_one(ours: La
     assert "secret/data/kept" in log.read_text()
 
 
-def test_doctor_names_an_agent_that_is_down_and_its_cure(ours: Laptop) -> None:
+def test_doctor_names_an_agent_that_is_down_and_its_fix(ours: Laptop) -> None:
     Supervisor(ours.state).stop("consul")
     found = [one for one in check_platform.findings(ours.state, ours.settings) if one.mark is Mark.PROBLEM]
     assert found[0].check == "agent consul"
@@ -132,7 +132,7 @@ def test_a_lost_first_token_of_nomad_is_said_with_the_way_out(ours: Laptop) -> N
     path = ours.state.keys / "nomad-bootstrap"
     kept = path.read_text()
     path.unlink()
-    with pytest.raises(BerthError, match=r"nomad: does not take our token.*put .*nomad-bootstrap back"):
+    with pytest.raises(BerthError, match=r"nomad: refuses our token.*put .*nomad-bootstrap back"):
         ours.up()
     path.write_text(kept)
     ours.up()
@@ -149,7 +149,7 @@ def test_vault_without_its_key_is_left_alone_unless_nobody_ever_had_it(ours: Lap
     assert not (ours.state.keys / "vault-init.begun").exists()
 
 
-def test_a_first_boot_that_is_killed_again_and_again_is_mended() -> None:
+def test_a_first_boot_that_is_killed_again_and_again_is_repaired() -> None:
     state = State(Path(tempfile.mkdtemp(prefix="berth-")))
     with free_ports() as ports:
         try:

@@ -1,4 +1,4 @@
-"""The local platform with the real programs: closed from the first minute, and quiet about its tokens."""
+"""The local platform with the real programs: no API is open without a token, and no token is shown."""
 
 import json
 import os

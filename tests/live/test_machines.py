@@ -36,13 +36,13 @@ def site() -> Iterator[Cloud]:
     """Three servers, started one after the other as `pulumi up` does, and a node."""
     with cloud() as made:
         for slot in range(len(SERVERS)):
-            made.await_word(made.server(slot), READY)
-        made.await_word(made.node(APP, MachineKind.CLIENT, 0), READY)
+            made.await_hook(made.server(slot), READY)
+        made.await_hook(made.node(APP, MachineKind.CLIENT, 0), READY)
         yield made
 
 
 def operator(site: Cloud, address: str) -> dict[str, str]:
-    """The tokens of who runs the stack, which his AWS role opens."""
+    """Get an operator's tokens by logging in with the operator's IAM role."""
     return dict(site.vault(address, "operator").get("platform/data/operator")["data"]["data"])
 
 
@@ -59,7 +59,7 @@ def consul(site: Cloud, machine: Machine, path: str) -> Any:
 
 
 def voters(site: Cloud, asked: Machine) -> dict[str, list[str]]:
-    """Names of the voters in each of the three clusters, as one server sees them."""
+    """Name the voters of each of the three clusters, as one server sees them."""
     vault = site.vault(asked.address, "server").get("sys/storage/raft/autopilot/state")["data"]["servers"]
     by_nomad = nomad(site, asked.address).get("operator/autopilot/health")["Servers"]
     by_consul = consul(site, asked, "operator/autopilot/health")["Servers"]
@@ -71,7 +71,7 @@ def voters(site: Cloud, asked: Machine) -> dict[str, list[str]]:
 
 
 def serving(site: Cloud) -> list[str]:
-    """Servers that answer for all three: each needs a leader for that."""
+    """Count the servers on which all three answer; each of the three needs a leader for that."""
     found = []
     for name in set(SERVERS) & set(site.machines):
         machine = site.machines[name]
@@ -96,7 +96,7 @@ def test_only_the_first_server_began_anything(site: Cloud) -> None:
 
 
 def test_agents_find_the_servers_by_their_tags(site: Cloud) -> None:
-    """At the one name of EC2's that an interface endpoint answers for: the network has no other."""
+    """They ask EC2 at the one host name that an interface endpoint serves: the network has no other."""
     server, node = site.machines["server-2"], site.machines["app-0"]
     first = site.machines["server-0"].instance
     for machine, program in ((server, "vault"), (server, "consul"), (node, "consul")):
@@ -137,7 +137,7 @@ def test_vault_keeps_two_audit_devices(site: Cloud) -> None:
 
 
 def test_what_nomad_runs_may_log_in(site: Cloud) -> None:
-    """Vault fetched Nomad's keys over TLS when this was written, or it would not be there."""
+    """Vault fetched Nomad's keys over TLS when this was written, or would have refused it."""
     server = site.machines["server-0"]
     config = site.vault(server.address, "operator").get("auth/jwt-nomad/config")["data"]
     assert config["bound_issuer"] == "https://nomad.live.example.com"
@@ -192,7 +192,7 @@ def test_a_servers_certificate_is_renewed_in_place(site: Cloud) -> None:
     serial = ("openssl", "x509", "-noout", "-serial", "-in", "/etc/berth/tls/cert.pem")
     before = server.run(*serial)
     server.run("rm", "/etc/berth/tls/cert.pem")
-    with socket.create_connection((GATEWAY, 443)):  # a machine that lost its power just then holds up no other
+    with socket.create_connection((GATEWAY, 443)):  # a machine just switched off must not block the others
         server.run("python3", "/opt/berth/machine.pyz", "renew")
     assert server.run(*serial) != before
     served = server.run(
@@ -208,7 +208,7 @@ def test_a_server_is_replaced_while_the_others_keep_quorum(site: Cloud) -> None:
     left = ["server-1", "server-2"]
     until(lambda: "" if set(left) <= set(serving(site)) else f"{serving(site)} serve", "the others", 120)
     again = site.server(0)
-    site.await_word(again, READY)
+    site.await_hook(again, READY)
     assert voters(site, site.machines["server-1"]) == ALL
     assert site.vault(again.address, "server").get("sys/health?standbyok=true")["cluster_id"] == before
     assert "security barrier initialized" not in again.log("vault")
@@ -219,7 +219,7 @@ def test_all_servers_come_back_from_a_power_cut(site: Cloud) -> None:
         site.end(name)
     machines = [site.server(slot) for slot in range(len(SERVERS))]
     for machine in machines:
-        site.await_word(machine, READY)
+        site.await_hook(machine, READY)
     assert voters(site, machines[0]) == ALL
     (found,) = nomad(site, machines[0].address).get("nodes")
     assert found["Name"] == site.machines["app-0"].instance
@@ -229,7 +229,7 @@ def test_a_node_that_is_to_go_drains_leaves_and_says_so(site: Cloud) -> None:
     node = site.machines["app-0"]
     assert GONE not in site.told(node)
     node.tell({"meta-data/autoscaling/target-lifecycle-state": "Terminated"})
-    site.await_word(node, GONE)
+    site.await_hook(node, GONE)
     (found,) = nomad(site, site.machines["server-0"].address).get("nodes")
     assert found["SchedulingEligibility"] == "ineligible"
     members = consul(site, site.machines["server-0"], "agent/members")

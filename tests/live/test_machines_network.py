@@ -1,4 +1,4 @@
-"""The machines' network on a machine whose firewall forbids everything: what Docker leaves behind, ufw, firewalld."""
+"""The machines' network on a machine whose firewall forbids everything, as Docker, ufw and firewalld may leave it."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ table inet hostile {
   chain output { type filter hook output priority 0; policy drop; }
 }
 """
-"""Everything, loopback included. What Docker does to a bridge with bridge-nf-call-iptables, the table `bridge` does."""
+"""Rules that drop everything, loopback included; `bridge` does what bridge-nf-call-iptables does with Docker."""
 RUNS = f"""
 import os, subprocess, time
 from tests.support.machines.network import WITH_US, network
@@ -60,14 +60,14 @@ def inhabitants(namespace: Path) -> list[str]:
         try:
             if (process / "ns/net").readlink() == namespace:
                 found.append((process / "comm").read_text().strip())
-        except OSError:  # it has ended meanwhile, or is ending
+        except OSError:  # the process has ended meanwhile, or is ending
             continue
     return found
 
 
 @pytest.fixture
 def host() -> Iterator[None]:
-    """Stand on such a machine: in a namespace with its rules, since the real machine's are not ours to change."""
+    """Put this thread into a namespace with such rules, since a test must not change the real machine's."""
     stands_for_it = Namespace()
     forbid(stands_for_it)
     with stands_for_it.inside():
@@ -93,7 +93,7 @@ def test_no_rule_of_the_host_stands_before_awss_stand_in(made: Network, tmp_path
 
 
 def test_rules_that_do_hold_on_the_network_are_told_at_once(made: Network) -> None:
-    """And so the rules of the tests above would cut off what they judge."""
+    """So the rules of the tests above would be noticed, if they applied."""
     forbid(made.router)
     with pytest.raises(ConnectionError, match=rf"does not reach {ADDRESS}.254 \(timed out\): .*bpftool cgroup tree"):
         made.prove()

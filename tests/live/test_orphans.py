@@ -1,4 +1,4 @@
-"""What runs and is no longer on the menu is told of, and goes on being served."""
+"""A service that left the catalogue is reported, and goes on being served."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def _purged(target: Target) -> Iterator[None]:
     target.nomad.stop("test-orphan", purge=True)
 
 
-def test_a_service_off_the_menu_keeps_its_route_and_is_told_of(
+def test_a_service_that_left_the_catalogue_keeps_its_route_and_is_reported(
     target: Target, platform: Laptop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = f"{routes_prefix('local')}/test-orphan"
@@ -34,12 +34,12 @@ def test_a_service_off_the_menu_keeps_its_route_and_is_told_of(
     deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
     deploy([INGRESS], target, Pins(), Progress(), deadline_s=60)
     told = " ".join(capsys.readouterr().err.split())
-    assert "test-orphan runs on and is not on the menu: `nomad job stop test-orphan` ends it" in told
+    assert "test-orphan still runs and is not in the catalogue: `nomad job stop test-orphan` stops it" in told
     assert get(target, "test-orphan.localhost").text == "still here"
     found = overview(platform.state)
     assert {"job": "test-orphan"} in found["orphans"]
     show(found)
-    assert "test-orphan runs on and is not on the menu" in capsys.readouterr().out
+    assert "test-orphan still runs and is not in the catalogue" in capsys.readouterr().out
     target.nomad.stop("test-orphan")
     deploy([INGRESS], target, Pins(), quiet(), deadline_s=60)
     assert target.consul.key(key) is None, "a route to nothing goes"

@@ -44,7 +44,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         yield engine
 
 
-def test_a_preview_with_the_pack_names_rule_resource_port_and_mend(engine: Engine) -> None:
+def test_a_preview_with_the_pack_names_rule_resource_port_and_fix(engine: Engine) -> None:
     outcome = engine.run("preview", "--policy-pack", PACK)
     assert outcome.code != 0
     assert "berth-leak" in outcome.said
@@ -58,14 +58,14 @@ def test_the_environment_alone_turns_the_pack_on(engine: Engine) -> None:
         "[mandatory]  leak  (aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule: nomad-for-all)" in outcome.said
     )
     assert "the policy pack is off" not in outcome.said
-    # What only resources together can break is found in the same preview.
+    # The same preview finds violations that only several resources together make.
     assert "L3 network" in outcome.said
     assert "CIS 3.7 network" in outcome.said
 
 
 @pytest.mark.parametrize("late", ["false", "true"])
 def test_without_the_pack_the_program_refuses_by_itself(engine: Engine, late: str) -> None:
-    """Whether the value is known in the preview or only while things are made, the open rule is never made."""
+    """The open rule is never made, whether its value is known in the preview or only during `up`."""
     engine.must("config", "set", "late", late)
     outcome = engine.run("up")
     assert outcome.code != 0
@@ -83,7 +83,7 @@ def test_up_with_the_pack_makes_no_open_rule_either(engine: Engine) -> None:
 
 @pytest.fixture
 def here(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """The engine's environment as this process's own, but for the home where the programs are."""
+    """Use the engine's environment in this process, except for the home in which the programs are."""
     for name, value in {**engine.env(), "HOME": os.environ["HOME"]}.items():
         monkeypatch.setenv(name, value)
     return engine

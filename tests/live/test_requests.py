@@ -53,7 +53,7 @@ def ask(front: httpx.Client, path: str = "/said", host: str = HOST, **headers: s
 
 
 def raw(target: Target, request: str) -> str:
-    """Answer to a request as it stands: a client would tidy up its path."""
+    """Send a request as it stands, since a client would normalise its path; give the answer."""
     with closing(socket.create_connection((target.platform.entry, target.platform.http_port), timeout=10)) as sock:
         sock.sendall(request.replace("\n", "\r\n").encode())
         return b"".join(iter(lambda: sock.recv(65536), b"")).decode()
@@ -223,7 +223,7 @@ def test_large_bodies_fill_no_memory(front: httpx.Client, platform: Laptop, tmp_
 
 
 def _nginx_bytes(platform: Laptop) -> int:
-    """Memory that the workers have to themselves."""
+    """Measure the memory that only NGINX's workers use."""
     total = 0
     for process in processes.of_state(platform.state.root):
         try:

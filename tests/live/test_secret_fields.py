@@ -1,4 +1,4 @@
-"""A secret reaches a task whole or not at all: fields by any name, values of any kind, and a way out of each fault."""
+"""A secret reaches a task whole or not at all: any field names, any values, and each error names its fix."""
 
 import json
 import re
@@ -71,7 +71,7 @@ def _between(text: str, refs: list[SecretRef]) -> list[Part]:
 
 
 def received(platform: Laptop, count: int) -> tuple[list[str], list[Any], str]:
-    """What the task has: its variables, the JSON file, the plain file."""
+    """Read what the task has: its variables, the JSON file, the plain file."""
     folder = platform.task_folder(NAME)
     lines = (folder / "local" / "env").read_text().split("\0")
     env = dict(line.partition("=")[::2] for line in lines if line)
@@ -195,7 +195,8 @@ def test_a_followed_secret_reaches_the_task_without_a_restart(target: Target, pl
     (before,) = target.consul.instances("ingress").values()
     folder = platform.task_folder("ingress")
     path = "default/ingress/tls"
-    values, version = target.vault.secret(path), target.vault.newest(path).version
+    values = target.vault.secret(path)
+    version = target.vault.newest(path).version
     target.vault.put_secret(path, {**values, "note": "new"}, after_version=version)
     run(target, INGRESS)
     assert f"berth version {version + 1}\n" in (folder / "secrets" / "tls.pem").read_text()

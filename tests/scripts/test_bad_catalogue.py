@@ -15,7 +15,7 @@ PACKAGES = ("infra", "nginx", "nomad_jobs", "scripts", "vault_policies")
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of one's own, to make mistakes in."""
+    """Copy the checkout, to make mistakes in it."""
     for package in PACKAGES:
         ignored = shutil.ignore_patterns("__pycache__", "go.sum")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
@@ -28,13 +28,14 @@ def render(checkout: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=checkout, env=state, capture_output=True, text=True, timeout=60, check=False)
 
 
-def add(checkout: Path, name: str, text: str, *, to_menu: bool = True) -> None:
-    """Add a service as a user would: one file, one line in the menu."""
+def add(checkout: Path, name: str, text: str, *, listed: bool = True) -> None:
+    """Add a service as a user would: one file, one line in the catalogue."""
     (checkout / "nomad_jobs/services" / f"{name}.py").write_text(text)
-    menu = checkout / "nomad_jobs/catalog.py"
-    if to_menu:
-        text = menu.read_text().replace("SERVICES = (", f"SERVICES = ({name.upper()}, ")
-        menu.write_text(text.replace('"""\n\n', f'"""\n\nfrom nomad_jobs.services.{name} import {name.upper()}\n', 1))
+    catalogue = checkout / "nomad_jobs/catalog.py"
+    if listed:
+        text = catalogue.read_text().replace("SERVICES = (", f"SERVICES = ({name.upper()}, ")
+        line = f"from nomad_jobs.services.{name} import {name.upper()}\n"
+        catalogue.write_text(text.replace('"""\n\n', f'"""\n\n{line}', 1))
 
 
 def service(name: str, *, port: int = 8000, gpus: int = 0, host: str = "") -> str:
@@ -64,7 +65,7 @@ def test_mistakes_in_several_files_are_named_at_once(checkout: Path) -> None:
     add(checkout, "one", service("my app"))
     add(checkout, "two", service("two", port=80))
     add(checkout, "three", "THREE = undefined_name\n")
-    add(checkout, "four", "FOUR = (\n", to_menu=False)
+    add(checkout, "four", "FOUR = (\n", listed=False)
     add(checkout, "twin", service("twin", host="chat"))
     add(checkout, "greedy", service("greedy", gpus=9))
     done = render(checkout)

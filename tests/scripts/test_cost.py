@@ -1,4 +1,4 @@
-"""`berth cost` from the command line, and the sums behind it, held against sums made by hand."""
+"""`berth cost` from the command line, and its sums compared with sums made by hand."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ def config(stack: str = "dev", **changes: Any) -> StackConfig:
 
 
 def bill_of(pool: PoolConfig, **changes: Any) -> cost.Bill:
-    """Cost dev with one pool only, which its own catalogue would not do with."""
+    """Bill dev with one pool only, which would not be enough for its catalogue."""
     return cost.bill(replace(config(**changes), pools=(pool,)))
 
 
@@ -129,7 +129,8 @@ def test_every_instance_type_is_priced_where_the_stacks_are() -> None:
 
 
 def test_the_table_and_the_json_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    text, read = shown(capsys, "prod"), json.loads(shown(capsys, "prod", "--json"))
+    text = shown(capsys, "prod")
+    read = json.loads(shown(capsys, "prod", "--json"))
     assert f"{read['usd_month']:,.2f} a month" in text
     assert all(one["what"] in text for one in read["lines"])
     assert all(source["url"] in text for source in read["sources"])
@@ -155,7 +156,7 @@ def test_a_damaged_stack_file_is_named(
     assert said in capsys.readouterr().err
 
 
-def test_a_wrong_setting_is_an_error_with_its_mend(
+def test_a_wrong_setting_is_an_error_with_its_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = Path("Pulumi.dev.yaml").read_text().replace("berth:servers: 1", "berth:servers: 2")

@@ -43,7 +43,8 @@ def serve(monkeypatch: pytest.MonkeyPatch, **image_of: str) -> None:
 def test_pin_then_list_shows_the_digest(
     hub: Registry, lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    digest, image = hub.push("verb", "1", "x"), f"{hub.address}/verb:1"
+    digest = hub.push("verb", "1", "x")
+    image = f"{hub.address}/verb:1"
     serve(monkeypatch, web=image, api=image, later="nginx:1.28")
     assert run(["images", "pin", "web"]) == Exit.DONE
     assert capsys.readouterr().out == f"{image} {digest} pinned\n"

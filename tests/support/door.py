@@ -47,7 +47,7 @@ class Door:
         return self.task / "local"
 
     def certify(self, version: int, *, keys: Path | None = None) -> None:
-        """Put a new certificate where Nomad would."""
+        """Write a new certificate where Nomad would."""
         folder = keys or self.task / "authority"
         folder.mkdir(exist_ok=True)
         certificate, key = make_certificate(["app.localhost"], folder)
@@ -67,7 +67,7 @@ class Door:
         )
 
     def routes(self, *routes: str) -> None:
-        """Put a new configuration where Nomad would."""
+        """Write a new configuration where Nomad would."""
         base = f"server {{ listen 127.0.0.1:{self.port} default_server; return 404 'no such host'; }}\n"
         (self.local / "next" / "sites.conf").write_text(base + "".join(routes))
 
@@ -119,7 +119,7 @@ class Door:
 
 @contextmanager
 def door(folder: Path) -> Iterator[Door]:
-    """Make a front door, and leave nothing of it behind."""
+    """Make a front door, and remove it at the end."""
     with ExitStack() as held:
         port, tls_port, status = (free_port(held) for _ in range(3))
     made = Door(task=folder / "task", port=port, tls_port=tls_port, status=status)

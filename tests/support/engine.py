@@ -1,4 +1,4 @@
-"""The real Pulumi engine over a moto server: one project in a folder, its verbs, and what the engine said it did."""
+"""The real Pulumi engine over a moto server: one project in a folder, its commands, and the steps that it logged."""
 
 import json
 import os
@@ -46,7 +46,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What one command of the engine came to."""
+    """The result of one command of the engine."""
 
     code: int
     said: str
@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many steps of each kind, without those that leave things as they are."""
+        """Count the steps of each kind, without those that change nothing."""
         return dict(Counter(step.op for step in self.steps if step.op not in {"same", "read"}))
 
     def of(self, op: str) -> list[str]:
@@ -74,7 +74,7 @@ class Engine:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Put the stand-in where the engine looks for the provider, and make the stack's backend."""
+        # The engine looks for the provider here: it finds the stand-in.
         for folder in ("bin", "backend", "pulumi"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         provider = self.home / "bin" / "pulumi-resource-aws"
@@ -83,15 +83,15 @@ class Engine:
 
     @property
     def account(self) -> Path:
-        """Where the stand-in says what moto does not hold."""
+        """The file in which the stand-in records what moto does not hold."""
         return self.home / "account.jsonl"
 
     def kept(self) -> dict[str, str]:
-        """What lives in Pulumi's state only."""
+        """Read which inputs live in Pulumi's state only."""
         return account.read(self.account)
 
     def env(self, **more: str) -> dict[str, str]:
-        """Give the whole environment of a command: nothing of this machine's own AWS or Pulumi login."""
+        """Give the whole environment of a command, without this machine's own AWS or Pulumi login."""
         # This Python comes before any other: the 3.76 host takes the first one, whatever `virtualenv` says.
         folders = (self.home / "bin", Path(sys.executable).parent, *(_program(name).parent for name in _PROGRAMS))
         return {
@@ -101,7 +101,7 @@ class Engine:
             "PULUMI_HOME": str(self.home / "pulumi"),
             "PULUMI_BACKEND_URL": f"file://{self.home / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": "for this test only",
-            "PULUMI_DEBUG_COMMANDS": "true",  # has --event-log
+            "PULUMI_DEBUG_COMMANDS": "true",  # enables --event-log
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "BERTH_AWS_ACCOUNT": str(self.account),

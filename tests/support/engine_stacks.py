@@ -1,4 +1,4 @@
-"""The program itself under the real engine: each stack previewed and made once, for all tests that ask of it."""
+"""The program under the real engine: each stack is previewed and made once, for all tests that read it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,10 +19,10 @@ from tests.support.moto_server import REGION, credentials, moto_server
 from tests.support.stacks import settings
 
 FOLDERS = ("infra", "nomad_jobs", "nginx", "vault_policies", "scripts")
-"""What the program reads of the repository."""
+"""The folders of the repository that the program reads."""
 QUICK = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-"""The file backend writes the whole state after each step, which is two thirds of an `up`'s time. Where a test
-interrupts the engine, it writes them all the same."""
+"""Without these the file backend writes the whole state after each step, two thirds of the time of an `up`. Tests that
+interrupt the engine do without them."""
 
 
 def aws(engine: Engine, service: str) -> Any:
@@ -85,14 +85,14 @@ def _programs(home: Path) -> None:
         path = home / ".cache" / "berth" / "programs" / name / f"{version}_linux_amd64" / name
         path.parent.mkdir(parents=True)
         path.write_text(f"{name} {version}, for this test\n")
-    for name in PROGRAMS:  # Pulumi itself is the real one, for what looks for it in this home too
+    for name in PROGRAMS:  # Pulumi is the real one: some code looks for it in this home too
         kept = resolve(name).parent.parent
         if kept.name == name:
             (home / ".cache" / "berth" / "programs" / name).symlink_to(kept)
 
 
 def _prepare(engine: Engine, stack: str) -> None:
-    """Make what a stack expects to find: its domain's zone, where it names one."""
+    """Make what a stack expects to find: its domain's DNS zone, where it names one."""
     done = engine.command("stack", "init", stack)
     assert done.returncode == 0, done.stderr
     if "berth:hosted_zone_id" in settings(stack):

@@ -1,4 +1,4 @@
-"""Stacks that somebody might write: settings over those of the stack files, for property tests."""
+"""Generates stacks that somebody might write, as changes to the stack files, for property tests."""
 
 from collections.abc import Iterator
 from typing import Any

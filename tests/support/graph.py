@@ -41,7 +41,7 @@ class Node:
     """URN of the component it belongs to."""
     is_component: bool
     dependencies: frozenset[str]
-    """URNs of all that must be there first."""
+    """URNs of the resources that must exist first."""
     property_dependencies: Mapping[str, tuple[str, ...]]
     """URNs that each input's value was made from."""
     protect: bool
@@ -87,10 +87,11 @@ class Graph:
 
 
 class GraphMocks(mocks.Mocks):
-    """Answers as AWS would: identifiers and ARNs that look real, and what each type computes."""
+    """Answers as AWS would: identifiers and ARNs that look real, and what each type computes.
+
+    `answers` adds to (or replaces) what functions return, by token."""
 
     def __init__(self, answers: Mapping[str, dict[str, Any]] | None = None, *, preview: bool = False) -> None:
-        """`answers` adds to (or replaces) what functions return, by token."""
         self.answers = {**_ANSWERS, **(answers or {})}
         self.preview = preview
 
@@ -109,7 +110,7 @@ class GraphMocks(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    """Keeps of each registration what the plain mock monitor throws away."""
+    """Keeps what the plain mock monitor drops of each registration."""
 
     def __init__(self, answering: GraphMocks) -> None:
         super().__init__(answering)
@@ -143,7 +144,7 @@ def record(
     with _event_loop() as loop:
         set_root_resource(None)  # type: ignore[arg-type]  # a stack of an earlier test would take our outputs
         mocks.set_mocks(monitor.mocks, project="berth", stack=stack, preview=preview, monitor=monitor)
-        # Outputs that an earlier program left unawaited belong to its loop, which is closed: ours would wait for ever.
+        # Outputs that an earlier program left unawaited belong to its closed loop: this one would wait for ever.
         SETTINGS.outputs = set()
         pulumi.runtime.set_all_config(texts)
         running = asyncio.wait_for(run_pulumi_func(lambda: _nothing(program())), _LIMIT_S)

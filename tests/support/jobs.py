@@ -1,4 +1,4 @@
-"""Small jobs for the real Nomad, as values."""
+"""Small jobs for the real Nomad, and what runs them."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ from scripts.ops.clients.api import Api
 
 
 def sleeper(name: str, *, kind: str = "service", count: int = 1, gpus: int = 0) -> dict[str, Any]:
-    """A job whose tasks do nothing until they are told to stop."""
+    """Make a job whose tasks do nothing until they are stopped."""
     devices = [{"Name": "nomad/file", "Count": gpus}] if gpus else []
     task = {
         "Name": name,
@@ -26,14 +26,15 @@ def sleeper(name: str, *, kind: str = "service", count: int = 1, gpus: int = 0) 
 
 
 def run(nomad: Api, job: dict[str, Any]) -> None:
-    """Register a job, and wait until all of it runs."""
+    """Register a job and wait until its instances run."""
     nomad.put("/v1/jobs", json={"Job": job})
     await_running(nomad, job["ID"], job["TaskGroups"][0]["Count"])
 
 
 def await_running(nomad: Api, job: str, count: int) -> None:
-    """Wait until a job runs `count` times."""
-    end, index = time.monotonic() + 30, 0
+    """Wait until exactly `count` instances of `job` run; raises AssertionError after 30 seconds."""
+    end = time.monotonic() + 30
+    index = 0
     while time.monotonic() < end:
         answer = nomad.blocking(f"/v1/job/{job}/allocations", index, 5)
         index = answer.index

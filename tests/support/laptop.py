@@ -1,4 +1,4 @@
-"""A real local platform for tests: its own directory, ports from the system, nothing left behind."""
+"""Boots a real local platform for tests, with its own directory and ports, and removes it."""
 
 import random
 import socket
@@ -39,12 +39,12 @@ class Laptop:
     target: Target
     """The clients that Berth itself uses."""
     nomad: Api
-    """Any endpoint of it, for what a test does to the platform; likewise the next two."""
+    """Its whole API, for what a test does to the platform; likewise the next two."""
     consul: Api
     vault: Api
 
     def task_folder(self, job: str) -> Path:
-        """Folder of the one task of `job` that runs: Nomad's API keeps its secrets/ to itself."""
+        """Give the folder of the one running task of `job`: Nomad's API does not show its secrets/."""
         rows = self.nomad.get(f"/v1/job/{job}/allocations") or ()
         (row,) = [row for row in rows if row["ClientStatus"] == "running" and row["DesiredStatus"] == "run"]
         (folder,) = self.state.root.glob(f"nomad-*/alloc/{row['ID']}/{job}")
@@ -55,7 +55,7 @@ class Laptop:
 
 
 def command_lines(root: Path) -> dict[int, str]:
-    """Command line of each process of the platform in `root`, by its number; what ends meanwhile is left out."""
+    """Read the command line of each process of the platform in `root`, by process id."""
     found = {}
     for process in processes.of_state(root):
         with suppress(psutil.NoSuchProcess):
@@ -69,7 +69,7 @@ def quiet() -> Progress:
 
 @contextmanager
 def free_ports() -> Iterator[dict[str, int]]:
-    """Every port of a platform by name; the range of dynamic ones is locked against other tests meanwhile."""
+    """Choose a free port for every name; the range of dynamic ports is locked against other tests until the end."""
     with ExitStack() as held:
         ports = {name: free_port(held) for name in DEFAULTS if name != "dynamic"}
         held.close()
@@ -78,7 +78,7 @@ def free_ports() -> Iterator[dict[str, int]]:
 
 @contextmanager
 def laptop(nodes: int = 1) -> Iterator[Laptop]:
-    """Boot a platform, and stop and remove it in the end."""
+    """Boot a platform; stop and remove it at the end."""
     # Short and outside pytest's folder: a Unix socket's path is limited to 107 bytes.
     state = State(Path(tempfile.mkdtemp(prefix="berth-")))
     with free_ports() as ports:
@@ -108,7 +108,7 @@ def _laptop(state: State, settings: Settings, platform: Platform, sessions: Exit
 
 
 def free_port(held: ExitStack) -> int:
-    """A port that nobody has, kept until `held` is closed."""
+    """Find a free port, and hold it until `held` is closed."""
     for port in random.sample(range(_FIRST, _LAST), 200):
         try:
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):

@@ -1,4 +1,4 @@
-"""What is left in an account, by service, without what AWS (and moto) puts into every one."""
+"""Lists what is left in an account, by service, without what AWS (and moto) puts into every account."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ Clients = Callable[[str], Any]
 
 
 def left(aws: Clients) -> dict[str, list[str]]:
-    """Name everything; services with nothing are left out."""
+    """Name everything that is left; services with nothing are left out."""
     found = {
         "ec2": sorted(everything(aws("ec2"))),
         "volumes": [one["VolumeId"] for one in aws("ec2").describe_volumes()["Volumes"]],
@@ -34,7 +34,7 @@ def left(aws: Clients) -> dict[str, list[str]]:
 
 
 def _keys(aws: Clients) -> list[str]:
-    """Name the keys that are not on their way out: AWS deletes none at once."""
+    """Name the keys that are not scheduled for deletion: AWS deletes none at once."""
     kms = aws("kms")
     described = (kms.describe_key(KeyId=one["KeyId"])["KeyMetadata"] for one in kms.list_keys()["Keys"])
     return [one["KeyId"] for one in described if one["KeyState"] != "PendingDeletion" and one["KeyManager"] != "AWS"]
@@ -48,7 +48,7 @@ def _endpoints(aws: Clients) -> list[str]:
 
 
 def _cards(aws: Clients) -> list[str]:
-    """Name our interfaces; those that AWS makes for an endpoint go with it, which moto forgets."""
+    """Name our network interfaces. AWS removes an endpoint's with it; moto does not, so they are left out."""
     cards = aws("ec2").describe_network_interfaces()["NetworkInterfaces"]
     return [one["NetworkInterfaceId"] for one in cards if one["TagSet"]]
 
@@ -60,8 +60,9 @@ def _groups(aws: Clients) -> list[str]:
 
 
 def _records(aws: Clients) -> list[str]:
-    """Name the records of every zone but the two that each zone is born with, and zones of our own making."""
-    dns, names = aws("route53"), []
+    """Name the records of every DNS zone, without the two that each zone starts with, and the zones that we made."""
+    dns = aws("route53")
+    names = []
     for zone in dns.list_hosted_zones()["HostedZones"]:
         if zone["Config"].get("PrivateZone"):
             names.append(zone["Name"])

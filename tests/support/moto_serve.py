@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 
 def _permission(bucket: Any, action: str, resource: str) -> Any:
-    """Judge by the statements without a condition: moto reads none, and takes `deny unless TLS` for `deny`."""
+    """Use only the statements without a condition: moto ignores conditions, and takes `deny unless TLS` for `deny`."""
     if bucket.policy is None:
         return PermissionResult.NEUTRAL
     policy = json.loads(bucket.policy)
@@ -23,13 +23,13 @@ def _permission(bucket: Any, action: str, resource: str) -> Any:
 
 
 def _user_data(version: Any) -> Any:
-    """Wrap it as moto itself does for a template's first version, and forgets for all later ones."""
+    """Wrap user data as moto does for a template's first version, but not for later ones."""
     given = version.data.get("UserData")
     return Base64EncodedString(given) if isinstance(given, str) else given
 
 
 def main() -> None:
-    """Serve one request after another: moto's backends are not made for threads."""
+    """Serve one request after another: moto's backends are not thread-safe."""
     setattr(FakeBucket, "get_permission", _permission)  # noqa: B010 - a method of moto's, replaced
     setattr(LaunchTemplateVersion, "user_data", property(_user_data))  # noqa: B010 - as above
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)

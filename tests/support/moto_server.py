@@ -1,4 +1,4 @@
-"""A moto server of its own for a test: AWS without AWS, on a port of the system's choosing."""
+"""A moto server for one test, in place of AWS, on a free port."""
 
 import os
 import subprocess

@@ -25,7 +25,7 @@ NOWHERE = Way(kind="nowhere")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """What one look at the account found, for one VPC."""
+    """What the account holds of one VPC."""
 
     vpc: dict[str, Any]
     subnets: dict[str, dict[str, Any]]
@@ -61,11 +61,11 @@ class Account:
         return [key for key, one in self.subnets.items() if f"-{tier}-" in name_of(one)]
 
     def group(self, part: str) -> str:
-        """Find a group by what its tag says that it is for."""
+        """Find a security group by the purpose on its tag."""
         return next(key for key, one in self.groups.items() if tag_of(one, "berth:part") == part)
 
     def table_of(self, subnet: str) -> dict[str, Any]:
-        """Give the table that a subnet follows: its own, or the VPC's main one."""
+        """Give a subnet's route table: its own, or the VPC's main one."""
         for table in self.tables:
             if any(one.get("SubnetId") == subnet for one in table["Associations"]):
                 return table
@@ -73,7 +73,8 @@ class Account:
 
     def way(self, subnet: str, address: str) -> Way:
         """Follow the longest prefix that matches; a NAT gateway must itself have a way out."""
-        table, wanted = self.table_of(subnet), ip_address(address)
+        table = self.table_of(subnet)
+        wanted = ip_address(address)
         matching = [route for route in table["Routes"] if _covers(route, wanted)]
         if not matching:
             return NOWHERE
@@ -112,7 +113,7 @@ class Account:
         return out and any(source_lets(rule, source, port, protocol) for rule in self.groups[target]["IpPermissions"])
 
     def world_enters(self, group: str) -> set[tuple[str, int, int]]:
-        """List (protocol, first, last) that anyone may reach in the group."""
+        """List the ports (protocol, first, last) that anyone may reach in the security group."""
         return {_ports(rule) for rule in self.groups[group]["IpPermissions"] if "0.0.0.0/0" in networks(rule)}
 
     def leaves(self, group: str, port: int, protocol: str = "tcp") -> bool:
@@ -164,7 +165,7 @@ def name_of(thing: dict[str, Any]) -> str:
 
 
 def everything(ec2: Any) -> Iterator[str]:
-    """Name what is left in an account, without what AWS (and moto) puts into every one."""
+    """Name what is left in an account, without what AWS (and moto) puts into every account."""
     own = {one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"] if not one["IsDefault"]}
     yield from own
     yield from (one["NatGatewayId"] for one in ec2.describe_nat_gateways()["NatGateways"] if one["State"] != "deleted")

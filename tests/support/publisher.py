@@ -46,17 +46,19 @@ class Publisher:
     """What is published (`files` by path), what was asked for (`asked`: path and Range), and its faults.
 
     `cut` ends the next answer for an archive after so many bytes; `ranges` says whether Range is understood;
-    `gate` holds archives back until it is set, and `reached` is set when one is asked for.
+    `gate` holds archives back until it is set, and `reached` is set when one is asked for. It publishes version
+    1.2.3 of `tool` under `url`, signed by `key`.
     """
 
     def __init__(self, url: str, key: Tsk) -> None:
-        """Publish version 1.2.3 of `tool` under `url`, signed by `key`."""
-        self.url, self.key = url, key
+        self.url = url
+        self.key = key
         self.files: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
         self.cut: int | None = None
         self.ranges = True
-        self.gate, self.reached = threading.Event(), threading.Event()
+        self.gate = threading.Event()
+        self.reached = threading.Event()
         self.gate.set()
         self.publish(archive(script(f"{NAME} v{VERSION}, of today")))
 
@@ -75,7 +77,7 @@ class Publisher:
         self.files["/key"] = str(self.key.extract_certificate()).encode()
 
     def program(self, *, go_package: str = "example.invalid/tool") -> Program:
-        """Return the facts of `tool`."""
+        """Return the program `tool`, as Berth describes it."""
         fingerprint = self.key.extract_certificate().fingerprint.upper()
         keys = (f"{self.url}/no-key", f"{self.url}/key")
         return Program(
@@ -144,7 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         end = len(content)
         if publisher.cut is not None and self.path.endswith(".zip"):
-            end, publisher.cut = start + publisher.cut, None
+            end = start + publisher.cut
+            publisher.cut = None
         self.wfile.write(content[start:end])
 
     def log_message(self, *_words: object) -> None:

@@ -67,7 +67,8 @@ def registry(folder: Path, *, storage: Path | None = None, **options: Any) -> It
     storage = storage or folder / "storage"
     program = shutil.which("docker-registry")
     assert program, "docker-registry is not installed: apt-get install docker-registry"
-    config, log = folder / "registry.yml", folder / "registry.log"
+    config = folder / "registry.yml"
+    log = folder / "registry.log"
     config.write_text(json.dumps(_configuration(storage, **options)))  # JSON is YAML
     with (
         log.open("wb") as stderr,

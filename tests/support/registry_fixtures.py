@@ -1,4 +1,4 @@
-"""Fixtures: a real registry in its four moods (open, with logins, with tokens, over TLS)."""
+"""Fixtures: a real registry in four configurations (open, with logins, with tokens, over TLS)."""
 
 import socket
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def token_hub(hub: Registry, hub_tokens: TokenServer, tmp_path: Path) -> Iterato
 
 @pytest.fixture
 def tls_hub(hub: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Serve over TLS under a name that only this process knows, since loopback is where TLS is not asked for."""
+    """Serve over TLS under a name that only this process resolves, since Berth allows loopback without TLS."""
     certificate, _ = make_certificate(tmp_path, "registry.test")
     tls = {"certificate": str(certificate), "key": str(certificate.with_suffix(".key"))}
     resolve = socket.getaddrinfo

@@ -1,4 +1,4 @@
-"""What stands around a registry in a test: a token server, a proxy with faults, and certificates for both."""
+"""What surrounds a registry in a test: a token server, a proxy with faults, and certificates for both."""
 
 import base64
 import datetime as dt
@@ -70,11 +70,12 @@ class TokenServer:
         }
 
     def token(self, scope: str, authorization: str) -> str:
-        """Sign what is granted of `scope`: perhaps nothing, as real token servers do."""
+        """Sign a token for the granted part of `scope`: perhaps nothing, as real token servers do."""
         kind, name, actions = scope.split(":")
         may = name.startswith("public/") or authorization == basic(USER, PASSWORD)
         access = [{"type": kind, "name": name, "actions": actions.split(",")}] if may else []
-        now, ends = int(time.time()), int(time.time()) + 300
+        now = int(time.time())
+        ends = int(time.time()) + 300
         claims = {"iss": ISSUER, "aud": SERVICE, "sub": "", "iat": now, "nbf": now - 9, "exp": ends, "jti": "1"}
         der = x509.load_pem_x509_certificate(self.certificate.read_bytes()).public_bytes(serialization.Encoding.DER)
         header = {"typ": "JWT", "alg": "RS256", "x5c": [base64.b64encode(der).decode()]}
@@ -121,7 +122,8 @@ def token_server(folder: Path) -> Iterator[TokenServer]:
 
     class Handler(_Quiet):
         def do_GET(self) -> None:
-            scope, authorization = parse_qs(urlsplit(self.path).query)["scope"][0], self.headers.get("authorization")
+            scope = parse_qs(urlsplit(self.path).query)["scope"][0]
+            authorization = self.headers.get("authorization")
             state.scopes.append(scope)
             if authorization not in {None, basic(USER, PASSWORD)}:
                 self.reply(Exchange("GET", self.path, "", 401, {}, b"{}"))
@@ -138,13 +140,15 @@ def make_certificate(folder: Path, host: str) -> tuple[Path, rsa.RSAPrivateKey]:
     """Write `<host>.crt` and `<host>.key`, self-signed for an hour; return the first's path and the key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now, hour = dt.datetime.now(dt.UTC), dt.timedelta(hours=1)
+    now = dt.datetime.now(dt.UTC)
+    hour = dt.timedelta(hours=1)
     built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     built = built.serial_number(1).not_valid_before(now - hour).not_valid_after(now + hour)
     built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
     pem = serialization.Encoding.PEM
     (folder / f"{host}.crt").write_bytes(built.sign(key, hashes.SHA256()).public_bytes(pem))
-    pkcs8, no_password = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pkcs8 = serialization.PrivateFormat.PKCS8
+    no_password = serialization.NoEncryption()
     (folder / f"{host}.key").write_bytes(key.private_bytes(pem, pkcs8, no_password))
     return folder / f"{host}.crt", key
 
@@ -161,7 +165,7 @@ class _Quiet(BaseHTTPRequestHandler):
         for piece in pieces if self.command != "HEAD" else ():
             try:
                 self.wfile.write(piece)
-            except OSError:  # the test's client has hung up, as it should
+            except OSError:  # the test's client has closed the connection, as it should
                 return
             if exchange.drip:
                 threading.Event().wait(_DRIP_S)

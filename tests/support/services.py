@@ -1,4 +1,4 @@
-"""Small services for live tests: a web server of the standard library, and what goes wrong with it."""
+"""Small services for live tests, on the standard library's web server."""
 
 from typing import Any
 

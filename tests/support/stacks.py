@@ -1,4 +1,4 @@
-"""The two stack files of this repository, as Pulumi hands them to the program, and what is made of them."""
+"""Reads the two stack files of this repository, as Pulumi gives them to the program."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Nomad, Consul and Vault, each behind one class: every endpoint that is used is a method of it."""
+"""Clients of Nomad, Consul and Vault: one class each, with a method for every endpoint that Berth uses."""

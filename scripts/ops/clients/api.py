@@ -1,4 +1,4 @@
-"""JSON over HTTP for what the client libraries lack: blocking queries, strict TLS, errors in the user's words."""
+"""JSON over HTTP, with what the client libraries lack: blocking queries, strict TLS, errors in the user's words."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,30 +12,33 @@ from requests.adapters import HTTPAdapter
 from nomad_jobs.errors import AuthError, BerthError, DeadlineError, RefusedError
 
 TIMEOUT_S = 10.0
+FIX = "is the platform up? `berth doctor` looks"
+"""What to do when a server does not answer."""
 _WAIT_LIMIT_S = 300.0
 """Longest single blocking query; Consul and Nomad cap theirs at ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a blocking query gave: the body, and the index to ask with next."""
+    """Answer to a blocking query: the body, and the index for the next one."""
 
     body: Any
     index: int
 
 
 class Api:
-    """One server's JSON API."""
+    """One server's JSON API; TLS is always verified, against `ca_file` or the system's authorities."""
 
     def __init__(
         self, name: str, url: str, *, headers: dict[str, str], ca_file: str | None = None, fix: str = ""
     ) -> None:
-        """Talk to `url` as `name`; TLS is always verified, against `ca_file` or the system's authorities."""
-        self.name, self.url, self.fix = name, url, fix
+        self.name = name
+        self.url = url
+        self.fix = fix
         import ssl  # noqa: PLC0415 - building a context costs 20 ms, and plain loopback needs none
 
         verify = ssl.create_default_context(cafile=ca_file) if url.startswith("https") else False
-        # Proxies and CA bundles of the environment are for the internet, not for our own agents.
+        # The environment's proxies and CA bundles are for the internet, not for our own agents.
         self._http = httpx.Client(base_url=url, headers=headers, verify=verify, trust_env=False, timeout=TIMEOUT_S)
 
     @property
@@ -44,10 +47,10 @@ class Api:
         return f"{self.name} at {self.url}"
 
     def get(self, path: str, /, **params: str | int) -> Any:
-        """Read; None when there is nothing (404).
+        """Read; None on 404.
 
         Raises:
-            AuthError: the token may not.
+            AuthError: the token is not allowed to.
             RefusedError: the server refused.
             BerthError: no server answers.
 
@@ -61,19 +64,19 @@ class Api:
         return "" if response.status_code == httpx.codes.NOT_FOUND else response.text
 
     def read(self, path: str) -> Any:
-        """Give the answer to a GET below `/v1/`; None where nothing is there, or nothing that this token may know of.
+        """Read below `/v1/`; None where nothing is there, or nothing that this token may see.
 
         Raises:
-            RefusedError: the server is in trouble itself.
+            RefusedError: the server failed.
             BerthError: no server answers.
 
         """
         try:
             return self.get(f"/v1/{path}")
-        except AuthError:  # Consul says so of a token that is not there
+        except AuthError:  # Consul answers so for a token that does not exist
             return None
         except RefusedError as error:
-            if error.status == httpx.codes.BAD_REQUEST:  # Vault, of a path whose engine is not mounted
+            if error.status == httpx.codes.BAD_REQUEST:  # Vault answers so for a path whose engine is not mounted
                 return None
             raise
 
@@ -82,7 +85,7 @@ class Api:
         return self._write(method, f"/v1/{path}", body, {})
 
     def status(self, path: str) -> int:
-        """HTTP status of a GET, whatever it is: for health endpoints, which speak through it."""
+        """Give the HTTP status of a GET, whatever it is: health endpoints answer with it."""
         with self._translated():
             return self._http.get(path).status_code
 
@@ -95,17 +98,17 @@ class Api:
         return self._write("POST", path, json, params)
 
     def delete(self, path: str, **params: str | int) -> None:
-        """Delete; nothing there is as good."""
+        """Delete; a missing resource is fine."""
         self._send("DELETE", path, params=params)
 
     def blocking(self, path: str, index: int, wait_s: float, **params: str | int) -> Answer:
         """Wait at most `wait_s` seconds for `path` to be newer than `index` (0: answer at once).
 
-        The answer may be unchanged, and an index that went backwards starts over: both are Consul's rules, and Nomad's.
+        The answer may be unchanged. An index that went backwards is given as 0, as Consul and Nomad advise.
         """
         wait = min(max(wait_s, 0.1), _WAIT_LIMIT_S)
         ask = {**params, "index": index, "wait": f"{int(wait * 1000)}ms"}
-        # Servers add up to a sixteenth of the wait, so that many watchers do not return at once.
+        # Servers add up to a sixteenth of the wait, so that not all clients return at once.
         response = self._send("GET", path, params=ask, timeout=wait * 17 / 16 + TIMEOUT_S)
         new = int(response.headers.get(f"X-{self.name}-Index", 0))
         body = None if response.status_code == httpx.codes.NOT_FOUND else _json(response)
@@ -142,17 +145,17 @@ class Api:
 
 
 class _Deadline(HTTPAdapter):
-    """Ends a request that its library would wait on for ever (py-consul sets no timeout at all)."""
+    """Gives a request a timeout where its library sets none, as py-consul does."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """Send with our deadline where there is none."""
+        """Send, with our timeout where there is none."""
         if options.get("timeout") is None:
             options["timeout"] = TIMEOUT_S
         return super().send(request, *args, **options)
 
 
 def session(ca_file: str | None) -> requests.Session:
-    """Give the client libraries, which use requests, our rules: verified TLS, a deadline, no settings from outside."""
+    """Make a requests session for the client libraries: verified TLS, a timeout, nothing from the environment."""
     own = requests.Session()
     own.trust_env = False
     own.verify = ca_file or True
@@ -166,7 +169,7 @@ def _json(response: httpx.Response) -> Any:
 
 
 def _reason(response: httpx.Response) -> str:
-    """The server's own words, one line; Vault wraps them in `errors`."""
+    """Give the server's own message on one line; Vault wraps it in `errors`."""
     try:
         body = response.json()
         said = "; ".join(body["errors"]) if isinstance(body, dict) and body.get("errors") else response.text

@@ -1,4 +1,4 @@
-"""Consul: py-consul with the token we mean, httpx for blocking queries and ACLs it lacks."""
+"""Consul, through py-consul; through httpx for blocking queries and ACLs, which it lacks."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,20 +11,18 @@ import requests
 
 from infra.holdings import consul as holdings
 from nomad_jobs.errors import AuthError, BerthError, RefusedError
-from scripts.ops.clients.api import Answer, Api, session
-from scripts.ops.clients.nomad import FIX
+from scripts.ops.clients.api import FIX, Answer, Api, session
 
 
 class Consul:
-    """One Consul datacenter, acting with one token."""
+    """One Consul datacenter, with one token."""
 
     def __init__(self, url: str, token: str, ca_file: str | None = None) -> None:
-        """Talk to `url`. Nothing is sent yet."""
         headers = {holdings.HEADER: token} if token else {}
         self._api = Api("Consul", url, headers=headers, ca_file=ca_file, fix=FIX)
         parts = urlsplit(url)
         self._client = consul.Consul(host=parts.hostname, port=parts.port, scheme=parts.scheme, verify=ca_file or True)
-        # py-consul lets CONSUL_HTTP_TOKEN win over the token it is given, so ours is set afterwards.
+        # py-consul prefers CONSUL_HTTP_TOKEN to the token it is given, so ours is set afterwards.
         self._client.token = token
         self._client.http.session = session(ca_file)
 
@@ -34,13 +32,13 @@ class Consul:
         self._client.http.session.close()
 
     def keys(self, prefix: str) -> dict[str, str]:
-        """Every entry below `prefix` and its text."""
+        """Read every entry below `prefix`: its text by its key."""
         with self._translated(f"read {prefix}"):
             _, rows = self._client.kv.get(prefix, recurse=True)
         return {row["Key"]: (row["Value"] or b"").decode() for row in rows or ()}
 
     def key(self, key: str) -> str | None:
-        """Text of one entry; None if there is none."""
+        """Read one entry; None if there is none."""
         with self._translated(f"read {key}"):
             _, row = self._client.kv.get(key)
         return None if row is None else (row["Value"] or b"").decode()
@@ -60,11 +58,11 @@ class Consul:
         return self._api.blocking(f"/v1/health/service/{service}", index, wait_s, passing="true")
 
     def instances(self, service: str) -> dict[str, str]:
-        """Allocation id by address (`host:port`) of each passing instance that Nomad registered."""
+        """Give the allocation id of each passing instance by its address (`host:port`)."""
         return addresses(self.healthy(service).body or ())
 
     def checks(self, service: str) -> list[dict[str, Any]]:
-        """Every check of a service's instances, with its last output."""
+        """Read every check of a service's instances, with its last output."""
         return self._api.get(f"/v1/health/checks/{service}") or []
 
     def acl_policy(self, name: str) -> dict[str, Any] | None:
@@ -99,14 +97,14 @@ class Consul:
             raise BerthError(self._api.where, f"{what}: does not answer ({type(error).__name__})", FIX) from None
 
 
-_NOMADS_ID = re.compile(r"_nomad-task-([0-9a-f-]{36})-")
+_NOMAD_ID = re.compile(r"_nomad-task-([0-9a-f-]{36})-")
 
 
 def addresses(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Allocation id by address of Consul's rows; an instance that Nomad did not register has none."""
+    """Give the allocation id by address for Consul's rows; empty for an instance that Nomad did not register."""
     found = {}
     for row in rows:
         service = row["Service"]
-        id_of = _NOMADS_ID.match(service["ID"])
-        found[f"{service['Address']}:{service['Port']}"] = id_of.group(1) if id_of else ""
+        match = _NOMAD_ID.match(service["ID"])
+        found[f"{service['Address']}:{service['Port']}"] = match.group(1) if match else ""
     return found

@@ -1,4 +1,4 @@
-"""Nomad: python-nomad behind one door that quotes ids, verifies TLS and ignores the environment; httpx for the rest."""
+"""Nomad, through python-nomad with quoted ids, verified TLS and nothing from the environment; httpx for the rest."""
 
 import re
 from collections.abc import Iterator
@@ -12,20 +12,17 @@ from nomad.api.exceptions import BaseNomadException, URLNotAuthorizedNomadExcept
 
 from infra.holdings import nomad as holdings
 from nomad_jobs.errors import AuthError, BerthError, RefusedError
-from scripts.ops.clients.api import TIMEOUT_S, Answer, Api, session
-
-FIX = "is the platform up? `berth doctor` looks"
+from scripts.ops.clients.api import FIX, TIMEOUT_S, Answer, Api, session
 
 
 class Nomad:
-    """One Nomad cluster, acting with one token in one namespace."""
+    """One Nomad cluster, with one token in one namespace."""
 
     def __init__(self, url: str, token: str, ca_file: str | None = None, namespace: str = "default") -> None:
-        """Talk to `url`. Nothing is sent yet."""
         self.namespace = namespace
         self._api = Api("Nomad", url, headers={holdings.HEADER: token} if token else {}, ca_file=ca_file, fix=FIX)
         self._session = session(ca_file)
-        # python-nomad takes what is left empty from the environment, and does not verify TLS unless told to.
+        # python-nomad reads from the environment what is left empty, and verifies TLS only when told to.
         self._client = nomad.Nomad(
             address=url,
             token=token or None,
@@ -41,10 +38,10 @@ class Nomad:
         self._session.close()
 
     def parse(self, hcl: str) -> dict[str, Any]:
-        """Nomad's own reading of a job file.
+        """Have Nomad parse a job file.
 
         Raises:
-            RefusedError: it is no valid job; the message is Nomad's, with the line.
+            RefusedError: it is not a valid job; the message is Nomad's, with the line.
 
         """
         with self._translated("parse job"):
@@ -52,10 +49,10 @@ class Nomad:
             return parsed
 
     def validate(self, job: dict[str, Any]) -> None:
-        """Ask Nomad whether it would take the job.
+        """Have Nomad validate the job.
 
         Raises:
-            RefusedError: it would not; the message names every field.
+            RefusedError: it is not valid; the message names every field.
 
         """
         with self._translated(f"validate {job['ID']}"):
@@ -64,12 +61,12 @@ class Nomad:
             raise RefusedError(f"job {job['ID']}", "; ".join(answer["ValidationErrors"]))
 
     def version(self) -> tuple[int, ...]:
-        """The agent's version, such as (1, 11, 1)."""
+        """Read the agent's version, such as (1, 11, 1)."""
         found = self._api.get("/v1/agent/self")["config"]["Version"]["Version"]
         return tuple(int(number) for number in re.findall(r"\d+", found)[:3])
 
     def jobs_of(self, stack: str) -> list[str]:
-        """Name the jobs that bear the mark of `stack` and are not stopped."""
+        """Name the jobs that are marked with `stack` and are not stopped."""
         rows = self._api.get("/v1/jobs", meta="true", namespace=self.namespace) or []
         marked = [row for row in rows if (row.get("Meta") or {}).get("berth_stack") == stack]
         return sorted(str(row["ID"]) for row in marked if not row["Stop"])
@@ -86,10 +83,10 @@ class Nomad:
         return found
 
     def register(self, job: dict[str, Any], *, modify_index: int) -> str:
-        """Register `job` if it still is at `modify_index` (0: not there yet); give the evaluation's id.
+        """Register `job` if it is still at `modify_index` (0: it does not exist); give the evaluation's id.
 
         Raises:
-            RefusedError: somebody else changed the job in between.
+            RefusedError: somebody else changed the job in between, or Nomad refuses it.
 
         """
         body = {"Job": job, "EnforceIndex": True, "JobModifyIndex": modify_index}
@@ -98,15 +95,15 @@ class Nomad:
             return str(answer["EvalID"])
 
     def stop(self, job_id: str, *, purge: bool = False) -> None:
-        """Stop a job; with `purge`, forget it too. A job that is not there is as good."""
+        """Stop a job; with `purge`, forget it too. A missing job is fine."""
         self._api.delete(f"/v1/job/{_id(job_id)}", purge=str(purge).lower(), namespace=self.namespace)
 
     def evaluation(self, eval_id: str, index: int, wait_s: float) -> Answer:
-        """Wait for news of an evaluation."""
+        """Wait for a change of an evaluation."""
         return self._api.blocking(f"/v1/evaluation/{_id(eval_id)}", index, wait_s)
 
     def deployment(self, job_id: str, index: int, wait_s: float) -> Answer:
-        """Wait for news of a job's newest deployment; its body is None before there is one."""
+        """Wait for a change of a job's newest deployment; the body is None before there is one."""
         return self._api.blocking(f"/v1/job/{_id(job_id)}/deployment", index, wait_s, namespace=self.namespace)
 
     def fail_deployment(self, deployment_id: str) -> None:
@@ -114,16 +111,16 @@ class Nomad:
         self._api.put(f"/v1/deployment/fail/{_id(deployment_id)}")
 
     def evaluations(self, job_id: str) -> list[dict[str, Any]]:
-        """A job's evaluations, newest first."""
+        """Read a job's evaluations, newest first."""
         rows = self._api.get(f"/v1/job/{_id(job_id)}/evaluations", namespace=self.namespace) or []
         return sorted(rows, key=lambda row: -int(row["CreateIndex"]))
 
     def allocations(self, job_id: str, index: int = 0, wait_s: float = 1) -> Answer:
-        """Wait for news of a job's allocations, newest first."""
+        """Wait for a change of a job's allocations."""
         return self._api.blocking(f"/v1/job/{_id(job_id)}/allocations", index, wait_s, namespace=self.namespace)
 
     def log_tail(self, alloc_id: str, task: str, stream: str = "stderr", size: int = 2000) -> str:
-        """Give the last `size` bytes that a task wrote."""
+        """Read the last `size` bytes that a task wrote."""
         return self._api.text(
             f"/v1/client/fs/logs/{_id(alloc_id)}",
             task=task,
@@ -134,7 +131,7 @@ class Nomad:
         )
 
     def file(self, alloc_id: str, path: str) -> str:
-        """Text of a file of an allocation; empty when there is none."""
+        """Read a file of an allocation; empty when there is none."""
         try:
             return self._api.text(f"/v1/client/fs/cat/{_id(alloc_id)}", path=path)
         except RefusedError as error:
@@ -143,11 +140,11 @@ class Nomad:
             raise
 
     def nodes(self) -> list[dict[str, Any]]:
-        """All nodes, with their devices."""
+        """Read all nodes, with their devices."""
         return self._api.get("/v1/nodes", resources="true") or []
 
     def all_allocations(self) -> list[dict[str, Any]]:
-        """The allocations of every namespace, with what each was given of its node."""
+        """Read the allocations of every namespace, with the resources that each has."""
         return self._api.get("/v1/allocations", resources="true", namespace="*") or []
 
     @contextmanager
@@ -162,7 +159,7 @@ class Nomad:
             if isinstance(getattr(error, "nomad_resp", None), requests.RequestException):
                 raise BerthError(self._api.where, f"{what}: does not answer", FIX) from None
             words = _words(error)
-            # A token that is no UUID is taken for a workload's identity, and refused with a 500.
+            # Nomad takes a token that is no UUID for a workload identity, and refuses it with a 500.
             kind = AuthError if "ACL token not found" in words else RefusedError
             raise kind(self._api.where, f"{what}: {words}") from None
         except requests.RequestException as error:
@@ -170,7 +167,7 @@ class Nomad:
 
 
 def _id(raw: str) -> str:
-    """Quote an id for a path: python-nomad joins them raw, so `a/../../acl` would reach another endpoint."""
+    """Quote an id for a path: python-nomad does not, so `a/../../acl` would reach another endpoint."""
     return quote(raw, safe="")
 
 

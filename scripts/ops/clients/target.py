@@ -1,4 +1,4 @@
-"""A stack and the clients that act on it."""
+"""Builds the clients that act on one stack."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -24,7 +24,7 @@ class Target:
     @classmethod
     @contextmanager
     def of(cls, platform: Platform, credentials: Credentials) -> Iterator[Self]:
-        """Make the three clients of a platform, for as long as the block runs."""
+        """Make the three clients of a platform; they are closed when the block ends."""
         with ExitStack() as clients:
             yield cls(
                 platform=platform,

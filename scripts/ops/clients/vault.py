@@ -1,4 +1,4 @@
-"""Vault: hvac behind one door that says what sealed, standby and refused mean; httpx where hvac is short."""
+"""Vault, through hvac with its errors in the user's words; through httpx for the endpoints that hvac lacks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +12,17 @@ from hvac import exceptions as hvac_errors
 from infra.holdings import vault as holdings
 from nomad_jobs.errors import AuthError, BerthError, RefusedError
 from nomad_jobs.mounts import JOBS_MOUNT, KV_MOUNT
-from scripts.ops.clients.api import TIMEOUT_S, Api, session
-from scripts.ops.clients.nomad import FIX
+from scripts.ops.clients.api import FIX, TIMEOUT_S, Api, session
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Newest:
-    """The newest version of a secret: its number (0: there is no secret) and, while it can be read, its fields."""
+    """The newest version of a secret: its number (0: there is no secret) and, if it can be read, its fields."""
 
     version: int = 0
     fields: frozenset[str] = frozenset()
     is_deleted: bool = False
-    """Deleted or destroyed: the version cannot be read."""
+    """Deleted or destroyed: it cannot be read."""
     is_destroyed: bool = False
 
     @property
@@ -33,10 +32,9 @@ class Newest:
 
 
 class Vault:
-    """One Vault, acting with one token."""
+    """One Vault, with one token."""
 
     def __init__(self, url: str, token: str, ca_file: str | None = None) -> None:
-        """Talk to `url`. Nothing is sent yet."""
         self._api = Api("Vault", url, headers={holdings.HEADER: token} if token else {}, ca_file=ca_file, fix=FIX)
         self._session = session(ca_file)
         self._client = hvac.Client(
@@ -72,7 +70,7 @@ class Vault:
         self._api.post(f"/v1/auth/{JOBS_MOUNT}/role/{name}", json=role)
 
     def newest(self, path: str) -> Newest:
-        """Look at the newest version of the secret at `path` below the KV mount; no value is read."""
+        """Read number and field names of the newest version of the secret at `path`; no value is read."""
         answer = self._api.get(f"/v1/{KV_MOUNT}/subkeys/{path}", depth=1)
         if answer is not None:
             data = answer["data"]
@@ -85,7 +83,7 @@ class Vault:
         return Newest(version=version, is_destroyed=bool(gone.get("destroyed")), is_deleted=bool(gone))
 
     def metadata(self, path: str) -> dict[str, Any] | None:
-        """What is known of a secret beside its values; None if there is none."""
+        """Read a secret's metadata; None if there is none."""
         answer = self._api.get(f"/v1/{KV_MOUNT}/metadata/{path}")
         return None if answer is None else answer["data"]
 
@@ -102,7 +100,7 @@ class Vault:
             return dict(answer["data"]["data"])
 
     def put_secret(self, path: str, values: dict[str, Any], *, after_version: int) -> int:
-        """Write a new version if `after_version` still is the newest (0: there is none); give its number.
+        """Write a new version if `after_version` is still the newest (0: there is none); give its number.
 
         Raises:
             RefusedError: somebody else wrote in between; nothing was overwritten.

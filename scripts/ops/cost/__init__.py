@@ -1,4 +1,4 @@
-"""What a stack costs at AWS: its configuration read, everything counted, the sum with its sources."""
+"""Says what a stack costs at AWS: reads its configuration, counts what is paid for, names each price's source."""
 
 from scripts.ops.cost.bill import Bill, bill, sentences, to_json
 from scripts.ops.cost.lines import Line

@@ -1,4 +1,4 @@
-"""Adds a stack's lines up, and says what has no price and what is left out."""
+"""Adds up what a stack costs, and says what has no price and what is left out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 from scripts.ops.cost.lines import Line, lines, month_at_most
 from scripts.ops.cost.prices import HOURS_PER_MONTH, Price, Source
 
-if TYPE_CHECKING:  # it imports pulumi, which `berth` itself does without
+if TYPE_CHECKING:  # imports pulumi, which `berth` itself does not need
     from infra.config.stack import StackConfig
 
 LEFT_OUT = (
     "data: transfer to the internet and between zones, and each GB through NAT, load balancer and endpoints",
-    "what is stored and asked: S3, flow logs, CloudWatch, KMS requests, Route 53's zone and queries",
+    "storage and requests: S3, flow logs, CloudWatch, KMS requests, Route 53's zone and queries",
     "capacity blocks, which are paid when they are bought",
     "discounts, savings plans, free tiers, support and taxes",
 )
-"""Said under every table: what depends on use, or on your contract."""
+"""Printed under every table: costs that depend on use, or on your contract."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bill:
-    """What a stack costs while nothing scales and nothing passes through it."""
+    """What a stack costs at its desired sizes, without traffic."""
 
     stack: str
     region: str
@@ -32,22 +32,22 @@ class Bill:
 
     @property
     def usd_month(self) -> float:
-        """Dollars a month, of what has a price."""
+        """Dollars a month, of the lines that have a price."""
         return sum(one.usd_month or 0 for one in self.lines)
 
     @property
     def usd_month_on_demand(self) -> float:
-        """The same with no spot instance to be had."""
+        """The same with on-demand prices for spot instances."""
         return sum(_at(one, one.on_demand) for one in self.lines)
 
     @property
     def unpriced(self) -> tuple[Line, ...]:
-        """What is paid for, at a price that no source gave."""
+        """Lines that are paid for, at a price that no source gave."""
         return tuple(one for one in self.lines if one.count and one.price is None)
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """Where the prices were read, each once."""
+        """The sources of the prices, each once."""
         used = (price.source for line in self.lines for price in (line.price, line.on_demand, line.spot) if price)
         return tuple(dict.fromkeys(used))
 
@@ -84,7 +84,7 @@ def sentences(bill: Bill) -> Iterator[str]:
 
 
 def to_json(bill: Bill) -> dict[str, Any]:
-    """Give the bill to a program."""
+    """Give the bill as JSON values, for programs."""
     return {
         "stack": bill.stack,
         "region": bill.region,

@@ -1,4 +1,4 @@
-"""What of a stack is paid for by the hour or the month, counted from its configuration; no price is guessed."""
+"""Counts what a stack pays for by the hour or the month, from its configuration; no price is guessed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from nomad_jobs.model import PoolKind
 from scripts.ops.cost import prices
 from scripts.ops.cost.prices import HOURS_PER_MONTH, Item, Price
 
-if TYPE_CHECKING:  # it imports pulumi, which `berth` itself does without
+if TYPE_CHECKING:  # imports pulumi, which `berth` itself does not need
     from infra.config.stack import StackConfig
 
 
@@ -31,7 +31,7 @@ class Line:
     is_instance: bool = False
     on_demand: Price | None = None
     spot: Price | None = None
-    """Both prices of an instance, whichever it is started with."""
+    """Both prices of an instance, whichever of them it is bought at."""
 
     @property
     def usd_hour(self) -> float | None:
@@ -57,13 +57,14 @@ def lines(config: "StackConfig") -> Iterator[Line]:
 
 
 def month_at_most(config: "StackConfig") -> float:
-    """Sum a month in which every pool is at its `max` and no spot instance is to be had; unpriced lines count 0."""
+    """Sum a month with every pool at its `max` and every instance on-demand; unpriced lines count 0."""
     largest = (replace(pool, desired=pool.max, spot=False, on_demand_base=0) for pool in config.pools)
     return sum(one.usd_month or 0 for one in lines(replace(config, pools=tuple(largest))))
 
 
 def _instances(what: str, instance_type: str, count: int, region: str, *, is_spot: bool = False) -> Line:
-    on_demand, spot = prices.on_demand(region, instance_type), prices.spot(region, instance_type)
+    on_demand = prices.on_demand(region, instance_type)
+    spot = prices.spot(region, instance_type)
     return Line(
         what=what,
         detail=f"{instance_type}{', spot' if is_spot else ''}",
@@ -76,12 +77,12 @@ def _instances(what: str, instance_type: str, count: int, region: str, *, is_spo
 
 
 def _pool(pool: PoolConfig, region: str) -> Iterator[Line]:
-    what, nodes = f"pool {pool.name}", pool.desired
-    base = min(pool.on_demand_base, nodes) if pool.spot else nodes
+    what = f"pool {pool.name}"
+    base = min(pool.on_demand_base, pool.desired) if pool.spot else pool.desired
     if base or not pool.spot:
         yield _instances(what, pool.instance_type, base, region)
     if pool.spot:
-        yield _instances(what, pool.instance_type, nodes - base, region, is_spot=True)
+        yield _instances(what, pool.instance_type, pool.desired - base, region, is_spot=True)
 
 
 def _item(config: "StackConfig", item: Item, detail: str, count: float, *, per_month: bool = False) -> Line:

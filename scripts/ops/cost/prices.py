@@ -1,4 +1,4 @@
-"""What AWS charges: a dated table in US dollars, each figure with where it was read; what has none stays unpriced."""
+"""What AWS charges, in US dollars: each figure with its source and date; what no source gives is unpriced."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ HOURS_PER_MONTH = 730
 
 
 class Item(StrEnum):
-    """What is charged for other than instances."""
+    """What AWS charges for besides instances."""
 
     NAT_GATEWAY = "NAT gateway"
     """For each hour that it exists."""
@@ -28,7 +28,7 @@ class Item(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Where figures were read, and when they held."""
+    """Where figures were read, and of which date they are."""
 
     url: str
     as_of: str
@@ -48,7 +48,7 @@ _KARPENTER = Source(
     "/pkg/providers/pricing/zz_generated.pricing_aws.go",
     as_of="2026-01-19",
 )
-# Read from AWS's price list and its spot price history by that project's robot; no date is in the file.
+# That project's robot reads AWS's price list and spot price history; its file holds no date.
 _SKYPILOT = Source(
     url="https://github.com/skypilot-org/skypilot-catalog/blob/00148f2af3672e2229b4f7bf8157d5a3f36e3c35"
     "/catalogs/v8/aws/vms.csv",
@@ -67,7 +67,7 @@ _VPC = Source(
 _GP3 = Source(url="https://www.saisci.com/aws/gp3-throughput-explained/", as_of="2021-01-13")
 
 EVERYWHERE = "everywhere"
-"""The region of a price that is the same in all of them."""
+"""Stands for the region of a price that is the same in all regions."""
 
 _ITEMS: dict[tuple[str, Item], Price] = {
     ("us-east-1", Item.NAT_GATEWAY): Price(usd=0.045, source=_NAT),
@@ -167,7 +167,7 @@ _SPOT = dict(
 )
 
 REGIONS = tuple(sorted({region for region, _ in _ON_DEMAND}))
-"""Regions that have prices of instances."""
+"""Regions with prices of instances."""
 
 
 def item(region: str, what: Item) -> Price | None:
@@ -181,5 +181,5 @@ def on_demand(region: str, instance_type: str) -> Price | None:
 
 
 def spot(region: str, instance_type: str) -> Price | None:
-    """Dollars an hour in the middle one of the region's zones, at that moment: spot prices move."""
+    """Median of the spot prices in the region's zones, in dollars an hour, when they were read: they change."""
     return _SPOT.get((region, instance_type))

@@ -8,7 +8,7 @@ import yaml
 from nomad_jobs.errors import BerthError, ConfigError, NoSuchStackError
 from nomad_jobs.render import ROOT
 
-if TYPE_CHECKING:  # it imports pulumi, which `berth` itself does without
+if TYPE_CHECKING:  # imports pulumi, which `berth` itself does not need
     from infra.config.stack import StackConfig
 
 
@@ -17,14 +17,15 @@ def config_of(stack: str) -> "StackConfig":
 
     Raises:
         NoSuchStackError: there is no `Pulumi.<stack>.yaml`.
-        ConfigError: it is no YAML, or what it says cannot be.
-        BerthError: pulumi, whose program reads it, is not installed.
+        ConfigError: it is no YAML, or a setting is wrong.
+        BerthError: pulumi, which the code that reads it imports, is not installed.
 
     """
     try:
         from infra.config.stack import NAMESPACE, StackConfig  # noqa: PLC0415 - imports pulumi
     except ModuleNotFoundError as error:
-        raise BerthError("berth cost", f"needs {error.name}, which is not installed", "`uv sync`") from None
+        what = f"cannot be read without the package {error.name}, which is not installed"
+        raise BerthError(f"Pulumi.{stack}.yaml", what, "run `uv sync`") from None
     settings = _settings(stack)
     ours = {key.removeprefix(f"{NAMESPACE}:"): one for key, one in settings.items() if key.startswith(f"{NAMESPACE}:")}
     return StackConfig.parse({**ours, "stack": stack, "region": settings.get("aws:region")})

@@ -1,1 +1,1 @@
-"""Makes a stack run what the catalogue says: access, routes, jobs in order, then a question to NGINX."""
+"""Makes a stack run what the catalogue says: access, jobs in order, routes, and a check through NGINX."""

@@ -1,4 +1,4 @@
-"""Vault policies and roles, Consul policies and roles: read, compare, write only what differs."""
+"""Writes policies and roles of Vault and Consul where they differ from what is rendered."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from scripts.ops.rendering import Rendered
 
 
 def grant(rendered: Rendered, vault: Vault, consul: Consul) -> int:
-    """Let each job read exactly what is its own; give the number of writes (0: nothing differed)."""
+    """Give each job access to exactly its own secrets and keys; return the number of writes (0: nothing differed)."""
     writes = 0
     for name, text in rendered.vault_policies.items():
         if vault.policy(name) != text:
@@ -40,5 +40,5 @@ def _grant_in_consul(name: str, rules: str, consul: Consul) -> int:
 
 
 def _covers(live: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
-    """Whether every wanted field is live; Vault adds defaults of its own, which are not ours to compare."""
+    """Whether the live role has every wanted field; the defaults that Vault adds are not compared."""
     return live is not None and all(live.get(field) == value for field, value in wanted.items())

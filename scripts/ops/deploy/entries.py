@@ -1,4 +1,4 @@
-"""Routes and pins in Consul's KV: written when what they lead to is healthy, and put back when that did not help."""
+"""Writes a service's entries in Consul's KV (its route and pins), and puts them back when the rollout fails."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ class Entries:
         return self._change(key, None)
 
     def put_back(self) -> None:
-        """Make every entry what it was: one that was new goes, one that was changed has its old text again."""
+        """Restore every entry: remove it if it is new, write its old text if it was changed."""
         for key, text in self._before.items():
             self._write(key, text)
         self._before.clear()

@@ -1,4 +1,4 @@
-"""What a deployment left running: one table for people, one document for programs."""
+"""Prints what runs after a deployment: a table for people, JSON for programs."""
 
 import json
 import shlex
@@ -19,7 +19,7 @@ _HTTPS = 443
 
 
 def print_report(done: Sequence[Done], target: Target, *, as_json: bool, headers: Path | None = None) -> None:
-    """Print one row for each service to stdout: address, instances, GPUs, what changed, and a line to try.
+    """Print one row for each service to stdout: address, instances, GPUs, and a command to try it.
 
     `headers` is the folder with ready Authorization headers, which keep keys out of the command line.
     """
@@ -39,7 +39,7 @@ def print_report(done: Sequence[Done], target: Target, *, as_json: bool, headers
 
 
 def service_rows(services: Sequence[Service], target: Target) -> list[dict[str, Any]]:
-    """What Consul knows of each service: address, healthy instances and how many there should be, GPUs in use."""
+    """Give each service's address, its healthy instances as Consul lists them, how many are wanted, and GPUs in use."""
     return [_row(service, target) for service in services]
 
 
@@ -58,7 +58,7 @@ def _row(service: Service, target: Target) -> dict[str, Any]:
 
 
 def services_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Lay rows out for a terminal of any width: what does not fit goes on in the next line, and nothing is cut."""
+    """Lay rows out for a terminal of any width: long texts wrap, nothing is cut."""
     table = Table(box=None, pad_edge=False)
     for name in ("service", "url", "up", "GPUs", "instances"):
         table.add_column(name, justify="right" if name == "GPUs" else "left", overflow="fold")
@@ -95,7 +95,7 @@ def _try_lines(services: Sequence[Service], platform: Platform, headers: Path | 
 def _curl(service: Service, sample: Sample, platform: Platform, headers: Path | None) -> str:
     words = ["curl", "-sN" if sample.json else "-s", f"{_url(service, platform)}{sample.path}"]
     if sample.bearer is not None:
-        # curl reads the header from the file: the key is in no command line and in no shell history.
+        # curl reads the header from a file, so the key is in no command line and in no shell history.
         words += ["-H", f"@{headers / service.name}" if headers else "Authorization: Bearer …"]
     if sample.json is not None:
         # Not --json: Ubuntu 22.04's curl does not know it.

@@ -1,4 +1,4 @@
-"""One job from registered to healthy: follows Nomad by blocking queries and gives up with a reason."""
+"""Takes one job from registered to healthy: follows Nomad by blocking queries, and gives up with a reason."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,22 +10,22 @@ from nomad_jobs.errors import DeadlineError, DeployError, RefusedError, Reverted
 from nomad_jobs.model import Kind, Service
 from scripts.ops.clients.consul import Consul, addresses
 from scripts.ops.clients.nomad import Nomad
-from scripts.ops.deploy import why
+from scripts.ops.deploy import diagnosis
 from scripts.ops.progress import Step
 
 _LOOK_S = 5.0
-"""Longest single wait: a failed task is noticed within this even when nothing is told about its deployment."""
+"""Longest single wait: a failed task is noticed within this even when its deployment has no news."""
 _ROOM_S = 10.0
-"""How long nothing at all may be placed."""
-_OVER = {"successful", "failed", "cancelled"}
+"""How long a rollout waits while Nomad has room for none of its instances."""
+_FINAL = {"successful", "failed", "cancelled"}
 _ENDED = {"complete", "failed", "lost"}
 _ATTEMPT = "berth_attempt"
-"""In the meta of a job that was tried again unchanged: Nomad starts no new deployment for what did not change."""
+"""Meta key of a job that is tried again unchanged: Nomad starts a new deployment only for a job that differs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rollout:
-    """One service on its way, and the clients that see it."""
+    """One service that is being rolled out, and the clients to follow it with."""
 
     service: Service
     instances: int
@@ -37,10 +37,10 @@ class Rollout:
     """On the monotonic clock."""
 
     def run(self, hcl: str) -> bool:
-        """Bring the job to what `hcl` says; give whether anything had to change.
+        """Register the job `hcl` if it differs, and wait until its instances are healthy; give whether it differed.
 
         Raises:
-            DeployError: Nomad refuses the job, or an instance fails; the message carries what it said last.
+            DeployError: Nomad refuses the job, or an instance fails; the message has its last log lines.
             RevertedError: an instance failed, and Nomad put the last good version back.
             DeadlineError: it took too long, or nothing has room for it.
 
@@ -51,14 +51,14 @@ class Rollout:
         _refuse_foreign(job, live)
         changed = self._differs(job, live)
         if changed and self.service.is_front_door and _is_replaced(job, live):
-            self.step.says("the front door is replaced: no connection is taken until what runs has ended")
+            self.step.says("the front door is replaced: it takes no connection until the old instance has ended")
         if changed:
             self._register(job, live)
         self._settle()
         return changed
 
     def _differs(self, job: dict[str, Any], live: Mapping[str, Any] | None) -> bool:
-        """Ask Nomad itself; a version that failed before is different from one that is to be tried again."""
+        """Ask Nomad whether `job` differs from `live`; one that failed before is marked, to be tried again."""
         if live is None or live["Stop"]:
             return True
         if attempt := (live.get("Meta") or {}).get(_ATTEMPT):
@@ -76,7 +76,7 @@ class Rollout:
         registered = self.nomad.job(self.service.name)
         if registered is None:
             raise DeployError(f"job {self.service.name}", "disappeared just after it was registered")
-        if self.instances:  # Nomad makes no deployment for none
+        if self.instances:  # for a job without instances Nomad makes no deployment
             self._deployed(registered["Version"])
 
     def _placed(self, eval_id: str) -> None:
@@ -84,17 +84,19 @@ class Rollout:
         index = 0
         while True:
             answer = self.nomad.evaluation(eval_id, index, self._look_s())
-            index, evaluation = answer.index, answer.body or {}
+            index = answer.index
+            evaluation = answer.body or {}
             if evaluation.get("Status") in {"complete", "failed", "canceled", "blocked"}:
                 break
             self._in_time(lambda: "the scheduler does not answer")
-        if lacking := why.placement(evaluation):
+        if lacking := diagnosis.placement(evaluation):
             self._await_room(lacking)
 
     def _await_room(self, lacking: str) -> None:
-        """Give a stopping neighbour time to leave; a rolling update frees room by itself, instance by instance."""
+        """Wait for room: a service that stops, or the next step of a rolling update, may free some."""
         self.step.says(lacking)
-        index, end = 0, min(time.monotonic() + _ROOM_S, self.deadline)
+        index = 0
+        end = min(time.monotonic() + _ROOM_S, self.deadline)
         while True:
             answer = self.nomad.allocations(self.service.name, index, max(end - time.monotonic(), 0.1))
             if any(row["DesiredStatus"] == "run" for row in answer.body or ()):
@@ -107,30 +109,32 @@ class Rollout:
         index = 0
         while True:
             answer = self.nomad.deployment(self.service.name, index, self._look_s())
-            index, deployment = answer.index, answer.body or {}
+            index = answer.index
+            deployment = answer.body or {}
             ours = deployment.get("JobVersion") == version
-            if ours and deployment["Status"] in _OVER:
+            if ours and deployment["Status"] in _FINAL:
                 break
             if not ours and deployment.get("JobVersion", -1) > version:
-                break  # Nomad reverted already; what it reverted from is judged below
+                break  # Nomad has reverted to the last good version; `_failed` reports why
             allocations = self._allocations(version)
             if not ours and self.service.kind is Kind.SYSTEM and allocations:
-                return  # this Nomad makes no deployments for system jobs: Consul's word, below, has to do
+                return  # this Nomad makes no deployments for system jobs; `_settle` asks Consul instead
             if ours and any(one["ClientStatus"] == "failed" for one in allocations):
-                # Nomad would go on replacing it until the deadline; it may also have come to the same end just now.
+                # Nomad would go on replacing it until the deadline; it refuses when it has just failed it itself.
                 with suppress(RefusedError):
                     self.nomad.fail_deployment(deployment["ID"])
-            self.step.says(why.waiting_for(allocations))
+            self.step.says(diagnosis.waiting_for(allocations))
             self._in_time(lambda: self._failures(version))
         if not (ours and deployment["Status"] == "successful"):
             self._failed(version)
 
     def _settle(self) -> None:
-        """Wait until Consul, which NGINX listens to, has exactly the instances of the version that Nomad runs now."""
+        """Wait until Consul, which NGINX follows, has exactly the instances of the version that Nomad runs now."""
         index = 0
         while True:
             answer = self.consul.healthy(self.service.consul_name(self.service.main_port), index, self._look_s())
-            index, healthy = answer.index, addresses(answer.body or ())
+            index = answer.index
+            healthy = addresses(answer.body or ())
             wanted = self._current()
             if set(healthy.values()) == wanted and len(healthy) == len(wanted) >= self.instances:
                 self.step.says(f"{len(healthy)} healthy" if self.instances else "parked")
@@ -141,7 +145,7 @@ class Rollout:
             self._in_time(lambda: self._failures(None))
 
     def _current(self) -> set[str]:
-        """Ids of the allocations that Nomad wants to run, in the job's newest version."""
+        """Give the ids of the allocations that Nomad wants to run, in the job's newest version."""
         live = self.nomad.job(self.service.name) or {}
         rows = self.nomad.allocations(self.service.name).body or []
         newest = [row for row in rows if row["JobVersion"] == live.get("Version") and row["DesiredStatus"] == "run"]
@@ -151,7 +155,7 @@ class Rollout:
         reason = self._failures(version)
         live = self.nomad.job(self.service.name)
         if live is not None and live["Version"] > version:
-            fix = "the last good version serves; mend the service and deploy again"
+            fix = "the last good version serves; fix the service and deploy again"
             raise RevertedError(f"service '{self.service.name}'", f"deployed and reverted: {reason}", fix)
         raise DeployError(f"service '{self.service.name}'", reason)
 
@@ -161,8 +165,8 @@ class Rollout:
 
     def _failures(self, version: int | None) -> str:
         blocked = [row for row in self.nomad.evaluations(self.service.name)[:3] if row["Status"] == "blocked"]
-        lacking = "; ".join(filter(None, map(why.placement, blocked[:1])))
-        return lacking or why.failures(self.service, self._allocations(version), self.nomad, self.consul)
+        lacking = "; ".join(filter(None, map(diagnosis.placement, blocked[:1])))
+        return lacking or diagnosis.failures(self.service, self._allocations(version), self.nomad, self.consul)
 
     def _allocations(self, version: int | None) -> list[Mapping[str, Any]]:
         rows = self.nomad.allocations(self.service.name).body or []
@@ -177,7 +181,7 @@ class Rollout:
             self._stop_waiting(reason())
 
     def _stop_waiting(self, reason: str) -> None:
-        fix = "nothing was stopped; Nomad goes on by itself when the cause is gone, and `berth deploy` looks again"
+        fix = "nothing was stopped; Nomad goes on by itself when the cause is gone, and `berth deploy` checks again"
         raise DeadlineError(f"service '{self.service.name}'", reason, fix)
 
 
@@ -186,7 +190,7 @@ def _is_replaced(job: Mapping[str, Any], live: Mapping[str, Any] | None) -> bool
 
 
 def _refuse_foreign(job: Mapping[str, Any], live: Mapping[str, Any] | None) -> None:
-    """Leave alone what Berth did not make: a job of this name without our mark."""
+    """Refuse to replace a job of this name that Berth did not make: it lacks our mark."""
     if live is None or live["Stop"]:
         return
     if (live.get("Meta") or {}).get("berth_stack") != job["Meta"]["berth_stack"]:

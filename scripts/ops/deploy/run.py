@@ -1,4 +1,4 @@
-"""A deployment from beginning to end: check, look secrets up, grant, roll out in waves, route, verify, tidy."""
+"""Runs a deployment: checks, finds the secrets' versions, grants access, rolls out in waves, routes, verifies."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -26,14 +26,14 @@ from scripts.ops.rendering import Rendered, render
 
 _VERIFY_S = 30.0
 _SLACK_S = 45
-"""Beyond a job's own progress deadline: scheduling, Consul's news, and Nomad's verdict itself."""
+"""Added to a job's own progress deadline, for scheduling, for Consul to follow, and for Nomad to decide."""
 _TELLS_JOBS_APART = (1, 10, 2)
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Done:
-    """What became of one service."""
+    """The result of one service's rollout."""
 
     service: Service
     changed: bool
@@ -51,12 +51,12 @@ def deploy(  # noqa: PLR0913 - what a deployment needs, each named
 ) -> tuple[Done, ...]:
     """Make `target` run `services`, which were checked when they were loaded.
 
-    `whole`: they are the whole catalogue, so that what else runs is told of. `deadline_s` bounds each service's
-    rollout; by default its own start-up time does.
+    `whole`: they are the whole catalogue, so other jobs of the stack are reported. `deadline_s` bounds each service's
+    rollout; the default follows from the service's own start-up time.
 
     Raises:
         ConfigError: (or ManyErrors) a secret or a field of it is missing; nothing was changed.
-        DeployError: (or its kin) a service failed; those before it stay deployed, those after were not begun.
+        DeployError: (or a subclass) a service failed; earlier waves stay deployed, later ones were not started.
 
     """
     with progress.step("secrets", "their versions"):
@@ -75,12 +75,12 @@ def deploy(  # noqa: PLR0913 - what a deployment needs, each named
     )
     done = [one for wave in deploy_order(services) for one in deployment.roll_out(wave)]
     deployment.verify(services)
-    _tell(services, target, progress, whole=whole)
+    _report_rest(services, target, progress, whole=whole)
     return tuple(done)
 
 
 def expected_instances(service: Service, platform: Platform) -> int:
-    """How many healthy instances a deployed service has: one a node of its pool for a system job."""
+    """How many healthy instances a deployed service has; a system job has one on each node of its pool."""
     if service.kind is Kind.SYSTEM:
         return platform.pools[service.pool.value].nodes
     return service.shape(platform.driver).instances
@@ -101,11 +101,11 @@ class _Deployment:
     """What was written to Consul, by service."""
 
     def roll_out(self, wave: Sequence[Service]) -> list[Done]:
-        """Roll services out side by side; let all of them end before the first failure is raised."""
+        """Roll services out side by side; all of them finish before the failures are raised."""
         return _side_by_side(self._roll_out_one, wave)
 
     def verify(self, services: Sequence[Service]) -> None:
-        """Ask the front doors for each service; a route that they do not serve is made what it was."""
+        """Ask the front doors for each service; if they do not serve its route, put its entries back."""
         with self.progress.step("front door", "exactly the new instances, and a good answer, on each route"):
             _side_by_side(self._verify_one, services)
 
@@ -133,12 +133,12 @@ class _Deployment:
         return Done(service=service, changed=changed, seconds=time.monotonic() - start)
 
     def _pin(self, service: Service) -> None:
-        """Say which versions a running task is to follow: one that starts now waits for them."""
+        """Write the secret versions that a task follows, before it starts: it waits for them."""
         for key, version in self.rendered.pins[service.name].items():
             self.entries[service.name].put(key, version)
 
     def _route(self, service: Service) -> bool:
-        """Route to what is healthy now, or no longer to what has no route any more."""
+        """Write the service's route, whose instances are healthy now, or remove the route of a service without one."""
         key = f"{routes_prefix(self.target.platform.stack)}/{service.name}"
         record = self.rendered.routes.get(service.name)
         entries = self.entries[service.name]
@@ -173,16 +173,17 @@ def _side_by_side(work: Callable[[Service], Result], services: Sequence[Service]
 
 
 def _as_failure(error: BerthError) -> BerthError:
-    """What a server refuses in the middle of a deployment is a deployment that failed."""
+    """Report a server's refusal as a failed deployment: that is what it is to whoever deploys."""
     return DeployError(error.where, error.what, error.fix) if isinstance(error, RefusedError) else error
 
 
-def _tell(services: Sequence[Service], target: Target, progress: Progress, *, whole: bool) -> None:
-    """Say what else is not as it should be: front doors, and what runs without being on the menu."""
+def _report_rest(services: Sequence[Service], target: Target, progress: Progress, *, whole: bool) -> None:
+    """Report the front doors' faults, and the jobs of the stack that are not in the catalogue."""
     for door in front_doors(target.nomad):
         for fault in door.faults():
             progress.note(f"[red]✗[/red] the front door on {door.node} {fault}")
     if whole:
         forget_dead_routes(services, target)
         for name in orphans(services, target):
-            progress.note(f"[yellow]![/yellow] {name} runs on and is not on the menu: `nomad job stop {name}` ends it")
+            note = f"{name} still runs and is not in the catalogue: `nomad job stop {name}` stops it"
+            progress.note(f"[yellow]![/yellow] {note}")

@@ -1,4 +1,4 @@
-"""Which version of each secret a deployment reads: there, readable, and with every field that the services name."""
+"""Finds the version of each secret that a deployment reads, and refuses one that is missing or lacks a field."""
 
 import json
 import shlex
@@ -13,10 +13,10 @@ from scripts.ops.clients.vault import Newest, Vault
 
 
 def secret_versions(services: Sequence[Service], platform: Platform, vault: Vault) -> dict[str, int]:
-    """Newest version of each secret that the services read, by path below the namespace. No value is read.
+    """Give the newest version of each secret that the services read, by path below the namespace. No value is read.
 
     Raises:
-        ConfigError: (or ManyErrors) a secret is not there, was deleted, or lacks a field; with the command that helps.
+        ConfigError: (or ManyErrors) a secret is missing, was deleted, or lacks a field; with the command that fixes it.
 
     """
     wanted = {secret_path(secret, one): (one, secret) for one in services for secret in one.secrets}
@@ -40,7 +40,7 @@ def _pulled(services: Sequence[Service]) -> Iterator[tuple[Service, Secret]]:
 
 
 def _fields(path: str, services: Sequence[Service]) -> tuple[str, ...]:
-    """Every field that any of the services asks of the secret at `path`: two may each name their own."""
+    """Give every field that the services ask of the secret at `path`: each may name different ones."""
     named = [
         name for one in services for secret in one.secrets if secret_path(secret, one) == path for name in secret.fields
     ]

@@ -1,4 +1,4 @@
-"""Asks the front doors whether a deployment is done: what each NGINX runs, and then what a user would ask."""
+"""Verifies a deployment: each NGINX must run the new routes, and the sample request must be answered."""
 
 import ssl
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _PARKED = 503
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
-    """One service behind the front doors of a platform, and the clients that see it."""
+    """One service behind the front doors of a platform, and the clients to check it with."""
 
     service: Service
     platform: Platform
@@ -39,16 +39,16 @@ class Verification:
         """Wait until every front door serves exactly the healthy instances, then send the sample request through one.
 
         Raises:
-            DeadlineError: it was not within `deadline_s` seconds; the message says what was seen last.
+            DeadlineError: they did not within `deadline_s` seconds; the message says what was seen last.
 
         """
         where = f"service '{self.service.name}'"
         what = "every front door running its newest route, instances and certificate"
-        wait_until(lambda: next(self._not_taken_up(), None), where=where, what=what, deadline_s=self.deadline_s)
+        wait_until(lambda: next(self._outdated(), None), where=where, what=what, deadline_s=self.deadline_s)
         if self.service.route is not None:
             self._ask_as_a_user_would(self.service.route.sample)
 
-    def _not_taken_up(self) -> Iterator[str]:
+    def _outdated(self) -> Iterator[str]:
         doors = front_doors(self.nomad)
         if not doors and (self.service.route or self.service.is_front_door):
             yield "no front door runs: deploy the ingress first"
@@ -83,7 +83,7 @@ class Verification:
                 where=f"service '{self.service.name}'",
                 what=f"{sample.method} http{'s' * self.platform.tls_routes}://{host}{sample.path} through NGINX",
                 deadline_s=self.deadline_s,
-                fix="NGINX runs its route and sends to its instances, so look at what they answer: `nomad alloc logs`",
+                fix="NGINX sends to its instances; read their logs with `nomad alloc logs`",
             )
 
     def _authorization(self, sample: Sample) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The Platform record of a laptop: pure, so that `berth render local` works before anything was booted."""
+"""The Platform record of a laptop: a pure function, so `berth render local` works before the first boot."""
 
 from nomad_jobs.platform import Driver, NodePool, Platform
 from scripts.ops.local.settings import GPUS_PER_NODE, Settings
@@ -6,14 +6,15 @@ from scripts.ops.local.settings import GPUS_PER_NODE, Settings
 DATACENTER = "dc1"
 REGION = "global"
 MAX_KILL_TIMEOUT_S = 600
-FIRST_POOL, OTHER_POOL = "default", "more"
+FIRST_POOL = "default"
+OTHER_POOL = "more"
 
 
 def local_platform(settings: Settings) -> Platform:
-    """Say where things run: everything on loopback, GPUs emulated.
+    """Describe the platform: everything on loopback, GPUs emulated.
 
-    The nodes share one address, so the fixed ports of NGINX can be had on one of them alone: the first, in the pool
-    `default`, where jobs that are not ours go too. The others are in `more`; our services run in `all` of them.
+    The nodes share one address, so only one of them can have NGINX's fixed ports: the first, in the pool `default`,
+    where jobs that are not ours run too. The others are in `more`; our services run in `all` of them.
     """
     anywhere = NodePool(name="all", nodes=settings.nodes, gpus_per_node=GPUS_PER_NODE, gpu_model="mock")
     ingress = NodePool(name=FIRST_POOL, nodes=1, gpus_per_node=GPUS_PER_NODE, gpu_model="mock")

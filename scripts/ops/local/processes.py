@@ -1,4 +1,4 @@
-"""Processes and ports: which ones belong to a state directory, and who owns a port that we need."""
+"""Finds the processes of a state directory, and the owner of a port that the platform needs."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -13,8 +13,8 @@ from scripts.ops.waiting import wait_until
 MARK = "BERTH_PLATFORM"
 """Environment variable that every process of a platform inherits: the path of its state directory.
 
-A path in a command line or a working directory is not enough: an editor, a `tail -f` of a log or a shell that sits
-in the state directory is not ours to end.
+A path in a command line or a working directory is not enough: an editor, a `tail -f` of a log or a shell in the
+state directory must not be ended.
 """
 _SETTLE_S = 1
 _ANY = {"0.0.0.0", "::", "*"}  # noqa: S104 - addresses that are compared, not bound
@@ -30,12 +30,11 @@ class Owner:
     program: str
 
     def __str__(self) -> str:
-        """Name it for a message."""
         return f"{self.program} (pid {self.pid})" if self.pid else "a process of another user"
 
 
 def of_state(root: Path) -> list[psutil.Process]:
-    """Every process that belongs to the platform in `root`: agents, their helpers and tasks."""
+    """List the processes of the platform in `root`: agents, their helpers and tasks."""
     return [process for process in psutil.process_iter() if _belongs(process, root)]
 
 
@@ -58,8 +57,9 @@ def end(processes: Iterable[psutil.Process], *, deadline_s: float) -> None:
 
 
 def owners(ports: Iterable[int]) -> dict[int, Owner]:
-    """Who listens on each of `ports` at loopback or everywhere; free ones are left out."""
-    wanted, found = set(ports), {}
+    """Find who listens on each of `ports`, on loopback or on every address; free ones are left out."""
+    wanted = set(ports)
+    found = {}
     for connection in psutil.net_connections("inet"):
         is_listening = connection.status == psutil.CONN_LISTEN or (
             connection.type.name == "SOCK_DGRAM" and not connection.raddr
@@ -71,10 +71,10 @@ def owners(ports: Iterable[int]) -> dict[int, Owner]:
 
 
 def refuse_foreign(ports: Mapping[str, int], root: Path) -> None:
-    """Make sure that nobody else holds one of `ports` (by name).
+    """Check that no other process holds one of `ports` (by name).
 
     Raises:
-        BerthError: somebody does; every such port is named with its owner and with how to choose another.
+        BerthError: one does; every such port is named, with its owner and how to choose another.
 
     """
     found: dict[str, Owner] = {}
@@ -84,7 +84,7 @@ def refuse_foreign(ports: Mapping[str, int], root: Path) -> None:
         found.update(_foreign(ports, root))
         return ", ".join(found) or None
 
-    # A process of ours that is just ending still holds its port, and can no longer be told for ours.
+    # A process of ours that is just ending still holds its port, and can no longer be recognised as ours.
     with suppress(DeadlineError):
         wait_until(missing, where="ports", what="their being free", deadline_s=_SETTLE_S)
     raise_all(
@@ -112,7 +112,7 @@ def _belongs(process: psutil.Process, root: Path) -> bool:
     try:
         if process.environ().get(MARK) == str(root):
             return True
-        # NGINX overwrites its environment with its title; but a task sits in its allocation, without a terminal.
+        # NGINX overwrites its environment; but a task runs in its allocation's folder, without a terminal.
         return _is_task_folder(Path(process.cwd()), root) and process.terminal() is None
     except (psutil.Error, OSError):
         return False
@@ -128,7 +128,7 @@ def _is_local(address: str) -> bool:
 
 
 def listening(pids: set[int]) -> list[tuple[str, int, int]]:
-    """Address, port and process id of every TCP socket on which `pids` listen."""
+    """List address, port and process id of every TCP socket on which `pids` listen."""
     return [
         (one.laddr.ip, one.laddr.port, one.pid)
         for one in psutil.net_connections("inet")

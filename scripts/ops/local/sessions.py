@@ -1,4 +1,4 @@
-"""Sessions with the three APIs on loopback, closed when their block ends."""
+"""Opens the APIs on loopback, and closes them when their block ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _HEADERS = {"Nomad": nomad.HEADER, "Consul": consul.HEADER, "Vault": vault.HEADE
 
 @contextmanager
 def session(name: str, url: str, token: str | None = None) -> Iterator[Api]:
-    """Talk to `name` (Nomad, Consul, Vault or AWS), without a token as anybody could."""
+    """Open the API of `name` (Nomad, Consul, Vault or AWS); without a token, anonymously."""
     api = Api(name, url, headers={_HEADERS[name]: token} if token else {}, fix=FIX)
     try:
         yield api

@@ -1,4 +1,4 @@
-"""What a local platform was asked to be: how many nodes, and on which ports. Remembered for the next `berth up`."""
+"""Settings of a local platform: how many nodes, and which ports. `berth up` remembers them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from nomad_jobs.errors import BerthError, ConfigError, raise_all
 
 GPUS_PER_NODE = 8
 PORTS_PER_NODE = 500
-"""Each node hands out its own range of `dynamic` ports: all tasks share 127.0.0.1."""
+"""Each node has a range of `dynamic` ports of its own, since all tasks share 127.0.0.1."""
 MAX_NODES = (BY_NAME["dynamic"].last - BY_NAME["dynamic"].first) // PORTS_PER_NODE
 
 _FROM_TABLE = (
@@ -47,7 +47,6 @@ class Settings:
     ports: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check everything at once."""
         raise_all(ConfigError("local platform", what, "see `berth up --help`") for what in _faults(self))
 
     def port(self, name: str) -> int:
@@ -55,7 +54,7 @@ class Settings:
         return self.ports.get(name, DEFAULTS[name])
 
     def with_changes(self, *, nodes: int | None = None, ports: Mapping[str, int] | None = None) -> Self:
-        """The same, but for what is given."""
+        """Copy the settings with what is given changed."""
         return replace(self, nodes=nodes or self.nodes, ports={**self.ports, **(ports or {})})
 
     @property
@@ -70,21 +69,21 @@ class Settings:
 
     @property
     def nomad_url(self) -> str:
-        """Nomad's API, on the node that is also the server."""
+        """Nomad's API, on its server."""
         return f"http://127.0.0.1:{self.port('nomad_http')}"
 
     @property
     def aws_url(self) -> str:
-        """The stand-in for AWS's API."""
+        """The API of moto, which stands in for AWS."""
         return f"http://127.0.0.1:{self.port('aws')}"
 
     def to_json(self) -> str:
-        """Write them down."""
+        """Write the settings as JSON."""
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str, *, where: str) -> Self:
-        """Read them back.
+        """Read what `to_json` wrote.
 
         Raises:
             ConfigError: `text` is not what `to_json` writes.
@@ -102,17 +101,17 @@ def parse_ports(pairs: Iterable[str]) -> dict[str, int]:
     """Read `name=number` pairs.
 
     Raises:
-        ConfigError: a pair is none, or its number is none; all of them are named.
+        ConfigError: an entry is no such pair; all of them are named.
 
     """
-    ports, wrong = {}, []
+    ports: dict[str, int] = {}
+    errors: list[BerthError] = []
     for pair in pairs:
         name, _, number = pair.partition("=")
         if number.isascii() and number.isdigit():
             ports[name.strip()] = int(number)
         else:
-            wrong.append(ConfigError(f"--port {pair}", "must be name=number", "for example --port nomad_http=14646"))
-    errors: list[BerthError] = list(wrong)
+            errors.append(ConfigError(f"--port {pair}", "must be name=number", "for example --port nomad_http=14646"))
     raise_all(errors)
     return ports
 
@@ -130,7 +129,8 @@ def _faults(settings: Settings) -> Iterable[str]:
 
 def _clashes(ports: Mapping[str, int], nodes: int) -> Iterable[str]:
     seen: dict[int, str] = {}
-    first, last = ports["dynamic"], ports["dynamic"] + nodes * PORTS_PER_NODE - 1
+    first = ports["dynamic"]
+    last = first + nodes * PORTS_PER_NODE - 1
     if last > _LAST_PORT:
         yield f"dynamic ports {first} to {last} end beyond {_LAST_PORT}"
     for name, number in ports.items():

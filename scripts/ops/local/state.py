@@ -1,4 +1,4 @@
-"""The state directory of a local platform: its version, settings, keys and paths. Nothing in it is for other users."""
+"""The state directory of a local platform: version, settings, keys and paths, for its owner alone."""
 
 import contextlib
 import errno
@@ -27,12 +27,13 @@ _UNPRINTABLE = set("\"'%;\\\n\r\t")
 
 
 class State:
-    """One state directory; several may exist side by side."""
+    """One state directory; several may exist side by side. Making this value reads and writes nothing."""
 
     def __init__(self, root: Path) -> None:
-        """Name the directory; nothing is read or made yet."""
-        self.root = root.resolve()  # as the kernel names the working directories of its processes
-        self.run, self.logs, self.keys = (self.root / name for name in ("run", "logs", "keys"))
+        self.root = root.resolve()  # as the kernel reports working directories
+        self.run = self.root / "run"
+        self.logs = self.root / "logs"
+        self.keys = self.root / "keys"
         self.socket = self.run / "supervisor.sock"
 
     @classmethod
@@ -45,10 +46,10 @@ class State:
         return (self.root / "version").exists()
 
     def open(self) -> None:
-        """Make the directory, or check that it is ours and of a version that we read.
+        """Make the directory, or check that it is Berth's and of a version that this berth reads.
 
         Raises:
-            ConfigError: it is someone else's, of a newer version, or its path cannot be used.
+            ConfigError: it is not Berth's or of another version, or its path cannot be used.
             BerthError: it cannot be written, or its disk is full.
 
         """
@@ -63,17 +64,17 @@ class State:
 
     @contextlib.contextmanager
     def locked(self, *, deadline_s: float = 300) -> Iterator[None]:
-        """Keep other `berth up` and `berth down` of this directory waiting.
+        """Hold the directory's lock: other `berth up` and `berth down` of it wait.
 
         Raises:
-            BerthError: another one still works after `deadline_s` seconds.
+            BerthError: another one still holds it after `deadline_s` seconds.
 
         """
         lock = FileLock(self.root / "lock", mode=0o600)
         with writing(self.root):
             try:
                 lock.acquire(timeout=deadline_s)
-            except Timeout:  # an OSError too, which `writing` would take for the disk's
+            except Timeout:  # it is an OSError, which `writing` would report as the disk's
                 what = f"another berth up or down has been at work for {deadline_s:.0f} s"
                 raise BerthError(str(self.root), what, "let it finish, or end it, then try again") from None
         try:
@@ -82,13 +83,13 @@ class State:
             lock.release()
 
     def settings(self) -> Settings:
-        """What was asked for last time, or the defaults."""
+        """Read the settings of the last `berth up`, or the defaults."""
         self._check_version()
         path = self.root / "settings.json"
         return Settings.from_json(path.read_text(), where=str(path)) if path.exists() else Settings()
 
     def platform(self) -> Platform:
-        """The record that the last `berth up` wrote.
+        """Read the Platform record that the last `berth up` wrote.
 
         Raises:
             BerthError: there is none.
@@ -100,7 +101,7 @@ class State:
         return Platform.from_json(path.read_text(), where=str(path))
 
     def credentials(self) -> Credentials:
-        """Tokens with which to deploy.
+        """Read the tokens to deploy with.
 
         Raises:
             BerthError: the platform was never booted to the end.
@@ -114,12 +115,12 @@ class State:
         return Credentials(nomad=nomad, consul=consul, vault=vault)
 
     def key(self, name: str) -> str | None:
-        """One secret of the `keys/` folder, or None."""
+        """Read a secret of the `keys/` folder; None if it is not there."""
         path = self.keys / name
         return path.read_text().strip() if path.exists() else None
 
     def ensure_key(self, name: str) -> str:
-        """One secret, made (a UUID) if it is not there: so that what needs it can be repeated after a crash."""
+        """Read a secret, or make it (a UUID) and write it first, so that what uses it can be repeated after a crash."""
         found = self.key(name)
         if not found:
             found = str(uuid.uuid4())
@@ -127,7 +128,7 @@ class State:
         return found
 
     def write(self, path: Path, text: str) -> bool:
-        """Write a 0600 file as a whole or not at all; say whether it differed."""
+        """Write a 0600 file as a whole or not at all; give whether its text differed."""
         with writing(path):
             if path.exists() and path.read_text() == text:
                 return False
@@ -154,7 +155,7 @@ class State:
         path = self.root / "version"
         if not path.exists():
             if self.root.exists() and any(self.root.iterdir()):
-                what = "is not empty, and is no state directory of Berth"
+                what = "is not empty, and is not a state directory of Berth"
                 raise ConfigError(str(self.root), what, "set BERTH_STATE_DIR to another directory")
             return
         found = path.read_text().strip()
@@ -174,7 +175,7 @@ def writing(path: Path) -> Iterator[None]:
     """Translate the errors of a disk.
 
     Raises:
-        BerthError: `path` cannot be written; what was there before is still there.
+        BerthError: `path` cannot be written; its old content is still there.
 
     """
     try:

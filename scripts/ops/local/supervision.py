@@ -1,4 +1,4 @@
-"""Supervisord: keeps the agents running, restarts one that dies, rotates what they write."""
+"""Runs supervisord, which keeps the agents running, restarts one that ends, and rotates their logs."""
 
 import http.client
 import shlex
@@ -28,34 +28,34 @@ class Program:
     name: str
     argv: tuple[str, ...]
     digest: str = ""
-    """Of its configuration: another digest means that the process must be started anew."""
+    """Digest of its configuration: when it changes, the process is restarted."""
     env: Mapping[str, str] = field(default_factory=dict)
     stop_s: int = 20
     stdout: str = ""
-    """Name of a log of its own for stdout; empty: stdout and stderr share one."""
+    """Name of a separate log for stdout; empty: stdout and stderr share one."""
     events: str = ""
-    """Supervisord's events that it listens to; empty: an ordinary program."""
+    """The events of supervisord that it listens to; empty: an ordinary program."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What supervisord says of one program."""
+    """What supervisord reports of one program."""
 
     name: str
     state: str
     pid: int
     uptime_s: int
     why: str
-    """Why it last ended, in supervisord's words."""
+    """Why it last ended, as supervisord words it."""
 
     @property
     def runs(self) -> bool:
-        """Whether there is a process now, or will be at once."""
+        """Whether its process runs or is being started."""
         return self.state not in _DOWN
 
 
 def conf(state: State, programs: tuple[Program, ...], env: Mapping[str, str]) -> str:
-    """Write supervisord's configuration; `env` is all that the programs get."""
+    """Write supervisord's configuration; `env` is the programs' whole environment."""
     head = [
         "[unix_http_server]",
         f"file = {_quoted(state.socket)}",
@@ -76,10 +76,9 @@ def conf(state: State, programs: tuple[Program, ...], env: Mapping[str, str]) ->
 
 
 class Supervisor:
-    """The supervisord of one state directory, over its Unix socket."""
+    """The supervisord of one state directory, running or not; called over its Unix socket."""
 
     def __init__(self, state: State) -> None:
-        """Name it; it need not run."""
         self._state = state
         self.config = state.run / "supervisord.conf"
 
@@ -92,14 +91,14 @@ class Supervisor:
         return True
 
     def pid(self) -> int:
-        """Its process id."""
+        """Ask for its process id."""
         return int(self._call("getPID"))
 
     def start(self, env: Mapping[str, str]) -> None:
-        """Start it in the background with exactly `env`; it answers when this returns.
+        """Start it in the background with exactly `env`; when this returns, it answers.
 
         Raises:
-            BerthError: it did not start; the message carries its own words.
+            BerthError: it did not start; the message has its output.
 
         """
         argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.config)]
@@ -121,48 +120,48 @@ class Supervisor:
             raise BerthError("supervisord", said or "did not start", f"see {self._state.logs / 'supervisord.log'}")
 
     def processes(self) -> dict[str, Process]:
-        """Every program by name."""
+        """List the programs by name."""
         rows = cast("list[dict[str, Any]]", self._call("getAllProcessInfo"))
         return {row["name"]: _process(row) for row in rows}
 
     def reread(self) -> tuple[set[str], set[str], set[str]]:
-        """Read the configuration again: names that are new, that differ from what runs, and that are gone."""
+        """Read the configuration again; give the names of programs that are new, that differ, and that are gone."""
         [[added, changed, removed]] = self._call("reloadConfig")
         return set(added), set(changed), set(removed)
 
     def add(self, name: str) -> None:
-        """Take a program into the fold; it starts if it is an event listener."""
+        """Add a program to supervisord; it starts if it is an event listener."""
         self._call("addProcessGroup", name)
 
     def remove(self, name: str) -> None:
-        """Stop a program and forget it."""
+        """Stop a program and remove it from supervisord."""
         self.stop(name)
         self._call("removeProcessGroup", name)
 
     def begin(self, name: str) -> None:
-        """Start a program, unless it runs, and return at once."""
-        self._call("startProcess", name, False, but=(Faults.ALREADY_STARTED,))  # noqa: FBT003 - XML-RPC has no keywords
+        """Start a program unless it runs; return at once."""
+        self._call("startProcess", name, False, allowed=(Faults.ALREADY_STARTED,))  # noqa: FBT003 - XML-RPC has no keywords
 
     def stop(self, name: str) -> None:
-        """Stop a program and wait for its end."""
-        self._call("stopProcess", name, True, but=(Faults.NOT_RUNNING,))  # noqa: FBT003 - XML-RPC has no keywords
+        """Stop a program and wait until it has ended."""
+        self._call("stopProcess", name, True, allowed=(Faults.NOT_RUNNING,))  # noqa: FBT003 - XML-RPC has no keywords
 
     def signal(self, name: str, signal: str) -> None:
         """Send a signal such as `HUP`."""
-        self._call("signalProcess", name, signal, but=(Faults.NOT_RUNNING,))
+        self._call("signalProcess", name, signal, allowed=(Faults.NOT_RUNNING,))
 
     def shutdown(self) -> None:
-        """Ask it to end; the caller waits for the process."""
+        """Ask supervisord to end; the caller waits for its process."""
         self._call("shutdown")
 
     def log_tail(self, name: str, size: int = 2000) -> str:
-        """Give the last lines that a program wrote, for an error message."""
+        """Read the last lines of a program's log, for an error message."""
         path = self._state.logs / f"{name}.log"
         text = path.read_text(errors="replace") if path.exists() else ""
         return "\n".join(text[-size:].splitlines()[-8:])
 
-    def _call(self, method: str, *args: object, but: tuple[int, ...] = ()) -> Any:
-        # A connection for each call: they come from several threads, and supervisord may be another one by now.
+    def _call(self, method: str, *args: object, allowed: tuple[int, ...] = ()) -> Any:
+        # A new connection for each call: calls come from several threads, and supervisord may have been restarted.
         transport = SupervisorTransport("", "", f"unix://{self._state.socket}")
         plain = transport._get_connection  # noqa: SLF001 - the library offers no time limit
         transport._get_connection = lambda: _limited(plain)  # noqa: SLF001
@@ -170,7 +169,7 @@ class Supervisor:
         try:
             return getattr(proxy.supervisor, method)(*args)
         except xmlrpc.client.Fault as fault:
-            if fault.faultCode in but:
+            if fault.faultCode in allowed:
                 return None
             raise BerthError("supervisord", f"{method} {' '.join(map(str, args))}: {fault.faultString}") from None
         except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
@@ -208,7 +207,7 @@ def _section(program: Program, state: State) -> list[str]:
         f"autostart = {str(listens).lower()}",
         "autorestart = true",
         "startsecs = 1",
-        "startretries = 10",  # a second more between each: almost a minute of trying
+        "startretries = 10",  # with a second more between each: almost a minute
         f"stopwaitsecs = {program.stop_s}",
         f"environment = {_environment({**program.env, 'BERTH_CONFIG': program.digest})}",
     ]
@@ -216,7 +215,7 @@ def _section(program: Program, state: State) -> list[str]:
 
 
 def _logging(program: Program, state: State) -> list[str]:
-    # A listener speaks with supervisord over stdout.
+    # A listener talks to supervisord over stdout.
     if program.events:
         return [*_log("stderr", program.name, state), "stdout_logfile = NONE", f"events = {program.events}"]
     if program.stdout:
@@ -234,5 +233,5 @@ def _environment(env: Mapping[str, str]) -> str:
 
 
 def _quoted(value: object) -> str:
-    """Supervisord expands `%(…)s`."""
+    """Escape percent signs: supervisord expands `%(…)s`."""
     return str(value).replace("%", "%%")

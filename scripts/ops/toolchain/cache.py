@@ -1,4 +1,4 @@
-"""Berth's cache of programs: whole versions appear at once, and two that want the same one take turns."""
+"""Berth's cache of programs: a version appears as a whole, and only one `berth` at a time installs it."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ def root() -> Path:
 
 
 def bin_dir() -> Path:
-    """Return the folder that holds a link to every installed program, to be put in front of PATH."""
+    """Return the folder with a link to every installed program: it goes in front of PATH."""
     return root() / "bin"
 
 
@@ -38,18 +38,18 @@ def machine() -> tuple[str, str]:
 
 
 def home(program: Program) -> Path:
-    """Return the folder of this program in this version for this machine; it exists only when complete."""
+    """Return the folder of this version of the program for this machine; it exists only when complete."""
     return root() / "programs" / program.name / f"{program.version}_{'_'.join(machine())}"
 
 
 def holds(program: Program) -> bool:
-    """Tell whether the program and every file that belongs beside it are there and can be run."""
+    """Whether the program and every file that belongs beside it are there and can be run."""
     return all(os.access(home(program) / file, os.X_OK) for file in (program.name, *program.companions))
 
 
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Turn a full disk or a closed folder into words about `what`; what is already in the cache stays."""
+    """Translate the errors of a full disk or a read-only folder; what is already in the cache stays."""
     try:
         yield
     except OSError as error:
@@ -60,14 +60,14 @@ def writing(what: str) -> Iterator[None]:
 
 
 def disk_full(what: str) -> BerthError:
-    """Return the error for a disk that filled up."""
-    fix = "free some space and run it again; what is complete stays, downloads go on where they were"
+    """Make the error for a full disk."""
+    fix = "free some space and run it again; what is complete stays, downloads go on where they stopped"
     return BerthError(what, f"the disk is full under {root()}", fix)
 
 
 @contextmanager
 def turn(name: str, step: Step | None = None) -> Iterator[None]:
-    """Hold the cache's lock on `name`; another `berth` that holds it is waited for.
+    """Hold the cache's lock on `name`; wait for another `berth` that holds it.
 
     Raises:
         DeadlineError: the other one did not finish within 45 minutes.
@@ -98,13 +98,13 @@ def _wait(lock: FileLock, name: str) -> None:
 
 @contextmanager
 def staged(program: Program) -> Iterator[Path]:
-    """Give an empty folder to fill; it becomes `home(program)` in one step, or vanishes if the block fails.
+    """Give an empty folder to fill; it becomes `home(program)` in one step, or is removed if the block fails.
 
     Call it only while holding the program's `turn`.
     """
     parent = home(program).parent
     parent.mkdir(parents=True, exist_ok=True)
-    for leftover in parent.glob(".staged-*"):  # of a run that was killed: the turn is ours, so nobody uses it
+    for leftover in parent.glob(".staged-*"):  # of a run that was killed: we hold the turn, so nobody uses it
         shutil.rmtree(leftover, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=".staged-", dir=parent))
     try:
@@ -118,9 +118,9 @@ def _publish(folder: Path, final: Path) -> None:
     for file in folder.iterdir():
         file.chmod(0o755)
         with file.open("rb") as opened:
-            os.fsync(opened.fileno())  # else a power cut could leave a complete-looking folder of empty files
+            os.fsync(opened.fileno())  # or a power cut could leave a folder that looks complete, with empty files
     folder.chmod(0o755)
-    if final.exists():  # an incomplete one, or `holds` would have found it
+    if final.exists():  # incomplete, or `holds` would have found it
         shutil.rmtree(final)
     folder.rename(final)
 

@@ -1,4 +1,4 @@
-"""Downloads over HTTP that go on where they were cut."""
+"""Downloads files over HTTP, and goes on where an earlier download was cut off."""
 
 import re
 from collections.abc import Callable
@@ -11,14 +11,16 @@ from scripts.ops.toolchain.ways import UnavailableError
 
 _TIMEOUT = httpx.Timeout(30, connect=10)
 _STALLS = 3  # attempts in a row that brought nothing
-_OK, _PARTIAL, _RANGE = 200, 206, 416
+_OK = 200
+_PARTIAL = 206
+_RANGE = 416
 
 
 def read(url: str) -> bytes:
     """Return a small file.
 
     Raises:
-        UnavailableError: it cannot be had.
+        UnavailableError: it cannot be fetched.
 
     """
     try:
@@ -31,10 +33,10 @@ def read(url: str) -> bytes:
 
 
 def fetch(url: str, part: Path, says: Callable[[int, int], None]) -> None:
-    """Download `url` into `part`, behind what an earlier run left there; `says` hears (bytes, total bytes).
+    """Download `url` into `part`, appending to what an earlier run left; `says` is called with (bytes, total bytes).
 
     Raises:
-        UnavailableError: it cannot be had; what has come is kept for the next run.
+        UnavailableError: it cannot be fetched; the part that was is kept for the next run.
         OSError: `part` cannot be written.
 
     """
@@ -56,18 +58,18 @@ def fetch(url: str, part: Path, says: Callable[[int, int], None]) -> None:
 def _client() -> httpx.Client:
     try:
         return httpx.Client(timeout=_TIMEOUT, follow_redirects=True)
-    except (OSError, ValueError, httpx.InvalidURL) as error:  # a proxy or certificate variable that holds rubbish
+    except (OSError, ValueError, httpx.InvalidURL) as error:  # a proxy or certificate variable is malformed
         raise UnavailableError(f"no HTTPS with these proxy and SSL_CERT_* variables ({error})") from error
 
 
 def _receive(client: httpx.Client, url: str, part: Path, says: Callable[[int, int], None]) -> None:
     have = _size(part)
     headers = {"Range": f"bytes={have}-"} if have else {}
-    # identity: a compressed transfer would make byte positions mean something else
+    # identity: byte positions of a compressed transfer would not be those of the file
     headers["Accept-Encoding"] = "identity"
     with client.stream("GET", url, headers=headers) as answer:
         if answer.status_code == _RANGE and answer.headers.get("content-range") == f"bytes */{have}":
-            return  # all of it had come
+            return  # the file is complete
         goes_on = answer.status_code == _PARTIAL and _starts_at(answer) == have
         if answer.status_code in {_RANGE, _PARTIAL} and not goes_on:
             part.unlink(missing_ok=True)

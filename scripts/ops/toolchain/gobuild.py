@@ -15,7 +15,7 @@ from scripts.ops.toolchain.programs import Program
 from scripts.ops.toolchain.ways import UnavailableError, bar
 
 MODULES = Path(__file__).parents[2] / "toolchain"
-GO_FLOOR = (1, 21)  # the first that fetches the newer Go which a module asks for
+GO_FLOOR = (1, 21)  # the first Go that fetches the newer one that a module asks for
 _LIMIT_S = 1800
 _KEPT = re.compile(
     r"HOME|PATH|TMPDIR|XDG_(CACHE|CONFIG)_HOME|GO(ENV|PROXY|NOPROXY|PRIVATE|SUMDB|NOSUMDB|CACHE|MODCACHE|PATH|TOOLCHAIN)"
@@ -59,7 +59,7 @@ def _go() -> str:
     go = shutil.which("go")
     if go is None:
         raise UnavailableError("Go is not installed")
-    # not the shell's folder: a go.mod there could make Go answer for another version
+    # not in the current folder: a go.mod there could make Go report another version
     said = subprocess.run([go, "version"], capture_output=True, text=True, env=_env(), cwd="/", check=False).stdout
     match = re.search(r"go(\d+)\.(\d+)", said)
     if not match:
@@ -103,7 +103,7 @@ def _running(program: Program, argv: list[str]) -> Iterator[subprocess.Popen[str
         try:
             yield process
         except BaseException:
-            process.kill()  # Ctrl-C: Go must not go on building behind our back
+            process.kill()  # after Ctrl-C, Go must not go on building in the background
             raise
         finally:
             timer.cancel()

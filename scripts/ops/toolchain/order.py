@@ -1,4 +1,4 @@
-"""The order of ways: a program is taken from where it already is, else by the first way that works."""
+"""Finds a program where it already is, or installs it in the first way that works."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,7 +18,7 @@ _FETCHED: dict[str, Callable[[Program, Path, Step], None]] = {
 
 
 def resolve(name: str) -> Path:
-    """Return the program `name`, from PATH in a good version or from the cache; nothing is installed.
+    """Return the path of the program `name`, on PATH in a good version or in the cache; nothing is installed.
 
     Raises:
         ConfigError: it is in neither, or Berth knows no such program.
@@ -32,7 +32,7 @@ def resolve(name: str) -> Path:
 
 
 def look(program: Program) -> Found | dict[str, str]:
-    """Return where the program is, or for each place the reason why it is not there."""
+    """Return the program that was found, or for each place the reason why it is not there."""
     tried = {}
     for place, find in _HERE.items():
         try:
@@ -43,12 +43,12 @@ def look(program: Program) -> Found | dict[str, str]:
 
 
 def install(names: Iterable[str], progress: Progress) -> dict[str, Path]:
-    """Make every program of `names` available and link it into `bin_dir()`; return where each one is.
+    """Make every program of `names` available and link it into `bin_dir()`; return the path of each.
 
-    What cannot be had does not keep the others from being installed. Run again, it goes on where it was.
+    One that fails does not keep the others from being installed. Run again, it goes on where it stopped.
 
     Raises:
-        BerthError: a program could not be had; the message says how each way failed and what to install.
+        BerthError: no way to get a program worked; the message says how each failed and what to install.
 
     """
     errors: list[BerthError] = []
@@ -75,13 +75,13 @@ def _available(program: Program, progress: Progress) -> Path:
 
 def _obtain(program: Program, step: Step, tried: dict[str, str]) -> Found:
     with cache.turn(program.name, step):
-        if cache.holds(program):  # the one we waited for installed it
+        if cache.holds(program):  # the `berth` that we waited for installed it
             return present.cached(program)
         for way, fetch in _FETCHED.items():
             try:
                 with cache.staged(program) as folder:
                     fetch(program, folder, step)
-                    _prove(program, folder / program.name)
+                    _prove_version(program, folder / program.name)
             except UnavailableError as reason:
                 tried[way] = str(reason)
             else:
@@ -90,8 +90,8 @@ def _obtain(program: Program, step: Step, tried: dict[str, str]) -> Found:
     raise _no_way(program, tried)
 
 
-def _prove(program: Program, path: Path) -> None:
-    """Run what was made before it is put where others take it from."""
+def _prove_version(program: Program, path: Path) -> None:
+    """Run the program before it is published, and compare its version."""
     path.chmod(0o755)
     if program.version_args and (said := present.asked(path, program.version_args)) != program.version:
         raise UnavailableError(f"it reports version {said or 'nothing'} instead of {program.version}")

@@ -1,4 +1,4 @@
-"""Finds programs that are already here: on PATH in a good version, or in Berth's cache."""
+"""Finds programs that are already on this machine: on PATH in a good version, or in Berth's cache."""
 
 import os
 import re
@@ -25,10 +25,10 @@ class Found:
 
 
 def on_path(program: Program) -> Found:
-    """Return the first one on PATH whose version is good; worse ones before it are skipped.
+    """Return the first one on PATH whose version is good.
 
     Raises:
-        UnavailableError: none; the text names each that was there and what is wrong with it.
+        UnavailableError: there is none; the text names each that was found and what is wrong with it.
 
     """
     if program.ships_with:
@@ -57,7 +57,7 @@ def cached(program: Program) -> Found:
 
 
 def asked(path: Path, arguments: tuple[str, ...]) -> str:
-    """Return the version that the program at `path` reports, or `""`; a file that changed is asked again."""
+    """Return the version that the program at `path` reports, or `""`; answers are kept until the file changes."""
     stat = path.stat()
     return _asked(path, arguments, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
 
@@ -65,7 +65,7 @@ def asked(path: Path, arguments: tuple[str, ...]) -> str:
 @remembered
 def _asked(path: Path, arguments: tuple[str, ...], _file: tuple[int, int, int]) -> str:
     env = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
-    quiet = {"CHECKPOINT_DISABLE": "1", "PULUMI_SKIP_UPDATE_CHECK": "true"}  # a version needs no network
+    quiet = {"CHECKPOINT_DISABLE": "1", "PULUMI_SKIP_UPDATE_CHECK": "true"}  # asking for a version needs no network
     try:
         done = subprocess.run(
             [path, *arguments], capture_output=True, text=True, timeout=_ASK_S, env=env | quiet, check=False
@@ -80,7 +80,8 @@ def _fault(program: Program, version: str) -> str:
     match = _VERSION.match(version)
     if not match:
         return "does not say its version"
-    numbers, floor = tuple(map(int, match.groups()[:3])), tuple(map(int, program.floor.split(".")))
+    numbers = tuple(map(int, match.groups()[:3]))
+    floor = tuple(map(int, program.floor.split(".")))
     if "+ent" in match[4]:
         return f"is {version}, which needs a licence"
     if numbers < floor:
@@ -89,10 +90,10 @@ def _fault(program: Program, version: str) -> str:
 
 
 def _candidates(name: str) -> list[Path]:
-    ours = cache.bin_dir().resolve()  # its links are answers of ours, not a finding
+    ours = cache.bin_dir().resolve()  # its links are our own, and no finding on PATH
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     paths = [folder / name for folder in dict.fromkeys(folders) if folder.resolve() != ours]
-    # os.path, which takes a folder that may not be searched for one without the program, as a shell does.
+    # os.path treats a folder that we may not search as one without the program, as a shell does.
     return [path.absolute() for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]  # noqa: PTH113
 
 

@@ -1,4 +1,4 @@
-"""The programs Berth runs: which version, how it is recognised, and where it comes from."""
+"""The programs that Berth runs: which version, how Berth recognises it, and where it comes from."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from nomad_jobs.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """A publisher's archives, and the OpenPGP key whose signature makes their checksums worth believing.
+    """A publisher's archives, and the OpenPGP key that signs their checksums.
 
     `folder` and the file names may hold `{name}`, `{version}`, `{os}` and `{arch}`.
     """
@@ -67,7 +67,7 @@ _HASHICORP = Release(
         f"https://keyserver.ubuntu.com/pks/lookup?op=get&options=mr&search=0x{_HASHICORP_KEY}",
     ),
 )
-# Pulumi signs with Sigstore, so there is no key to pin; for its source the Go checksum database vouches.
+# Pulumi signs with Sigstore, so there is no key to pin; the Go checksum database covers its source.
 _PULUMI_UNSIGNED = "its archives carry no OpenPGP signature, so Berth does not use them"
 _PULUMI_VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
@@ -154,7 +154,7 @@ PROGRAMS: dict[str, Program] = {program.name: program for program in _ALL}
 
 
 def named(name: str) -> Program:
-    """Return the facts of `name`.
+    """Return the program `name`.
 
     Raises:
         ConfigError: there is no such program; the message lists those that are.

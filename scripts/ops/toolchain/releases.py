@@ -1,4 +1,4 @@
-"""Official release archives: the publisher's signature, then the checksum it covers, then the program."""
+"""Installs programs from official release archives, after it has checked signature and checksum."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ from scripts.ops.toolchain import cache, download, signature
 from scripts.ops.toolchain.programs import Program, Release
 from scripts.ops.toolchain.ways import UnavailableError, bar
 
-# Checksums whose signature was once verified: from then on these alone decide, on every machine of the team.
+# Checksums whose signature was verified once; from then on they decide, on every machine of the team.
 LOCK = Path(__file__).parents[2] / "toolchain" / "releases.lock"
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](\S+)")
 _MB = 1_000_000
@@ -24,7 +24,7 @@ def obtain(program: Program, folder: Path, step: Step) -> None:
 
     Raises:
         UnavailableError: there is no such release, or it cannot be reached.
-        BerthError: signature or checksum is wrong: nothing is installed, and no other way is tried.
+        BerthError: signature or checksum is wrong; nothing is installed, and no other way is tried.
 
     """
     if program.release is None:
@@ -65,7 +65,7 @@ def _locked() -> dict[str, str]:
 
 
 def _lock(sums: Mapping[str, str]) -> None:
-    """Write the checksums down for every machine that Berth runs on, in the format of `sha256sum`."""
+    """Write the checksums of the archives for every machine that Berth runs on, in the format of `sha256sum`."""
     ours = {name: digest for name, digest in sums.items() if re.search(r"_(linux|darwin)_(amd64|arm64)\.", name)}
     with cache.turn("releases"):
         lines = [f"{digest}  {name}\n" for name, digest in sorted((_locked() | ours).items())]
@@ -73,7 +73,7 @@ def _lock(sums: Mapping[str, str]) -> None:
         try:
             fresh.write_text("".join(lines), encoding="utf-8")
             fresh.replace(LOCK)
-        except OSError:  # Berth itself is installed read-only: the signature is checked again next time
+        except OSError:  # Berth is installed read-only, so the signature is checked again next time
             fresh.unlink(missing_ok=True)
 
 
@@ -81,7 +81,7 @@ def _verify(part: Path, archive: str, expected: str) -> None:
     with part.open("rb") as file:
         actual = hashlib.file_digest(file, "sha256").hexdigest()
     if actual != expected:
-        part.unlink()  # or the next run would go on behind wrong bytes
+        part.unlink()  # or the next run would append to wrong bytes
         what = f"wrong checksum, refused: SHA-256 is {actual}, the publisher's is {expected}"
         raise BerthError(archive, what, "run the same command again; if it stays, something alters your downloads")
 

@@ -1,4 +1,4 @@
-"""Checks a publisher's OpenPGP signature against the one key whose fingerprint is pinned."""
+"""Checks a publisher's OpenPGP signature against the key whose fingerprint is pinned."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ def check(archive: str, data: bytes, signed: bytes, release: Release) -> None:
     """Verify that `signed` is a signature over `data` by the pinned key.
 
     Raises:
-        UnavailableError: the key cannot be fetched from anywhere.
+        UnavailableError: the key cannot be fetched.
         BerthError: the signature is of another key, or not over this data.
 
     """
@@ -34,13 +34,13 @@ def check(archive: str, data: bytes, signed: bytes, release: Release) -> None:
 def _is_by(cert: Cert, data: bytes, signed: bytes) -> bool:
     try:
         verify(bytes=data, store=lambda _ids: [cert], signature=Sig.from_bytes(signed))
-    except RuntimeError:  # all that the library raises; its text is a stack of Rust frames
+    except RuntimeError:  # the library raises nothing else; its text is a Rust backtrace
         return False
     return True
 
 
 def _keys(release: Release, faults: list[str]) -> Iterator[Cert]:
-    """Yield the pinned key from each place that has it: one copy may be older than the last renewal."""
+    """Yield the pinned key from each place that serves it: a copy may be older than the key's last renewal."""
     for url in release.key_urls:
         try:
             cert = Cert.from_bytes(download.read(url))
@@ -50,7 +50,7 @@ def _keys(release: Release, faults: list[str]) -> Iterator[Cert]:
         except RuntimeError:
             faults.append(f"{url} holds no key")
             continue
-        if cert.fingerprint.upper() == release.fingerprint:  # computed from the key itself: cannot be forged
+        if cert.fingerprint.upper() == release.fingerprint:  # computed from the key, so it cannot be forged
             yield cert
         else:
             faults.append(f"{url} holds another key")

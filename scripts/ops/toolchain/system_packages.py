@@ -1,4 +1,4 @@
-"""NGINX and the test programs, from the system's packages: installed if allowed, else the command is told."""
+"""Installs NGINX and the test programs from the system's packages, or says which command does."""
 
 import os
 import shutil
@@ -19,9 +19,9 @@ _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # not on an ordinar
 class SystemProgram:
     """A program and its package by package manager.
 
-    `command` is its file, `folders` are patterns of where to look beside PATH. `service` is what the package
-    starts by itself. Berth runs its own instance on its own ports, so one that was just installed is stopped
-    again: it would listen on every address of a laptop.
+    `command` is its file, `folders` are patterns of folders to look in besides PATH. `service` is what the package
+    starts by itself. Berth stops it after an install: it would listen on every address of a laptop, and Berth runs
+    its own on its own ports.
     """
 
     command: str
@@ -85,7 +85,7 @@ def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
     """Install the packages of those of `names` that are missing; return where each program is.
 
     Raises:
-        ConfigError: not allowed to install here; the message holds the exact command.
+        ConfigError: Berth may not install packages here; the message has the exact command.
         BerthError: the package manager failed.
 
     """
@@ -95,7 +95,7 @@ def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
             _install(missing)
         places |= {name: find(name) for name in missing}
     if absent := [name for name, place in places.items() if place is None]:
-        raise BerthError(", ".join(absent), "installed, but the program is not where it belongs", "install it by hand")
+        raise BerthError(", ".join(absent), "installed, but its program was not found", "install it by hand")
     return {name: place for name, place in places.items() if place}
 
 
@@ -117,7 +117,7 @@ def _install(names: list[str]) -> None:
             ", ".join(names), f"{manager} failed: {failure}", f"run `{_shown(manager, packages)}` and look"
         )
     for name in names:
-        _quieten(prefix, SYSTEM_PROGRAMS[name].service)
+        _stop_service(prefix, SYSTEM_PROGRAMS[name].service)
 
 
 def _plan(names: list[str]) -> tuple[str, list[str]]:
@@ -135,7 +135,7 @@ def _shown(manager: str, packages: list[str]) -> str:
 
 
 def _rights(manager: str) -> list[str] | None:
-    """Return what goes in front of the command to be allowed to install, or None if that cannot be."""
+    """Return the words before an install command (none as root, or sudo), or None if it is not allowed."""
     if manager == "brew" or os.geteuid() == 0:
         return []
     sudo = ["sudo", "-n"]
@@ -143,7 +143,7 @@ def _rights(manager: str) -> list[str] | None:
 
 
 def _run(prefix: list[str], argv: list[str]) -> str:
-    """Run it and return the last line of its complaint, `""` if it worked."""
+    """Run a command; return the last line of its error, or `""` if it worked."""
     quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
     try:
         done = subprocess.run(
@@ -160,6 +160,6 @@ def _run(prefix: list[str], argv: list[str]) -> str:
     return "" if done.returncode == 0 else (said[-1] if said else f"exit code {done.returncode}")
 
 
-def _quieten(prefix: list[str], service: str) -> None:
+def _stop_service(prefix: list[str], service: str) -> None:
     if service and SYSTEMD_RUNS.is_dir():
         _run(prefix, ["systemctl", "disable", "--now", service])

@@ -1,8 +1,8 @@
-"""What every way to get a program shares: saying why it did not work, and how far it is."""
+"""What all ways to get a program share: the error that leads to the next way, and a bar of progress."""
 
 
 class UnavailableError(Exception):
-    """This way cannot give the program, for the reason in the text; the next way is tried."""
+    """This way does not work, for the reason in the text; the next one is tried."""
 
 
 def bar(what: str, done: float, total: float) -> str:

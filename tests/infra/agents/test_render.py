@@ -105,7 +105,11 @@ def cloud() -> dict[str, str]:
 def laptop() -> dict[str, str]:
     programs = {name: Path("/opt/berth/bin") / name for name in ("consul", "vault", "nomad", "example-fs-device")}
     state = State(Path("/var/lib/berth"))
-    keys = {"consul-management": "11111111-made-up", "consul-nomad": "22222222-made-up", "consul-agent": "33333333-made-up"}
+    keys = {
+        "consul-management": "11111111-made-up",
+        "consul-nomad": "22222222-made-up",
+        "consul-agent": "33333333-made-up",
+    }
     boot = plan(Settings(nodes=2), state, programs, keys)
     return {f"laptop/{path.name}": text for path, text in boot.files.items()}
 

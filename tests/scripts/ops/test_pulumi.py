@@ -1,4 +1,4 @@
-"""What Pulumi says when it fails, and what becomes of it; the engine itself is asked in tests/live."""
+"""Which error each failure of Pulumi becomes; tests/live runs the real engine."""
 
 import json
 import os

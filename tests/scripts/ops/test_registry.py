@@ -46,7 +46,7 @@ def test_a_moved_tag_is_fetched_and_verified(hub: Registry, hub_proxy: Proxy) ->
 @pytest.mark.parametrize("name", ["app:none", "none:1"])
 def test_a_tag_that_is_not_there_is_named(hub: Registry, name: str) -> None:
     repository, _, tag = name.partition(":")
-    with pytest.raises(ConfigError, match=f"{hub.address} has no tag '{tag}' in {repository} — mend the image"):
+    with pytest.raises(ConfigError, match=f"{hub.address} has no tag '{tag}' in {repository} — fix the image"):
         look_up(f"{hub.address}/{name}")
 
 

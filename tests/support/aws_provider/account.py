@@ -1,4 +1,4 @@
-"""The account of a run: what moto does not hold, so that nothing is kept in Pulumi's state silently."""
+"""A record of what moto does not hold, so that nothing is kept in Pulumi's state alone without notice."""
 
 import json
 import os
@@ -6,13 +6,13 @@ import threading
 from pathlib import Path
 
 PATH = "BERTH_AWS_ACCOUNT"
-"""Environment: the file to add lines to, one JSON object each."""
+"""Environment variable: the file to append lines to, one JSON object each."""
 
 _lock = threading.Lock()
 
 
 def kept(kind: str, key: str, why: str) -> None:
-    """Say that input `key` of a `kind` lives in Pulumi's state only, so that drift of it cannot be seen."""
+    """Record that input `key` of a `kind` lives in Pulumi's state only, where drift of it cannot be seen."""
     target = os.environ.get(PATH)
     if not target:
         return

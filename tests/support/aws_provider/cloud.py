@@ -1,4 +1,4 @@
-"""The one way to AWS: boto3 clients on the moto server, and the faults that a test asks for."""
+"""boto3 clients of the moto server, and the faults that a test asks for."""
 
 import os
 import threading
@@ -12,15 +12,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 EXPIRES_AFTER = "BERTH_AWS_TOKEN_EXPIRES_AFTER"
-"""Environment: after so many changing calls the token is expired, as it is when a laptop slept."""
+"""Environment variable: after so many changing calls the token has expired, as after a laptop's sleep."""
 _READS = ("Describe", "Get", "List", "Head")
 
 
 class Cloud:
-    """Clients by service, in one region."""
+    """Clients by service, in one region; endpoint and credentials come from the environment."""
 
     def __init__(self, region: str) -> None:
-        """Take endpoint and credentials from the environment, as every AWS program does."""
         self.region = region
         self._session = boto3.Session(region_name=region)
         self._clients: dict[str, Any] = {}
@@ -31,11 +30,10 @@ class Cloud:
         self._changes_left = int(limit) if limit else None
 
     def __call__(self, service: str, region: str = "") -> Any:
-        """Give the client of `service`."""
         with self._lock:
             key = f"{service} {region}"
             if key not in self._clients:
-                # One try: a fault is shown, not hidden behind retries.
+                # One try, so that retries hide no fault.
                 config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=32)
                 client = self._session.client(service, region_name=region or self.region, config=config)
                 client.meta.events.register("before-call", self._before)
@@ -44,14 +42,14 @@ class Cloud:
             return self._clients[key]
 
     def remember(self, key: str, ask: Callable[[], Any]) -> Any:
-        """Ask once, until something is changed: a refresh asks the same of every rule of a group."""
+        """Cache the answer until something changes: a refresh asks the same for every rule of a group."""
         with self._lock:
             if key in self._remembered:
                 return self._remembered[key]
             changes = self._changes
         answer = ask()
         with self._lock:
-            if changes == self._changes:  # nothing began or ended meanwhile
+            if changes == self._changes:  # no change began or ended meanwhile
                 self._remembered[key] = answer
         return answer
 
@@ -65,7 +63,7 @@ class Cloud:
         return f"arn:aws:{service}:{self.region if region else ''}:{self.account}:{resource}"
 
     def _before(self, model: Any, **_: Any) -> None:
-        """Forget what was remembered once something changes; and expire, where a test asks for it."""
+        """Drop the cache before a change; fail with an expired token where a test asks for it."""
         is_change = not model.name.startswith(_READS)
         with self._lock:
             if is_change:
@@ -84,11 +82,12 @@ class Cloud:
                 self._forget()
 
     def _forget(self) -> None:
-        self._remembered, self._changes = {}, self._changes + 1
+        self._remembered = {}
+        self._changes = self._changes + 1
 
 
 def found(ask: Callable[[], Any]) -> Any:
-    """Ask AWS; None where it says that there is no such thing."""
+    """Ask AWS; None where it answers that there is no such thing."""
     try:
         return ask()
     except ClientError as error:
@@ -99,7 +98,7 @@ def found(ask: Callable[[], Any]) -> Any:
 
 @contextmanager
 def gone_is_fine() -> Iterator[None]:
-    """Delete what may be gone already."""
+    """Allow that what is deleted is gone already."""
     try:
         yield
     except ClientError as error:

@@ -12,16 +12,19 @@ from tests.support.aws_provider.cloud import Cloud
 from tests.support.aws_provider.model import Row
 from tests.support.aws_provider.values import UNKNOWN, Bag, same
 
-DEFAULTS, KEPT = "__defaults", "__kept"
-"""Inputs that the provider chose; inputs that moto does not hold."""
+DEFAULTS = "__defaults"
+"""Inputs that the provider chose."""
+KEPT = "__kept"
+"""Inputs that moto does not hold."""
 
 
 class PartlyMadeError(Exception):
-    """The resource exists, but a later call for it failed: the engine keeps it, and settles it next time."""
+    """The resource exists, but a later call for it failed: the engine records it, and completes it at the next run."""
 
     def __init__(self, identity: str, outputs: Bag, reason: str) -> None:
-        """Keep what the engine has to know of it."""
-        self.identity, self.outputs, self.reason = identity, outputs, reason
+        self.identity = identity
+        self.outputs = outputs
+        self.reason = reason
         super().__init__(reason)
 
 
@@ -36,7 +39,8 @@ class Difference:
 
 def check(row: Row, name: str, old: Bag, new: Bag, seed: bytes) -> tuple[Bag, list[str]]:
     """Fill in a made-up name where the program gives none; name what the real provider refuses."""
-    bag, key = dict(new), row.auto_name
+    bag = dict(new)
+    key = row.auto_name
     if key and key not in bag and f"{key}Prefix" not in bag:
         ours = key in old.get(DEFAULTS, ())
         bag[key] = old[key] if ours and key in old else f"{name}-{_suffix(seed)}"
@@ -59,10 +63,10 @@ def diff(row: Row, old: Bag, new: Bag) -> Difference:
 
 
 def create(row: Row, cloud: Cloud, bag: Bag, seed: str) -> tuple[str, Bag]:
-    """Make it, set what is set apart, and read it back.
+    """Create the resource, make the further calls for it, and read it back.
 
     Raises:
-        PartlyMadeError: it was made, and then something failed.
+        PartlyMadeError: it was created, and a later call failed.
 
     """
     made = dict(bag)
@@ -73,7 +77,7 @@ def create(row: Row, cloud: Cloud, bag: Bag, seed: str) -> tuple[str, Bag]:
         row.finish(cloud, identity, made)
         row.settle(cloud, identity, made)
         return identity, outputs(row, cloud, identity, made)
-    except Exception as error:  # whatever it was: the engine must hear of what exists
+    except Exception as error:  # whatever failed: the engine must learn that the resource exists
         raise PartlyMadeError(identity, made, str(error)) from error
 
 
@@ -83,7 +87,7 @@ def update(  # noqa: PLR0913, PLR0917 - what the engine sends
     """Change what differs, and read it back. `known` are the last outputs."""
     changed = set(diff(row, old, new).changed)
     bag = {**known, **new}
-    if not changed:  # the engine asks for that where creating failed half-way
+    if not changed:  # the engine asks for this after a create that failed half-way
         row.finish(cloud, identity, bag)
     for key in set(old) - set(new):
         bag.pop(key, None)
@@ -98,7 +102,7 @@ def update(  # noqa: PLR0913, PLR0917 - what the engine sends
 
 
 def outputs(row: Row, cloud: Cloud, identity: str, bag: Bag, inputs: Bag | None = None) -> Bag:
-    """Read back what AWS holds; what it does not hold is kept from the inputs, and accounted for."""
+    """Read back what moto holds; keep the rest from the inputs, and report it."""
     wanted = bag if inputs is None else inputs
     now = row.read(cloud, identity, bag)
     if now is None:
@@ -127,13 +131,13 @@ def read(row: Row, cloud: Cloud, identity: str, known: Bag, inputs: Bag) -> tupl
         now.pop(key, None)
     for key, value in inputs.items():
         if key in now and _found(key, value, now[key]):
-            now[key] = value  # the same thing, as the program wrote it
+            now[key] = value  # equal in meaning: give it as the program wrote it
     tags = {"tagsAll": now["tags"]} if "tags" in now else {}
     return {**known, **now, **tags}, {key: now.get(key, value) for key, value in inputs.items()}
 
 
 def preview(row: Row, known: Bag, new: Bag, changed: frozenset[str]) -> Bag:
-    """What is known of the outputs before a change is made."""
+    """Give the outputs that are known before a change."""
     open_yet = {key: UNKNOWN for key in row.recomputed if changed}
     return {**known, **new, **open_yet}
 

@@ -9,7 +9,7 @@ from tests.support.aws_provider.cloud import Cloud
 from tests.support.aws_provider.values import Bag, has_unknown
 
 Check = Callable[[Bag], Iterable[str]]
-"""Names what the real provider refuses in a resource's inputs, before anything is sent."""
+"""Yields what the real provider refuses in a resource's inputs, before it sends anything."""
 
 
 def _nothing(cloud: Cloud, identity: str, bag: Bag) -> None:
@@ -32,9 +32,9 @@ class Row:
     """What AWS holds now, inputs and outputs; None: it is gone."""
     delete: Callable[[Cloud, str, Bag], None] = _nothing
     finish: Callable[[Cloud, str, Bag], None] = _nothing
-    """What belongs to creating and takes further calls: should one fail, it is there half made."""
+    """Further calls that belong to creating; if one fails, the resource exists half made."""
     settle: Callable[[Cloud, str, Bag], None] = _nothing
-    """What is sent after creating and again at each update: calls that set, and may be repeated."""
+    """Calls after creating and at each update: they set values, and may be repeated."""
     update: Callable[[Cloud, str, Bag, Bag, set[str]], None] | None = None
     """(…, old, new, changed keys): what `settle` cannot do."""
     tag: Callable[[Cloud, str, Bag, dict[str, str], list[str]], None] = _no_tags
@@ -46,15 +46,15 @@ class Row:
     recomputed: tuple[str, ...] = ()
     """Outputs that any change makes anew, so that a preview cannot know them."""
     local: frozenset[str] = frozenset()
-    """Inputs for the provider itself, which AWS never hears of."""
+    """Inputs for the provider itself, which are not sent to AWS."""
     auto_name: str = ""
-    """The input that gets a made-up name where the program gives none."""
+    """The input that gets a generated name where the program gives none."""
     name_length: int = 255
     required: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
 
     def failures(self, bag: Bag) -> list[str]:
-        """Say all that the real provider would refuse."""
+        """List everything that the real provider would refuse."""
         found = [f"{key}: required" for key in self.required if key not in bag]
         name = bag.get(self.auto_name) if self.auto_name else None
         if isinstance(name, str) and not has_unknown(name) and len(name) > self.name_length:
@@ -90,12 +90,12 @@ def matches(name: str, pattern: str) -> Check:
 
 
 def lower(source: Mapping[str, Any], *names: str) -> Bag:
-    """Take AWS's `CidrBlock` as Pulumi's `cidrBlock`; what AWS does not say is left out."""
+    """Convert AWS's `CidrBlock` to Pulumi's `cidrBlock`; leave out what AWS does not give."""
     return {name[0].lower() + name[1:]: source[name] for name in names if source.get(name) is not None}
 
 
 def upper(bag: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Take Pulumi's `cidrBlock` as AWS's `CidrBlock`, where given."""
+    """Convert Pulumi's `cidrBlock` to AWS's `CidrBlock`, where given."""
     return {name[0].upper() + name[1:]: bag[name] for name in names if name in bag}
 
 
@@ -114,7 +114,7 @@ def deep_lower(value: Any) -> Any:
 
 
 def from_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Read AWS's list of tags, without those that AWS itself puts on."""
+    """Read AWS's list of tags, without those that AWS itself adds."""
     pairs = ((one.get("Key") or one.get("TagKey"), one.get("Value", one.get("TagValue", ""))) for one in tags)
     return {str(key): str(value) for key, value in pairs if not str(key).startswith("aws:")}
 

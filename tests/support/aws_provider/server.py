@@ -22,11 +22,12 @@ Invoke = Callable[[Cloud, Bag], Bag]
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """`pulumi-resource-aws`, from a table of rows and one of functions."""
+    """`pulumi-resource-aws`, from tables of rows and functions; `version` is what the engine asked the SDK for."""
 
     def __init__(self, rows: Mapping[str, Row], invokes: Mapping[str, Invoke], version: str) -> None:
-        """Take the tables; `version` is what the engine asked the SDK for."""
-        self._rows, self._invokes, self._version = rows, invokes, version
+        self._rows = rows
+        self._invokes = invokes
+        self._version = version
         self._cloud = Cloud("us-east-1")
 
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
@@ -46,7 +47,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
-        """Another region is another provider: everything in it would be made anew."""
+        """Report another region as a replacement: every resource in it would be made again."""
         del context
         old, new = to_bag(request.olds), to_bag(request.news)
         moved = ["region"] if old.get("region") != new.get("region") else []
@@ -57,7 +58,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Ask AWS who we are first, as the real provider does."""
         region = request.variables.get(_REGION) or to_bag(request.args).get("region", "us-east-1")
         self._cloud = Cloud(str(region))
-        with _told(context, "unable to validate AWS credentials"):
+        with _reported(context, "unable to validate AWS credentials"):
             assert self._cloud.account
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
@@ -66,7 +67,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED, f"the stand-in has no function {request.tok}: add it to invokes"
             )
-        with _told(context, f"invoking {request.tok}"):
+        with _reported(context, f"invoking {request.tok}"):
             answer = self._invokes[request.tok](self._cloud, to_bag(request.args))
             return provider_pb2.InvokeResponse(**{"return": to_struct(answer)})
 
@@ -91,16 +92,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
-        row, bag = self._row(request, context), to_bag(request.properties)
+        row = self._row(request, context)
+        bag = to_bag(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=to_struct(bag))
-        with _told(context, f"creating {request.urn}"):
+        with _reported(context, f"creating {request.urn}"):
             identity, made = crud.create(row, self._cloud, bag, request.urn)
             return provider_pb2.CreateResponse(id=identity, properties=to_struct(made))
 
     def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
         row = self._row(request, context)
-        with _told(context, f"reading {request.urn}"):
+        with _reported(context, f"reading {request.urn}"):
             found = crud.read(row, self._cloud, request.id, to_bag(request.properties), to_bag(request.inputs))
             if found is None:
                 return provider_pb2.ReadResponse()
@@ -113,13 +115,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             seen = crud.preview(row, known, new, crud.diff(row, old, new).changed)
             return provider_pb2.UpdateResponse(properties=to_struct(seen))
-        with _told(context, f"updating {request.urn}"):
+        with _reported(context, f"updating {request.urn}"):
             made = crud.update(row, self._cloud, request.id, old, new, known)
             return provider_pb2.UpdateResponse(properties=to_struct(made))
 
     def Delete(self, request: Any, context: Any) -> Empty:
         row = self._row(request, context)
-        with _told(context, f"deleting {request.urn}"):
+        with _reported(context, f"deleting {request.urn}"):
             row.delete(self._cloud, request.id, to_bag(request.properties))
         return Empty()
 
@@ -142,8 +144,8 @@ def _detail(key: str, old: Bag, new: Bag, replaces: frozenset[str]) -> provider_
 
 
 @contextmanager
-def _told(context: Any, doing: str) -> Iterator[None]:
-    """Tell the engine what AWS said, and of a resource that was partly made, its ID."""
+def _reported(context: Any, doing: str) -> Iterator[None]:
+    """Report AWS's error to the engine, with the ID of a resource that was partly made."""
     try:
         yield
     except crud.PartlyMadeError as error:
@@ -154,7 +156,7 @@ def _told(context: Any, doing: str) -> Iterator[None]:
         _abort(context, f"{doing}: {error.reason}", made)
     except (ClientError, BotoCoreError) as error:
         context.abort(grpc.StatusCode.UNKNOWN, f"{doing}: {error}")
-    except Exception as error:  # noqa: BLE001 - a fault of a row is told as such
+    except Exception as error:  # noqa: BLE001 - a fault of a row is reported to the engine
         traceback.print_exc()
         context.abort(grpc.StatusCode.INTERNAL, f"{doing}: the stand-in failed: {error!r}")
 

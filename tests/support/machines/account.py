@@ -24,7 +24,9 @@ from infra.network.ports import MachineKind
 from tests.support.machines import network
 from tests.support.machines.certificates import Authority
 
-REGION, ACCOUNT, BUCKET = "eu-west-1", "123456789012", "berth-live-binaries"
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+BUCKET = "berth-live-binaries"
 LABEL = Label("live")
 _SERVICES = ("autoscaling", "ec2", "kms", "ssm", "sts", f"{BUCKET}.s3", "s3")
 _ROOT = Path(__file__).parents[3]
@@ -35,7 +37,7 @@ class Account:
     """What the stack has in AWS before its first machine."""
 
     hooks: Path
-    """Where the answers to lifecycle hooks are written down."""
+    """The file to which completed lifecycle hooks are written."""
     authority: Authority
     role_arns: dict[str, str]
     key_arns: dict[str, str]
@@ -44,12 +46,12 @@ class Account:
 
     @property
     def hosts(self) -> list[tuple[str, str]]:
-        """AWS's names, and where they lead."""
+        """Give AWS's host names and their addresses."""
         return [(network.GATEWAY, f"{service}.{REGION}.amazonaws.com") for service in _SERVICES]
 
     @property
     def context(self) -> MachineContext:
-        """The stack, as user data speaks of it."""
+        """Give the stack's facts that user data holds."""
         programs = {name: self.downloads[name] for name in AGENT_VERSIONS}
         return MachineContext(
             label=LABEL,
@@ -67,13 +69,13 @@ class Account:
         return _client(service, self.authority)
 
     def session(self, role: str, name: str) -> dict[str, str]:
-        """Take on one of the stack's roles."""
+        """Assume one of the stack's roles."""
         taken = self.client("sts").assume_role(RoleArn=self.role_arns[role], RoleSessionName=name)["Credentials"]
         kept = {"AccessKeyId": "AccessKeyId", "SecretAccessKey": "SecretAccessKey", "Token": "SessionToken"}
         return {ours: taken[theirs] for ours, theirs in kept.items()}
 
     def instance(self, address: str, tags: dict[str, str]) -> str:
-        """Make an instance with this address, as EC2 tells of it."""
+        """Make an instance with this address, for EC2's API to describe."""
         ec2 = self.client("ec2")
         interface = ec2.create_network_interface(SubnetId=self.subnet, PrivateIpAddress=address)["NetworkInterface"]
         own = [{"Key": key, "Value": value} for key, value in {**LABEL.tags("machine"), **tags}.items()]
@@ -87,7 +89,7 @@ class Account:
         return str(made["Instances"][0]["InstanceId"])
 
     def metadata(self, instance: str, address: str, kind: MachineKind) -> dict[str, str]:
-        """What an instance's metadata service says."""
+        """Give what an instance's metadata service answers."""
         role = self.role_arns[kind.value].rpartition("/")[2]
         soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
         granted = {"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": "2026-01-01T00:00:00Z", "Expiration": soon}
@@ -104,12 +106,14 @@ class Account:
 
 @contextmanager
 def account(folder: Path) -> Iterator[Account]:
-    """Serve AWS at the gateway of the network that this thread is in, and make what a stack has there."""
-    authority, hooks = Authority(folder / "aws-authority"), folder / "hooks.log"
+    """Serve AWS at the gateway of this thread's network, and make what a stack has there."""
+    authority = Authority(folder / "aws-authority")
+    hooks = folder / "hooks.log"
     cert, key = authority.issue([f"*.{REGION}.amazonaws.com", f"*.s3.{REGION}.amazonaws.com"], network.GATEWAY)
     argv = (*network.WITH_US, sys.executable, "-m", "tests.support.machines.aws_server", "--host", network.GATEWAY)
     files = ("--cert", str(cert), "--key", str(key), "--log", str(hooks))
-    env, log = {**os.environ, "PYTHONPATH": str(_ROOT)}, (folder / "moto.log").open("w")
+    env = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    log = (folder / "moto.log").open("w")
     with log, subprocess.Popen((*argv, *files), env=env, stdout=log, stderr=log) as moto:
         try:
             _await(authority, moto, Path(log.name))
@@ -130,7 +134,8 @@ def _made(hooks: Path, authority: Authority) -> Account:
         what: client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust) for what, name in names.items()
     }
     client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    ec2, cidr = client("ec2"), f"{network.ADDRESS}.0/24"
+    ec2 = client("ec2")
+    cidr = f"{network.ADDRESS}.0/24"
     vpc = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
     return Account(
         hooks=hooks,
@@ -162,7 +167,7 @@ def _client(service: str, authority: Authority) -> Any:
         region_name=REGION,
         endpoint_url=f"https://{network.GATEWAY}",
         verify=str(authority.certificate_file),
-        config=Config(proxies={}),  # the environment's own proxy knows no way into the machines' network
+        config=Config(proxies={}),  # the environment's proxy does not reach the machines' network
         aws_access_key_id="testing",
         aws_secret_access_key="testing",  # noqa: S106 - moto's
     )

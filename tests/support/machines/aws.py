@@ -11,7 +11,7 @@ def main() -> None:
     region = sys.argv[sys.argv.index("--region") + 1]
     assert sys.argv[1:3] == ["s3", "cp"]
     bucket, key = source.removeprefix("s3://").split("/", 1)
-    # boto3 brings its own authorities; the machine's are those of the system, as they are in the cloud.
+    # boto3 brings its own authorities; a machine trusts those of its system, as in the cloud.
     s3 = boto3.client("s3", region_name=region, verify="/etc/ssl/certs/ca-certificates.crt")
     Path(target).write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 

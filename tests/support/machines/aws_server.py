@@ -1,4 +1,4 @@
-"""AWS for the machines: moto over TLS, under AWS's own names, and the one call of theirs that moto lacks."""
+"""AWS for the machines: moto over TLS under AWS's own names, and the one call that moto lacks."""
 
 import argparse
 import io
@@ -17,16 +17,18 @@ _DONE = b"<CompleteLifecycleActionResponse><ResponseMetadata/></CompleteLifecycl
 
 
 class Recorded:
-    """Answers CompleteLifecycleAction, and writes it down; everything else is moto's."""
+    """Answers CompleteLifecycleAction and logs it; moto answers everything else."""
 
     def __init__(self, inner: Any, log: Path) -> None:
-        self._inner, self._log, self._turn = inner, log, threading.Lock()
+        self._inner = inner
+        self._log = log
+        self._turn = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = get_input_stream(environ).read()
         if not environ["HTTP_HOST"].startswith("autoscaling."):
             environ["wsgi.input"] = io.BytesIO(body)
-            with self._turn:  # moto's backends are not made for threads
+            with self._turn:  # moto's backends are not thread-safe
                 return list(self._inner(environ, start_response))
         form = dict(urllib.parse.parse_qsl(body.decode()))
         with self._log.open("a") as log:
@@ -36,7 +38,7 @@ class Recorded:
 
 
 class Patient(WSGIRequestHandler):
-    """Gives up a connection whose other end has lost its power and says nothing any more."""
+    """Closes a connection whose other end was switched off and is silent."""
 
     timeout = _PATIENCE_S
 
@@ -49,7 +51,7 @@ def main() -> None:
     app = Recorded(DomainDispatcherApplication(create_backend_app), Path(given.log))
     ssl_context = (given.cert, given.key)
     server = make_server(given.host, 443, app, threaded=True, request_handler=Patient, ssl_context=ssl_context)
-    # Each connection's thread shakes hands: a machine that is switched off meanwhile would hold up all others here.
+    # The TLS handshake runs in each connection's thread: here a machine switched off meanwhile would block all others.
     setattr(server.socket, "do_handshake_on_connect", False)  # noqa: B010 - what typeshed does not know
     server.serve_forever()
 

@@ -9,7 +9,9 @@ class Authority:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        self._folder, self.certificate_file, self._key = folder, folder / "ca.pem", folder / "ca.key"
+        self._folder = folder
+        self.certificate_file = folder / "ca.pem"
+        self._key = folder / "ca.key"
         _key(self._key)
         _openssl(
             *(

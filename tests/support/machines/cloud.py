@@ -27,7 +27,7 @@ _TOLD_OF = ("berth-prepare", "berth-converge", "berth-ready", "vault", "vault-ag
 
 @dataclass(kw_only=True)
 class Cloud:
-    """Machines by name; a server's place keeps its address and its data, whatever machine is in it."""
+    """Machines by name; a server's slot keeps its address and its data, whatever machine is in it."""
 
     folder: Path
     network: Network
@@ -43,7 +43,7 @@ class Cloud:
             context=self.account.context,
             slot=slot,
             group=LABEL.name(name),
-            volume_id="",  # /data is there already: a folder that outlives the machine
+            volume_id="",  # /data is a folder that is there already, and outlives the machine
             vault_key_arn=self.account.key_arns["vault"],
             nomad_key_arn=self.account.key_arns["nomad"],
             role_arns={role: self.account.role_arns[role] for role in known},
@@ -52,19 +52,19 @@ class Cloud:
         return self._start(name, MachineKind.SERVER, _server_address(slot), server_user_data(boot), tags)
 
     def node(self, pool: PoolConfig, kind: MachineKind, number: int, *, tagged: bool = True) -> Machine:
-        """Start a node; without its pool's tag no server knows of it."""
+        """Start a node; one without its pool's tag is unknown to the servers."""
         boot = NodeBoot(context=self.account.context, pool=pool, kind=kind, group=LABEL.name(f"pool-{pool.name}"))
         tags = {POOL_TAG: pool.name, ROLE_TAG: kind.value} if tagged else {}
         address = f"{ADDRESS}.{50 + number}"
         return self._start(f"{pool.name}-{number}", kind, address, node_user_data(boot), tags)
 
     def told(self, machine: Machine) -> list[str]:
-        """Which lifecycle hooks the machine has answered."""
+        """Name the lifecycle hooks that the machine has completed."""
         lines = self.account.hooks.read_text().splitlines() if self.account.hooks.exists() else []
         return [line.split()[1] for line in lines if line.startswith(f"{machine.instance} ")]
 
-    def await_word(self, machine: Machine, hook: str) -> None:
-        """Wait until a machine has answered a hook."""
+    def await_hook(self, machine: Machine, hook: str) -> None:
+        """Wait until a machine has completed a lifecycle hook."""
         end = time.monotonic() + _WAIT_S
         while hook not in self.told(machine):
             console = (machine.folder / "console.log").read_text()
@@ -91,13 +91,15 @@ class Cloud:
     def vault(self, address: str, role: str, name: str = "test", *, as_role: str = "") -> Api:
         """Log in to the Vault at `address` with one of the account's roles, for the Vault role of the same name."""
         aws = Aws(REGION, lambda: self.account.session(as_role or role, name))
-        url, asked = f"https://{address}:8200", {"role": role, **aws.vault_login(LABEL.prefix)}
+        url = f"https://{address}:8200"
+        asked = {"role": role, **aws.vault_login(LABEL.prefix)}
         token = Api(url, self.ca_file).ask("POST", "auth/aws/login", asked)["auth"]["client_token"]
         return Api(url, self.ca_file, "X-Vault-Token", token)
 
     def _start(self, name: str, kind: MachineKind, address: str, user_data: str, tags: dict[str, str]) -> Machine:
         self._started += 1
-        folder, data = self.folder / "machines" / f"{name}-{self._started}", self.folder / "data" / name
+        folder = self.folder / "machines" / f"{name}-{self._started}"
+        data = self.folder / "data" / name
         for path in (folder, data):
             path.mkdir(parents=True, exist_ok=True)
         instance = self.account.instance(address, tags)
@@ -116,7 +118,7 @@ class Cloud:
 
 @contextmanager
 def cloud() -> Iterator[Cloud]:
-    """Make network and account, and leave nothing of them behind; meanwhile this thread is on that network."""
+    """Make network and account, and remove both at the end; until then this thread is on that network."""
     with ExitStack() as left:
         folder = Path(tempfile.mkdtemp(prefix="berth-cloud-"))
         left.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -136,6 +138,6 @@ def _server_address(slot: int) -> str:
 
 
 def _names() -> list[tuple[str, str]]:
-    """The servers' names: what the stack's private zone says."""
+    """Give the servers' names and addresses, as the stack's private zone has them."""
     programs = ("consul", "nomad", "vault")
     return [(_server_address(slot), f"{one}.{private_zone(LABEL)}") for slot in range(len(SERVERS)) for one in programs]

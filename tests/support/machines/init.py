@@ -1,4 +1,4 @@
-"""The first process of a machine: its view of the disk, its metadata service, cloud-init's part, and then reaping."""
+"""The first process of a machine: makes its disk, serves its metadata, does cloud-init's part, then reaps processes."""
 
 import json
 import os
@@ -33,9 +33,9 @@ def main() -> None:
 
 
 def _mounts(folder: Path, data: Path, programs: Path) -> None:
-    """Give it a disk of its own over this machine's, and the volume that outlives it at /data."""
+    """Overlay the machine's own disk on this machine's, and mount the volume that outlives it at /data."""
     run("mount", "--make-rprivate", "/")
-    run("umount", "--lazy", "/sys")  # with its cgroups: Nomad takes those that it sees mounted for its own to change
+    run("umount", "--lazy", "/sys")  # with its own cgroups: Nomad changes those that it sees mounted
     run("mount", "-t", "sysfs", "sysfs", "/sys")
     for path in _OVERLAID:
         upper, work = (folder / kind / path.strip("/").replace("/", "-") for kind in ("upper", "work"))
@@ -72,7 +72,7 @@ def _cloud_init(config: dict[str, Any]) -> None:
         path.write_text(file["content"])
         path.chmod(int(file["permissions"], 8))
     for argv in config["runcmd"]:
-        if argv[0] != "sysctl":  # the ports of the whole machine are not ours to set
+        if argv[0] != "sysctl":  # the port range of the whole machine is not for a test to set
             run(*argv)
 
 

@@ -25,7 +25,7 @@ class Machine:
 
     @classmethod
     def start(cls, instance: str, address: str, folder: Path, network: Network, spec: dict[str, Any]) -> "Machine":
-        """Boot it: `spec` is what `tests.support.machines.init` reads."""
+        """Boot the machine; `spec` is what `tests.support.machines.init` reads."""
         (folder / "spec.json").write_text(json.dumps({**spec, "folder": str(folder)}))
         own = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
         init = (sys.executable, "-m", "tests.support.machines.init", str(folder / "spec.json"))
@@ -48,19 +48,19 @@ class Machine:
         return done.stdout
 
     def log(self, unit: str) -> str:
-        """Read what a unit said."""
+        """Read a unit's log."""
         path = self.folder / "upper" / "var-log" / f"{unit}.service.log"
         return path.read_text() if path.exists() else ""
 
     def tell(self, metadata: dict[str, str]) -> None:
-        """Change what its metadata service says."""
+        """Change what its metadata service answers."""
         file = self.folder / "imds.json"
         fresh = file.with_suffix(".new")
         fresh.write_text(json.dumps({**json.loads(file.read_text()), **metadata}))
         fresh.replace(file)
 
     def end(self) -> None:
-        """Switch it off, as a power cut does."""
+        """Switch the machine off, as a power cut does."""
         self.process.kill()
         self.process.wait()
         self.network.leave(self.address)

@@ -10,13 +10,13 @@ _NEW_NETWORK = 0x40000000  # CLONE_NEWNET, from Linux's sched.h; Python 3.11 has
 
 
 class Namespace:
-    """A network of nothing but loopback, on which no rule of this machine's firewall holds."""
+    """A network with only loopback, which this machine's firewall rules do not reach."""
 
     def __init__(self) -> None:
-        """Make it.
+        """Make the namespace.
 
         Raises:
-            PermissionError: this process may not.
+            PermissionError: this process is not allowed to.
 
         """
         home = _open_own()
@@ -36,7 +36,7 @@ class Namespace:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Put this thread into it, and with it every socket that it opens and every program that it starts."""
+        """Move this thread into it: sockets that the thread opens and programs that it starts are in it too."""
         home = _open_own()
         try:
             _enter(self._file)
@@ -46,12 +46,12 @@ class Namespace:
             os.close(home)
 
     def close(self) -> None:
-        """Let go of it: what still runs in it may stay."""
+        """Close our handle of it; programs that run in it keep it alive."""
         os.close(self._file)
 
 
 def ip(*argv: str) -> None:
-    """Run `ip`; its complaint is the error's text."""
+    """Run `ip`; the error has what it printed."""
     done = subprocess.run(("/usr/sbin/ip", *argv), capture_output=True, text=True, check=False)
     if done.returncode:
         raise OSError(f"`ip {' '.join(argv)}` failed: {done.stderr.strip()}")
@@ -68,5 +68,5 @@ def _enter(file: int) -> None:
 def _call(name: str, *given: int) -> None:
     if getattr(ctypes.CDLL(None, use_errno=True), name)(*given):
         why = os.strerror(ctypes.get_errno())
-        mend = "run the tests as root; in a container, one that was started with --privileged"
-        raise PermissionError(f"{name}() of a network namespace failed ({why}): {mend}")
+        fix = "run the tests as root; in a container, one that was started with --privileged"
+        raise PermissionError(f"{name}() of a network namespace failed ({why}): {fix}")

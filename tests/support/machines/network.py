@@ -1,7 +1,7 @@
-"""A network of their own for the machines: a bridge in a namespace of its own, and a namespace for each machine.
+"""The machines' own network: a bridge in its own namespace, and a namespace for each machine.
 
-Docker, ufw and firewalld write their rules for the namespace that they run in, and a bridge there is judged by them.
-So nothing of this network is there: AWS's stand-in runs beside the bridge, and so does the thread of the test.
+Docker, ufw and firewalld write firewall rules for the namespace that they run in, and those apply to a bridge there.
+So no part of this network is in it: the bridge, AWS's stand-in and the thread of the test share another namespace.
 """
 
 import socket
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from tests.support.machines.namespaces import Namespace, ip
 
 ADDRESS = "10.200.0"
-"""First three numbers of every address; another test's process has the same ones, in namespaces of its own."""
+"""First three numbers of every address. Tests in other processes use the same addresses, in their own namespaces."""
 GATEWAY = f"{ADDRESS}.1"
-"""The bridge's own address: where the test, and the stand-in for AWS, are."""
+"""The bridge's own address, and that of the test and of the stand-in for AWS."""
 WITH_US = ("/usr/bin/setpriv", "--pdeathsig", "KILL")
 """Starts a program that ends with this process, even where a test run is killed."""
 _BRIDGE = "machines"
 _PROBES = (f"{ADDRESS}.253", f"{ADDRESS}.254")
 _PATIENCE_S = 3
-_MEND = (
+_FIX = (
     "firewalls' rules do not hold in its new namespaces, so something else on this machine judges packets: look at "
     "`bpftool cgroup tree` and at IPAddressDeny= of the systemd unit that runs the tests, and run them outside of it"
 )
@@ -48,16 +48,16 @@ class Network:
         return made
 
     def leave(self, address: str) -> None:
-        """Take a namespace off the network, whatever may still hold it for a moment."""
+        """Take a namespace off the network, even if a process still holds it for a moment."""
         with self.router.inside():
             ip("link", "delete", _port(address))
         self.members.pop(address).close()
 
     def prove(self) -> None:
-        """Connect two machines and the gateway with each other: what cuts them off is told at once.
+        """Connect two machines and the gateway with each other, so that a firewall is noticed at once.
 
         Raises:
-            ConnectionError: no connection comes about; where to, and what to look at, is in the message.
+            ConnectionError: a connection fails; the message says to where, and what to look at.
 
         """
         with ExitStack() as left:
@@ -71,12 +71,12 @@ class Network:
 
 @contextmanager
 def network() -> Iterator[Network]:
-    """Make a network on which packets pass, put this thread at its gateway, and let go of everything at the end."""
+    """Make the network, check that packets pass, move this thread to its gateway; remove everything at the end."""
     made = Network()
     with ExitStack() as left:
         left.callback(made.router.close)
         left.enter_context(made.router.inside())
-        # An address of its own: else it takes its members' lowest, and each that comes or goes may cut off the others.
+        # Without this address it takes its members' lowest, which changes as they join and leave, and cuts off others.
         ip("link", "add", _BRIDGE, "address", "02:00:00:00:00:01", "type", "bridge")
         ip("addr", "add", f"{GATEWAY}/24", "dev", _BRIDGE)
         ip("link", "set", _BRIDGE, "up")
@@ -95,4 +95,4 @@ def _connect(caller: Namespace, listener: Namespace, address: str) -> None:
         try:
             socket.create_connection(server.getsockname(), timeout=_PATIENCE_S).close()
         except OSError as error:
-            raise ConnectionError(f"the machines' network does not reach {address} ({error}): {_MEND}") from None
+            raise ConnectionError(f"the machines' network does not reach {address} ({error}): {_FIX}") from None

@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-UNITS, STATES = Path("/etc/systemd/system"), Path("/run/units")
+UNITS = Path("/etc/systemd/system")
+STATES = Path("/run/units")
 _DONE = {"active", "failed", "inactive"}
 
 
@@ -69,7 +70,7 @@ def start(name: str, *, block: bool) -> None:
 
 
 def _run(unit: Unit) -> None:
-    """Be the unit's runner: wait for what it needs, start it, start it again; never returns."""
+    """Run as the unit's runner: wait for what the unit needs, start it, restart it; never returns."""
     unit.keep_pid("runner", os.getpid())
     _redirect(unit)
     after = [Unit(one) for one in unit.unit.get("After", "").split() if (UNITS / one).exists()]
@@ -124,7 +125,7 @@ def stop(name: str) -> None:
         return
     runner, main = unit.pid("runner"), unit.pid("main")
     if runner and _is_there(runner):
-        os.kill(runner, signal.SIGKILL)  # so that it does not start it again
+        os.kill(runner, signal.SIGKILL)  # so that the runner does not restart it
     if main and _is_there(main):
         os.kill(main, getattr(signal, unit.service.get("KillSignal", "SIGTERM")))
         end = time.monotonic() + 60
@@ -141,7 +142,8 @@ def _is_there(pid: int) -> bool:
 
 
 def main() -> None:
-    verb, rest = sys.argv[1], [one for one in sys.argv[2:] if not one.startswith("--")]
+    verb = sys.argv[1]
+    rest = [one for one in sys.argv[2:] if not one.startswith("--")]
     ours = [name for name in rest if (UNITS / name).exists() and not name.endswith(".timer")]
     if verb == "start":
         for name in ours:

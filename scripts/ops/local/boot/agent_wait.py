@@ -1,4 +1,4 @@
-"""Waiting for an agent to answer, and giving up early on one that keeps ending."""
+"""Waits until an agent is ready, and gives up early on one that keeps ending."""
 
 from collections.abc import Callable
 
@@ -8,22 +8,22 @@ from scripts.ops.waiting import wait_until
 
 START_S = 60
 _STARTS = 3
-"""An agent that was started more often than this while we waited will not come up by itself."""
+"""An agent that supervisord starts more often than this while we wait will not come up by itself."""
 
 
-class Watch:
-    """One agent that is being waited for."""
+class AgentWait:
+    """A wait for one agent, the program `name` of supervisord."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
-        """Watch the program `name`."""
-        self._supervisor, self.name = supervisor, name
+        self._supervisor = supervisor
+        self.name = name
         self._pids: set[int] = set()
 
     def until(self, ready: Callable[[], str | None], what: str) -> None:
-        """Ask `ready` until it answers None; while the agent does not answer at all, see whether it lives.
+        """Ask `ready` until it answers None; while the agent does not answer, check that it still runs.
 
         Raises:
-            BerthError: it keeps ending, or is not ready within a minute; the message has its last log lines.
+            BerthError: it keeps ending, or is not ready within START_S seconds; the message has its last log lines.
 
         """
 

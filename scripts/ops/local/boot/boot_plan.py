@@ -1,4 +1,4 @@
-"""What runs on a laptop, and with which configuration: pure, from settings, paths and keys."""
+"""Plans what runs on a laptop and with which configuration: a pure function of settings, paths and keys."""
 
 import hashlib
 import sys
@@ -16,17 +16,17 @@ from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Program
 
 ISSUER = "http://nomad.localhost"
-"""Issuer of workload identities: it can never change, so it does not name a port, which can."""
+"""Issuer of workload identities. It can never change, so it names no port."""
 SERVER = "nomad-server"
-"""Apart from the nodes, as in the cloud: a node that starts before its server has keys waits half a minute for them."""
+"""Runs apart from the nodes, as in the cloud: a node that starts before its server has keys waits half a minute."""
 PROGRAMS = ("consul", "vault", "nomad", "example-fs-device")
 KEYS = ("consul-management", "consul-nomad", "consul-agent")
-"""Secrets that stand in configurations: made beforehand, so that each agent can start before the other knows them."""
+"""Secrets in configurations: made first, so that each agent can start before the others know them."""
 _STOP_S = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Boot:
+class BootPlan:
     """Everything that supervisord needs: files (0600) by path, programs, folders, and links by path."""
 
     files: Mapping[Path, str]
@@ -43,14 +43,14 @@ def node_name(number: int) -> str:
 
 
 def node_address(number: int) -> str:
-    """Loopback address of a node's agent; the server has the first one."""
+    """Loopback address of a node's agent; 127.0.0.1 is the server's."""
     return f"127.0.0.{number + 1}"
 
 
 def consul_names(settings: Settings) -> list[str]:
-    """Name the Consul agents: a Nomad client deregisters what its Consul agent has of other clients, so each has one.
+    """Name the Consul agents: a Nomad client deregisters other clients' services from its agent, so each has its own.
 
-    The first node shares the server's: that is enough for a laptop of one node.
+    Only the first node shares the server's agent, so a laptop with one node runs one Consul.
     """
     return ["consul", *(f"consul-{node}" for node in range(2, settings.nodes + 1))]
 
@@ -60,13 +60,13 @@ def node_url(number: int, settings: Settings) -> str:
     return f"http://{node_address(number)}:{settings.port('nomad_http')}"
 
 
-def plan(settings: Settings, state: State, programs: Mapping[str, Path], keys: Mapping[str, str]) -> Boot:
-    """Work out what must be there and run."""
+def plan(settings: Settings, state: State, programs: Mapping[str, Path], keys: Mapping[str, str]) -> BootPlan:
+    """Plan the files, folders and programs of the platform."""
     nodes = range(1, settings.nodes + 1)
     configs = _configs(settings, state, keys)
     gpus = [state.root / "gpus" / node_name(node) / f"gpu{gpu}" for node in nodes for gpu in range(GPUS_PER_NODE)]
     data = [state.root / name for name in (*consul_names(settings), "vault", SERVER, *map(node_name, nodes))]
-    return Boot(
+    return BootPlan(
         files={state.run / name: text for name, text in configs.items()},
         programs=_programs(settings, state, configs, programs),
         folders=(*data, state.run / "plugins", *dict.fromkeys(gpu.parent for gpu in gpus)),
@@ -76,7 +76,7 @@ def plan(settings: Settings, state: State, programs: Mapping[str, Path], keys: M
 
 
 def environment(state: State, home: str, bin_dir: Path) -> dict[str, str]:
-    """All that agents and tasks get: what is in the shell of whoever types `berth up` must not change the platform."""
+    """The whole environment of agents and tasks: that of the shell which runs `berth up` must not reach them."""
     path = (Path(sys.executable).parent, bin_dir, "/usr/sbin", "/usr/bin", "/sbin", "/bin")
     return {"HOME": home, "LANG": "C.UTF-8", "PATH": ":".join(map(str, path)), MARK: str(state.root)}
 
@@ -147,7 +147,7 @@ def _client(number: int, settings: Settings, state: State) -> NomadClient:
     )
 
 
-def _nomad(  # noqa: PLR0913 - one of the last two
+def _nomad(  # noqa: PLR0913 - given one of the last two
     name: str,
     address: str,
     settings: Settings,
@@ -182,7 +182,7 @@ def _programs(
         return Program(name=name, argv=(*argv, *given), digest=digest, stop_s=_STOP_S, stdout=stdout)
 
     consul, vault, nomad = (str(programs[name]) for name in ("consul", "vault", "nomad"))
-    python, moto = sys.executable, str(Path(sys.executable).parent / "moto_server")
+    moto = str(Path(sys.executable).parent / "moto_server")
     unseal = (
         "-m",
         "scripts.ops.local.boot.unseal",
@@ -192,7 +192,7 @@ def _programs(
         str(state.keys / "vault-init.json"),
     )
     return (
-        Program(name="unseal", argv=(python, *unseal), events="PROCESS_STATE_RUNNING"),
+        Program(name="unseal", argv=(sys.executable, *unseal), events="PROCESS_STATE_RUNNING"),
         agent("consul", (consul, "agent"), "consul.hcl", "consul-secrets.hcl"),
         *(
             agent(name, (consul, "agent"), f"{name}.hcl", "consul-node-secrets.hcl")

@@ -1,4 +1,4 @@
-"""Draining: the nodes of a platform that goes down let go of every task, and take tasks again when it comes up."""
+"""Drains nodes before the platform stops, and makes them eligible again when it starts."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from typing import Any
 from scripts.ops.clients.api import Api
 
 _MARK = {"berth": "down"}
-"""Why a node was drained: one that somebody else drained is left alone by `berth up`."""
+"""Written on a node that Berth drains: `berth up` releases no node that somebody else drained."""
 _AT_ONCE_NS = -1
 _PAUSE_S = 5.0
 
@@ -17,18 +17,18 @@ Says = Callable[[str], None]
 def empty(nomad: Api, nodes: Iterable[dict[str, Any]], *, deadline_s: float, says: Says) -> list[str]:
     """Stop every task on `nodes`, system jobs too; name the tasks that still run after `deadline_s` seconds.
 
-    There is nowhere to move to, so nothing is waited for but each task's own way of stopping.
+    The tasks have nowhere to move to, so this waits only until each has stopped.
     """
     return _drain(nomad, list(nodes), _AT_ONCE_NS, deadline_s, says)
 
 
 def retire(nomad: Api, nodes: Iterable[dict[str, Any]], *, deadline_s: float, says: Says) -> list[str]:
-    """Have the other nodes take over what runs on `nodes`, as a rolling update would."""
+    """Move the tasks of `nodes` to the other nodes, as a rolling update would."""
     return _drain(nomad, list(nodes), int(deadline_s * 1e9), deadline_s * 2, says)
 
 
 def forget(nomad: Api, nodes: Iterable[dict[str, Any]]) -> None:
-    """Take nodes that are gone out of Nomad's list."""
+    """Remove nodes that have stopped from Nomad's list."""
     for node in nodes:
         nomad.put(f"/v1/node/{node['ID']}/purge")
 

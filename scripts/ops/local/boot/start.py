@@ -1,4 +1,4 @@
-"""Boots the local platform: what must be there is worked out, what differs is changed, and all of it is verified."""
+"""Boots the local platform: plans what must run, changes what differs, and verifies every part."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from nomad_jobs.platform import Platform
 from scripts.ops import toolchain
 from scripts.ops.local import processes
 from scripts.ops.local.boot import boot_plan, drains, layout
-from scripts.ops.local.boot.agent_wait import Watch
+from scripts.ops.local.boot.agent_wait import AgentWait
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import DEFAULTS, Settings
@@ -29,16 +29,16 @@ _RETIRE_S = 30
 
 
 def install(progress: Progress) -> None:
-    """Get every program that the platform runs, where it is not there yet."""
+    """Install every program that the platform runs and that is missing."""
     toolchain.install(boot_plan.PROGRAMS, progress)
     system_packages.ensure(["nginx"], progress)
 
 
 def up(state: State, settings: Settings, progress: Progress) -> Platform:
-    """Boot what is not running, change what differs, and return when every part was seen to work.
+    """Start what does not run, change what differs, and return when every part works.
 
     Raises:
-        BerthError: a port is taken, the disk is full or read-only, an agent does not start: what, and how to mend it.
+        BerthError: a port is taken, the disk is full or read-only, or an agent does not start; with what fixes it.
 
     """
     state.open()
@@ -54,7 +54,7 @@ def up(state: State, settings: Settings, progress: Progress) -> Platform:
 
 
 def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step) -> None:
-    with ThreadPoolExecutor() as pool:  # each is asked for its version, which takes it a moment
+    with ThreadPoolExecutor() as pool:  # each program is asked for its version, which takes a moment
         programs = dict(zip(boot_plan.PROGRAMS, pool.map(toolchain.resolve, boot_plan.PROGRAMS), strict=True))
     if not supervisor.alive():
         _clear(state, step)
@@ -69,7 +69,7 @@ def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step)
 
 
 def _clear(state: State, step: Step) -> None:
-    """What is left of a platform without its supervisor is ended: nobody would restart it."""
+    """End the processes of a platform whose supervisor is gone: nothing would restart them."""
     if left := processes.of_state(state.root):
         step.says(f"ending {len(left)} processes that a crash left behind")
         processes.end(left, deadline_s=_END_S)
@@ -77,7 +77,7 @@ def _clear(state: State, step: Step) -> None:
 
 @contextmanager
 def _retired(names: list[str], state: State, step: Step) -> Iterator[None]:
-    """Move what runs on nodes that are to go, and forget the nodes once they are gone."""
+    """Drain the nodes `names` before the block, which stops them, and remove them from Nomad's list after it."""
     if not names:
         yield
         return
@@ -89,13 +89,17 @@ def _retired(names: list[str], state: State, step: Step) -> Iterator[None]:
 
 
 class _Verification:
-    """The second half of a boot: every agent answers, knows its tokens, and trusts the others."""
+    """The second half of a boot: wait until every agent answers, knows its tokens and trusts the others."""
 
     def __init__(
         self, state: State, settings: Settings, supervisor: Supervisor, progress: Progress, sessions: ExitStack
     ) -> None:
-        self.state, self.settings, self.supervisor, self.progress = state, settings, supervisor, progress
-        consul, nomad = state.ensure_key("consul-management"), state.ensure_key("nomad-bootstrap")
+        self.state = state
+        self.settings = settings
+        self.supervisor = supervisor
+        self.progress = progress
+        consul = state.ensure_key("consul-management")
+        nomad = state.ensure_key("nomad-bootstrap")
         self.consul = sessions.enter_context(session("Consul", settings.consul_url, consul))
         self.nomad = sessions.enter_context(session("Nomad", settings.nomad_url, nomad))
         self.vault = sessions.enter_context(session("Vault", settings.vault_url))
@@ -104,7 +108,7 @@ class _Verification:
         self.jwks_url = settings.nomad_url + JWKS_PATH
 
     def run(self) -> None:
-        """Each by itself, then what needs others; nodes last: what one does not see at its start it misses for long."""
+        """Start the servers, then the nodes: a node that misses Consul or Vault at its start looks again only later."""
         for name in ("aws", *boot_plan.consul_names(self.settings), "vault", boot_plan.SERVER):
             self.supervisor.begin(name)
         _side_by_side(self._consul, self._vault, self._nomad)
@@ -114,7 +118,7 @@ class _Verification:
 
     def _consul(self) -> None:
         with self.progress.step("consul", "a leader"):
-            consul_setup.await_leader(self.consul, Watch(self.supervisor, "consul"))
+            consul_setup.await_leader(self.consul, AgentWait(self.supervisor, "consul"))
             consul_setup.agents(self.consul, self.state)
 
     def _vault(self) -> None:
@@ -123,12 +127,12 @@ class _Verification:
 
     def _nomad(self) -> None:
         with self.progress.step("nomad", "a leader"):
-            nomad_setup.await_keys(self.nomad, Watch(self.supervisor, boot_plan.SERVER))
+            nomad_setup.await_keys(self.nomad, AgentWait(self.supervisor, boot_plan.SERVER))
             nomad_setup.bootstrap(self.nomad, self.state)
 
     def _aws(self) -> None:
         with self.progress.step("aws", "moto's answer"):
-            Watch(self.supervisor, "aws").until(lambda: None if self.aws.status("/moto-api/") else "", "an answer")
+            AgentWait(self.supervisor, "aws").until(lambda: None if self.aws.status("/moto-api/") else "", "an answer")
 
     def _consul_identity(self) -> None:
         with self.progress.step("consul identity", "letting jobs log in"):
@@ -147,13 +151,13 @@ class _Verification:
         with self.progress.step("nodes", "Consul, Vault and GPUs on each") as step:
             for number, name in enumerate(self.nodes, start=1):
                 with session("Nomad", boot_plan.node_url(number, self.settings)) as node:
-                    nomad_setup.await_client(node, Watch(self.supervisor, name))
+                    nomad_setup.await_client(node, AgentWait(self.supervisor, name))
             nomad_setup.await_nodes(self.nomad, self.nodes, look_again, step.says)
             drains.release(self.nomad)
 
 
 def _side_by_side(*parts: Callable[[], None]) -> None:
-    """Run them all; if some fail, the others still finish, and every error is told."""
+    """Run all parts; if some fail, the others still finish, and every error is raised."""
     with ThreadPoolExecutor(len(parts)) as pool:
         futures = [pool.submit(part) for part in parts]
     errors: list[BerthError] = []

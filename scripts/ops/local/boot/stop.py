@@ -1,4 +1,4 @@
-"""Stops the local platform: tasks first and in their own way, then the agents; data stays unless it is to go."""
+"""Stops the local platform: drains the tasks, then stops the agents; removes its data when asked to."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ _END_S = 20
 def down(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> None:
     """Stop everything that belongs to `state`; its data stays.
 
-    Tasks that still run after `deadline_s` seconds are ended with their agents.
+    Tasks that still run after `deadline_s` seconds end with their agents.
     """
     if not state.exists():
         return
@@ -43,7 +43,7 @@ def destroy(state: State) -> None:
     """Remove the directory of a platform that is down.
 
     Raises:
-        BerthError: something of it still runs, or it cannot be removed.
+        BerthError: a process of it still runs, or it cannot be removed.
 
     """
     if left := processes.of_state(state.root):
@@ -59,13 +59,13 @@ def _drain(state: State, deadline_s: float, says: Callable[[str], None]) -> None
         with session("Nomad", state.settings().nomad_url, state.key("nomad-bootstrap")) as nomad:
             nodes = [node for node in nomad.get("/v1/nodes") or () if node["Status"] == "ready"]
             left = drains.empty(nomad, nodes, deadline_s=deadline_s, says=says)
-        says(f"still running, now ended hard: {', '.join(left)}" if left else "no task runs")
+        says(f"still running, now killed: {', '.join(left)}" if left else "no task runs")
     except BerthError as error:
-        says(f"Nomad cannot drain ({error.what}); tasks are ended with it")
+        says(f"Nomad cannot drain ({error.what}); its tasks end with it")
 
 
 def _stop_agents(supervisor: Supervisor, says: Callable[[str], None]) -> None:
-    """Nodes before their server, and Nomad before Consul, out of which it takes its services."""
+    """Stop nodes before their server, and Nomad before Consul, from which it deregisters its services."""
     known = sorted(supervisor.processes())
     nodes = [name for name in known if name.startswith("nomad-") and name != SERVER]
     consuls = [name for name in known if name.startswith("consul-")]
@@ -80,7 +80,7 @@ def _stop_agents(supervisor: Supervisor, says: Callable[[str], None]) -> None:
 
 
 def _mounts(root: Path) -> list[str]:
-    """Tasks' secrets are kept in memory: Nomad mounts a tmpfs for each, and leaves it until it collects its garbage."""
+    """List the mounts below `root`: Nomad unmounts the tmpfs of a task's secrets only at garbage collection."""
     points = [
         line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/mounts").read_text().splitlines()
     ]

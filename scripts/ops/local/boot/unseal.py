@@ -1,4 +1,4 @@
-"""Unseals Vault whenever supervisord has started it: an event listener, so nothing polls while all is well."""
+"""Unseals Vault whenever supervisord has started it; an event listener, so it does not poll Vault meanwhile."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ _TIMEOUT_S = 5
 
 
 def main() -> None:
-    """Listen to supervisord; end when it does."""
+    """Listen to supervisord's events until it ends."""
     # Imported here: `unseal` itself is used without supervisord.
     from supervisor.childutils import get_headers, listener  # noqa: PLC0415
 
@@ -27,16 +27,17 @@ def main() -> None:
         _, payload = listener.wait(sys.stdin, sys.stdout)
         if get_headers(payload).get("processname") == "vault":
             _report(unseal(given.vault, given.keys, deadline_s=DEADLINE_S))
-        # Always "done": a FAIL would only make supervisord hand over the same event at once.
+        # Always "done": after a FAIL supervisord would send the same event again at once.
         listener.ok(sys.stdout)
 
 
 def unseal(url: str, keys: Path, *, deadline_s: float) -> str:
-    """Unseal the Vault at `url`; say what is in the way, or nothing.
+    """Unseal the Vault at `url`; return why it could not be done, or an empty text.
 
     A Vault that was never initialised is left to `berth up`.
     """
-    missing, end = "it does not answer", time.monotonic() + deadline_s
+    missing = "it does not answer"
+    end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         try:
             status = _ask(url, "seal-status")
@@ -55,7 +56,7 @@ def _ask(url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, A
         data=None if body is None else json.dumps(body).encode(),
         method="GET" if body is None else "PUT",
     )
-    # No proxy of the environment stands between us and loopback.
+    # The environment's proxies are not for loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=_TIMEOUT_S) as answer:
         read: dict[str, Any] = json.load(answer)

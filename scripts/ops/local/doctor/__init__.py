@@ -1,1 +1,1 @@
-"""Looks at the laptop's platform and changes nothing."""
+"""Examines the laptop's platform, and changes nothing."""

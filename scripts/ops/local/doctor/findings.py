@@ -1,11 +1,11 @@
-"""What a look at the machine found: good, worth knowing, or a problem and how to mend it."""
+"""Findings of `berth doctor`: all is well, a note, or a problem and its fix."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Mark(StrEnum):
-    """How a check ended."""
+    """How grave a finding is."""
 
     OK = "ok"
     NOTE = "note"
@@ -24,15 +24,15 @@ class Finding:
 
 
 def ok(check: str, text: str) -> Finding:
-    """All is well."""
+    """Report that all is well."""
     return Finding(check, Mark.OK, text)
 
 
 def note(check: str, text: str, fix: str = "") -> Finding:
-    """Say what is worth knowing."""
+    """Report what is worth knowing."""
     return Finding(check, Mark.NOTE, text, fix)
 
 
 def problem(check: str, text: str, fix: str) -> Finding:
-    """Say what is wrong, and how to mend it."""
+    """Report what is wrong, and how to fix it."""
     return Finding(check, Mark.PROBLEM, text, fix)

@@ -1,4 +1,4 @@
-"""Checks of the machine: programs and their versions, ports and their owners, the state directory."""
+"""Examines the machine: programs and their versions, ports and their owners, the state directory."""
 
 import stat
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from scripts.ops.toolchain.present import Found
 from scripts.ops.toolchain.programs import named
 
 FLOORS = {"nomad": ("2.0.1", "CVE-2026-7474"), "vault": ("2.0.2", "CVE-2026-39829")}
-"""First version without a known hole, and the hole."""
+"""For each program, the version that fixes a vulnerability, and the vulnerability."""
 _OWN_ONLY = 0o077
 
 
 def findings(state: State, settings: Settings) -> Iterator[Finding]:
-    """Look at everything that needs no running platform."""
+    """Examine what can be examined without a running platform."""
     yield from _programs()
     yield from _state(state)
     yield from _ports(state, settings)
@@ -41,10 +41,10 @@ def _programs() -> Iterator[Finding]:
 
 
 def _floor(name: str, version: str) -> Iterator[Finding]:
-    floor, hole = FLOORS.get(name, ("0", ""))
+    floor, vulnerability = FLOORS.get(name, ("0", ""))
     if _numbers(version) < _numbers(floor):
-        fix = "on loopback only its own user reaches it; in the cloud install that version first"
-        yield note(f"program {name}", f"{version} is below {floor}, which mends {hole}", fix)
+        fix = "on loopback only this machine's users reach it; in the cloud install that version first"
+        yield note(f"program {name}", f"{version} is below {floor}, which fixes {vulnerability}", fix)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -61,10 +61,10 @@ def _state(state: State) -> Iterator[Finding]:
     else:
         yield ok("disk", f"{free_mb} MB free at {state.root}")
     paths = (state.root, state.keys, state.run, state.logs, *state.keys.iterdir(), *state.run.glob("*.hcl"))
-    # A certificate (seed.py writes one there) is public.
+    # The certificate that seed.py writes there is public.
     wide = [path for path in paths if path.suffix != ".crt" and stat.S_IMODE(path.stat().st_mode) & _OWN_ONLY]
     if wide:
-        fix = f"chmod -R go= {state.root}, and rotate what others could have read"
+        fix = f"run `chmod -R go= {state.root}`, and rotate what others could have read"
         yield problem("file modes", f"others may read {', '.join(map(str, wide))}", fix)
     else:
         yield ok("file modes", "keys and configurations are for their owner alone")
@@ -87,7 +87,7 @@ def _ports(state: State, settings: Settings) -> Iterator[Finding]:
 
 
 def _reachable(ours: set[int]) -> Iterator[Finding]:
-    """What of ours the network could reach: nothing should."""
+    """Report which of the platform's ports the network can reach: it should be none."""
     listening = processes.listening(ours)
     wide = [f"{address}:{port} (pid {pid})" for address, port, pid in listening if not _is_loopback(address)]
     if wide:

@@ -1,4 +1,4 @@
-"""Agents, nodes and services of a laptop side by side: what `berth status` shows."""
+"""Collects and prints what `berth status` shows: agents, nodes, services and front doors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -19,23 +19,23 @@ Overview = Mapping[str, Sequence[dict[str, Any]]]
 
 
 def overview(state: State) -> Overview:
-    """Look at everything; all empty when the platform is down."""
+    """Collect everything; each list is empty when the platform is down."""
     agents = status.agents(state) if state.exists() else []
     if not agents:
         return {"agents": [], "nodes": [], "services": [], "front_doors": [], "orphans": []}
-    menu = catalogue.load_menu()
+    services = catalogue.load_unchecked()
     with Target.of(state.platform(), state.credentials()) as target:
         return {
             "agents": [asdict(agent) for agent in agents],
             "nodes": [asdict(node) for node in status.nodes(target.nomad)],
-            "services": service_rows(menu, target),
+            "services": service_rows(services, target),
             "front_doors": [_door_row(door, target) for door in front_doors(target.nomad)],
-            "orphans": [{"job": name} for name in orphans(menu, target)],
+            "orphans": [{"job": name} for name in orphans(services, target)],
         }
 
 
 def show(found: Overview) -> None:
-    """Print one table each to stdout."""
+    """Print a table of each kind to stdout."""
     console = Console()
     if not found["agents"]:
         console.print("the local platform is down; `berth up` starts it")
@@ -44,7 +44,7 @@ def show(found: Overview) -> None:
     console.print(_table(found["nodes"]))
     console.print(services_table(found["services"]))
     for job in found["orphans"]:
-        text = f"! {job['job']} runs on and is not on the menu: `nomad job stop {job['job']}` ends it"
+        text = f"! {job['job']} still runs and is not in the catalogue: `nomad job stop {job['job']}` stops it"
         console.print(text, style="yellow", markup=False)
     for door in found["front_doors"]:
         _show_door(door, console)

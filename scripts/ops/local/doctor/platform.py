@@ -1,4 +1,4 @@
-"""Checks of a running platform: agents, tokens, seal, audit, clocks, and that nobody gets in without a token."""
+"""Examines a running platform: agents, tokens, seal, audit, clocks, and that no API answers without a token."""
 
 import email.utils
 import time
@@ -22,32 +22,32 @@ from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.waiting import wait_until
 
-MEND = "run `berth up`"
+FIX = "run `berth up`"
 _BOGUS = "00000000-0000-4000-8000-000000000000"
 _SKEW_S = 60
-"""Vault and Consul take a token that is this much off; beyond 150 s no job can log in."""
+"""Vault and Consul accept a token from a clock this far off; beyond 150 s no job can log in."""
 _TIMEOUT_S = 5
 _FLAPS = 3
 _FOLLOWS_S = 5
 
 
 def findings(state: State, settings: Settings) -> Iterator[Finding]:
-    """Look at what runs; one line if nothing does."""
+    """Examine what runs; one finding if nothing does."""
     supervisor = Supervisor(state)
     if not supervisor.alive():
         left = len(processes.of_state(state.root))
         if left:
-            yield problem("agents", f"no supervisor, but {left} processes of the platform", MEND)
+            yield problem("agents", f"no supervisor, but {left} processes of the platform", FIX)
         else:
-            yield note("agents", "the platform is down", MEND)
+            yield note("agents", "the platform is down", FIX)
         return
     yield from _agents(state, supervisor)
-    yield from _doors(settings)
+    yield from _access(settings)
     for check in (_consul, _nomad, _vault, _clock, _instances, _front_door):
         try:
             yield from check(state, settings)
         except BerthError as error:
-            yield problem(error.where, error.what, error.fix or MEND)
+            yield problem(error.where, error.what, error.fix or FIX)
 
 
 def _agents(state: State, supervisor: Supervisor) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def _agents(state: State, supervisor: Supervisor) -> Iterator[Finding]:
             yield problem(
                 f"agent {name}",
                 f"{process.state.lower()}: {process.why}",
-                f"see {state.logs / name}.log, then `berth up`",
+                f"see {state.logs / name}.log, then run `berth up`",
             )
         elif restarts.get(name, 0) >= _FLAPS:
             yield note(f"agent {name}", f"died {restarts[name]} times", f"see {state.logs / name}.log")
@@ -65,27 +65,27 @@ def _agents(state: State, supervisor: Supervisor) -> Iterator[Finding]:
             yield ok(f"agent {name}", f"pid {process.pid}, up for {process.uptime_s} s")
 
 
-def _doors(settings: Settings) -> Iterator[Finding]:
-    """Knock at every API without a token and with a wrong one, at the server and at each node."""
+def _access(settings: Settings) -> Iterator[Finding]:
+    """Call every API without a token and with a wrong one, on the server and on each node."""
     nodes = [boot_plan.node_url(node, settings) for node in range(1, settings.nodes + 1)]
-    doors = (
+    apis = (
         *(("Nomad", url, "/v1/jobs", nomad.HEADER) for url in (settings.nomad_url, *nodes)),
         ("Consul", settings.consul_url, "/v1/agent/self", consul.HEADER),
         ("Vault", settings.vault_url, "/v1/sys/mounts", vault.HEADER),
     )
-    for name, url, path, header in doors:
+    for name, url, path, header in apis:
         for who, headers in (("anonymous", {}), ("a wrong token", {header: _BOGUS})):
-            yield _knock(f"{name} at {url}", url + path, who, headers)
+            yield _refusal(f"{name} at {url}", url + path, who, headers)
 
 
-def _knock(check: str, url: str, who: str, headers: dict[str, str]) -> Finding:
+def _refusal(check: str, url: str, who: str, headers: dict[str, str]) -> Finding:
     try:
         code = httpx.get(url, headers=headers, trust_env=False, timeout=_TIMEOUT_S).status_code
     except httpx.TransportError as error:
-        return problem(check, f"does not answer ({error})", MEND)
+        return problem(check, f"does not answer ({error})", FIX)
     if code in {httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED}:
         return ok(check, f"refuses {who} ({code})")
-    return problem(check, f"answers {who} with {code}", "its access rules are off: `berth down`, then `berth up`")
+    return problem(check, f"answers {who} with {code}", "its access rules are off: run `berth down`, then `berth up`")
 
 
 def _consul(state: State, settings: Settings) -> Iterator[Finding]:
@@ -102,28 +102,28 @@ def _nomad(state: State, settings: Settings) -> Iterator[Finding]:
         rows = status.nodes(target.nomad)
     for node in rows:
         if node.status != "ready" or node.gpus != GPUS_PER_NODE:
-            yield problem(f"node {node.name}", f"{node.status}, {node.gpus} of {GPUS_PER_NODE} GPUs", MEND)
+            yield problem(f"node {node.name}", f"{node.status}, {node.gpus} of {GPUS_PER_NODE} GPUs", FIX)
         elif not node.eligible:
-            fix = f"nomad node eligibility -enable, if nobody is at work on {node.name}"
+            fix = f"run `nomad node eligibility -enable` if nobody is at work on {node.name}"
             yield note(f"node {node.name}", "ready, but drained: it takes no tasks", fix)
         else:
             yield ok(f"node {node.name}", f"ready, {node.gpus_free} of {node.gpus} GPUs free")
     if len(rows) < settings.nodes:
-        yield problem("nodes", f"{len(rows)} of {settings.nodes}", MEND)
+        yield problem("nodes", f"{len(rows)} of {settings.nodes}", FIX)
 
 
 def _vault(state: State, settings: Settings) -> Iterator[Finding]:
     with session("Vault", settings.vault_url, state.key("vault-operator")) as vault:
         seal = vault.get("/v1/sys/seal-status")
         if seal["sealed"]:
-            yield problem("Vault seal", "sealed", f"{MEND}; see {state.logs / 'unseal.log'}")
+            yield problem("Vault seal", "sealed", f"{FIX}; see {state.logs / 'unseal.log'}")
             return
         yield ok("Vault seal", "unsealed")
         ttl_s = vault.get("/v1/auth/token/lookup-self")["data"]["ttl"]
         yield ok("Vault token", f"valid for {ttl_s // 86400} days; `berth up` renews it")
         devices = vault.get("/v1/sys/audit")["data"]
     if len(devices) < 2:  # noqa: PLR2004 - one that fails stops Vault
-        yield problem("Vault audit", f"{len(devices)} of 2 devices", MEND)
+        yield problem("Vault audit", f"{len(devices)} of 2 devices", FIX)
     else:
         yield ok("Vault audit", f"on: {', '.join(sorted(devices))}")
 
@@ -133,7 +133,7 @@ def _clock(state: State, settings: Settings) -> Iterator[Finding]:
     try:
         answer = httpx.get(settings.vault_url + "/v1/sys/seal-status", trust_env=False, timeout=_TIMEOUT_S)
     except httpx.TransportError as error:
-        yield problem("clock", f"Vault does not tell its time ({error})", MEND)
+        yield problem("clock", f"Vault does not answer with its time ({error})", FIX)
         return
     skew_s = abs(time.time() - email.utils.parsedate_to_datetime(answer.headers["Date"]).timestamp())
     if skew_s > _SKEW_S:
@@ -143,7 +143,7 @@ def _clock(state: State, settings: Settings) -> Iterator[Finding]:
 
 
 def _instances(state: State, settings: Settings) -> Iterator[Finding]:
-    """Hold what Nomad runs against what Consul calls healthy: where they differ, requests go astray."""
+    """Compare what Nomad runs with what Consul calls healthy: where they differ, requests get lost."""
     del settings
     with Target.of(state.platform(), state.credentials()) as target:
         for job in target.nomad.jobs_of(state.platform().stack):
@@ -163,22 +163,22 @@ def _unhealthy(job: str, target: Target) -> str | None:
 
 
 def _front_door(state: State, settings: Settings) -> Iterator[Finding]:
-    """Ask what NGINX runs, and whether it leads to what is healthy; it may take a moment to follow."""
+    """Check what NGINX runs, and that it sends to the healthy instances; it may take a moment to follow."""
     del settings
     with Target.of(state.platform(), state.credentials()) as target:
         doors = front_doors(target.nomad)
         if not doors:
-            yield note("front door", "none runs", MEND)
+            yield note("front door", "none runs", FIX)
         for door in doors:
             check = f"front door on {door.node}"
             for fault in door.faults():
-                yield problem(check, fault, "mend the route, then `berth deploy`")
+                yield problem(check, fault, "fix the route, then run `berth deploy`")
             try:
                 wait_until(lambda: _strays(target), where=check, what="following Consul", deadline_s=_FOLLOWS_S)
             except DeadlineError as error:
                 yield problem(check, error.what, f"see `nomad alloc logs -job {INGRESS.name}`")
             else:
-                yield ok(check, f"runs {len(door.routes)} routes to what is healthy")
+                yield ok(check, f"runs {len(door.routes)} routes, each to the healthy instances")
 
 
 def _strays(target: Target) -> str | None:

@@ -1,4 +1,4 @@
-"""What runs on a laptop: agents with their memory, nodes with their GPUs. Reads, changes nothing."""
+"""Lists what runs on a laptop: agents with their memory, nodes with their GPUs."""
 
 import re
 from collections import Counter
@@ -21,14 +21,14 @@ _LIVE = {"running", "pending", "unknown"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agent:
-    """One program under supervision, or a group of processes beside them (`pid` 0)."""
+    """One program of supervisord, or a group of other processes (`pid` 0)."""
 
     name: str
     state: str
     pid: int
     uptime_s: int
     restarts: int
-    """How often it died and was started again since `berth up`."""
+    """How often it ended and was started again since supervisord started."""
     pss_mb: float
     """Proportional memory: pages shared with others are split among them."""
 
@@ -45,7 +45,7 @@ class Node:
 
 
 def agents(state: State) -> list[Agent]:
-    """Look at every process of the platform; empty when it is down."""
+    """List every process of the platform; empty when it is down."""
     supervisor = Supervisor(state)
     try:
         known = supervisor.processes()
@@ -63,7 +63,7 @@ def agents(state: State) -> list[Agent]:
 
 
 def nodes(nomad: Nomad) -> list[Node]:
-    """Ask Nomad for its nodes and what of their GPUs is in use."""
+    """Ask Nomad for its nodes and how many of their GPUs are in use."""
     used = _used(nomad.all_allocations())
     return [
         _node(row, used) for row in sorted(nomad.nodes(), key=lambda row: str(row["Name"])) if row["Status"] != "down"

@@ -1,1 +1,1 @@
-"""Fills the laptop's Consul, Nomad and Vault: access rules, identities, first secrets, the catalogue."""
+"""Sets up the laptop's Consul, Nomad and Vault: access rules, identities, first secrets, the catalogue."""

@@ -1,4 +1,4 @@
-"""Consul's access rules on a laptop: what every platform holds, with the laptop's own tokens."""
+"""Writes Consul's access rules on a laptop: those of every platform, with the laptop's own tokens."""
 
 import json
 
@@ -6,7 +6,7 @@ from infra.holdings import consul as holdings
 from infra.holdings.entry import hold
 from nomad_jobs.errors import AuthError
 from scripts.ops.clients.api import Api
-from scripts.ops.local.boot.agent_wait import Watch
+from scripts.ops.local.boot.agent_wait import AgentWait
 from scripts.ops.local.policies import rules
 from scripts.ops.local.state import State
 
@@ -14,8 +14,8 @@ _KEYS = {"berth-consul-agent": "consul-agent", "berth-nomad": "consul-nomad"}
 """Key file of the token, by the name of its policy: one Nomad agent's token is enough for all nodes of a laptop."""
 
 
-def await_leader(consul: Api, watch: Watch) -> None:
-    """Wait until Consul can write, and knows its first token."""
+def await_leader(consul: Api, wait: AgentWait) -> None:
+    """Wait until Consul has a leader and knows its first token."""
 
     def missing() -> str | None:
         try:
@@ -23,7 +23,7 @@ def await_leader(consul: Api, watch: Watch) -> None:
         except AuthError:
             return "it does not know its first token yet"
 
-    watch.until(missing, "a leader")
+    wait.until(missing, "a leader")
 
 
 def agents(consul: Api, state: State) -> None:
@@ -38,12 +38,12 @@ def agents(consul: Api, state: State) -> None:
 
 
 def identity(consul: Api, jwks_url: str) -> None:
-    """Let what Nomad runs log in."""
+    """Set up the login of the jobs that Nomad runs."""
     for entry in holdings.login(jwks_url):
         hold(consul, entry)
 
 
 def _agent_has(state: State, token: str) -> bool:
-    """Whether the agent will remember its token: where it keeps what it was given (enable_token_persistence)."""
+    """Whether the agent has stored this token (enable_token_persistence), so that it survives a restart."""
     kept = state.root / "consul" / "acl-tokens.json"
     return kept.exists() and json.loads(kept.read_text() or "{}").get("agent") == token

@@ -1,4 +1,4 @@
-"""Nomad: its first token, and nodes that are ready with Consul, Vault and their GPUs."""
+"""Gives Nomad its first token, and waits for nodes that see Consul, Vault and their GPUs."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import httpx
 from infra.holdings.nomad import BOOTSTRAP, JWKS_PATH, first_token
 from nomad_jobs.errors import AuthError, DeadlineError, RefusedError
 from scripts.ops.clients.api import Api
-from scripts.ops.local.boot.agent_wait import Watch
+from scripts.ops.local.boot.agent_wait import AgentWait
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import GPUS_PER_NODE
 from scripts.ops.local.state import State
@@ -17,25 +17,25 @@ from scripts.ops.local.state import State
 _START_S = 60
 _WAIT_S = 1.0
 _LOOK_AGAIN_S = 8.0
-"""A node looks for Consul and Vault every 15 s, or when told to, and tells its server 5 to 10 s later."""
+"""A node looks for Consul and Vault every 15 s or on SIGHUP, and tells its server 5 to 10 s later."""
 _BLIND = "does not see"
 
 
-def await_keys(nomad: Api, watch: Watch) -> None:
+def await_keys(nomad: Api, wait: AgentWait) -> None:
     """Wait until Nomad has a leader and publishes the keys with which it signs identities."""
 
     def missing() -> str | None:
         keys = nomad.get(JWKS_PATH)
         return None if keys and keys["keys"] else "it has no keys yet"
 
-    watch.until(missing, "signing keys")
+    wait.until(missing, "signing keys")
 
 
 def bootstrap(nomad: Api, state: State) -> None:
-    """Make the first token out of a secret chosen beforehand: a crash in between does no harm.
+    """Make the first token from a secret that is on the disk already, so that a crash in between does no harm.
 
     Raises:
-        AuthError: somebody else's token came first, or the key file was lost.
+        AuthError: Nomad has another first token, or the key file was lost.
 
     """
     secret = state.ensure_key("nomad-bootstrap")
@@ -46,27 +46,29 @@ def bootstrap(nomad: Api, state: State) -> None:
             anonymous.write("POST", BOOTSTRAP, first_token(secret))
     except RefusedError as error:
         fix = f"put {state.keys / 'nomad-bootstrap'} back from your backup, or start over with `berth down --destroy`"
-        raise AuthError("nomad", f"does not take our token, and has had its first one ({error.what})", fix) from None
+        raise AuthError("nomad", f"refuses our token, and has its first one already ({error.what})", fix) from None
 
 
-def await_client(node: Api, watch: Watch) -> None:
-    """Wait until a node's own agent is in touch with its server: what the server says of it may be from before."""
+def await_client(node: Api, wait: AgentWait) -> None:
+    """Wait until a node's agent reaches its server. Asking the agent matters: the server's answer may be an old one."""
 
     def missing() -> str | None:
         status = node.status("/v1/agent/health?type=client")
         return None if status == httpx.codes.OK else f"its health is {status}"
 
-    watch.until(missing, "touch with its server")
+    wait.until(missing, "contact with its server")
 
 
 def await_nodes(nomad: Api, names: list[str], look_again: Callable[[], None], says: Callable[[str], None]) -> None:
     """Wait until the nodes `names` are ready and see Consul, Vault and their GPUs.
 
     Raises:
-        DeadlineError: one was not within a minute; it is named with what it lacks.
+        DeadlineError: a node was not within _START_S seconds; the message says what it lacks.
 
     """
-    end, index, told = time.monotonic() + _START_S, 0, 0.0
+    end = time.monotonic() + _START_S
+    index = 0
+    told = 0.0
     while True:
         answer = nomad.blocking("/v1/nodes", index, _WAIT_S, resources="true")
         index = answer.index

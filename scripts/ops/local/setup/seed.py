@@ -1,4 +1,4 @@
-"""First values for the laptop's secrets: made here, written once, never shown."""
+"""Makes the first values of the laptop's secrets, writes each once, and shows none."""
 
 import datetime as dt
 import secrets
@@ -20,15 +20,15 @@ _YEAR = dt.timedelta(days=365)
 _TOKEN_BYTES = 32
 _AUTHORITY = "Berth laptop authority"
 _MARK = {"made_by": "berth"}
-"""In the metadata of what is written here: no one else's secret is ever changed."""
+"""In the metadata of each secret written here: no other secret is ever changed."""
 
 
 def seed(services: Sequence[Service], platform: Platform, vault: Vault, keys: Path) -> int:
-    """Write each secret of the catalogue that Vault does not hold yet, and mend those made here; give how many writes.
+    """Write each secret of the catalogue that Vault lacks, and complete those made here; give the number of writes.
 
-    `services` is the whole catalogue: the certificate is for exactly their hosts. What an operator has set stays: a
-    write needs the path to be as it was read (check-and-set), and only a secret with our mark gets fields added, or a
-    new value for one that was deleted. `keys` holds the laptop's certificate authority, made on first need.
+    `services` is the whole catalogue, since the certificate covers their hosts. What an operator has set stays: each
+    write is a check-and-set, and only a secret with our mark gets missing fields, or a new version after it was
+    deleted. `keys` is the folder of the laptop's certificate authority, which is made when first needed.
     """
     hosts = [route_host(service, platform) for service in services if service.route]
     return sum(_seed_one(path, secrets, hosts, vault, keys) for path, secrets in _paths(services, platform).items())
@@ -41,7 +41,7 @@ def _seed_one(path: str, named: Sequence[Secret], hosts: Sequence[str], vault: V
         return False
     is_certificate = any(secret.origin is Origin.CERTIFICATE for secret in named)
     if is_certificate:
-        # A wildcard right below `localhost` is refused by clients, so a new host needs a new certificate.
+        # Clients refuse a wildcard directly below `localhost`, so a new host needs a new certificate.
         if _covers(current.get("certificate", ""), hosts):
             return False
         values = dict(zip(("certificate", "private_key"), make_certificate(hosts, keys), strict=True))
@@ -69,7 +69,7 @@ def write_headers(services: Sequence[Service], platform: Platform, vault: Vault,
 
 
 def _paths(services: Sequence[Service], platform: Platform) -> Mapping[str, list[Secret]]:
-    """Every secret by its path; services may each name other fields of the same one."""
+    """Collect the secrets by path: services may each name different fields of the same one."""
     found: dict[str, list[Secret]] = {}
     for service in services:
         for secret in service.secrets:
@@ -78,7 +78,7 @@ def _paths(services: Sequence[Service], platform: Platform) -> Mapping[str, list
 
 
 def _is_ours(path: str, values: Mapping[str, str], vault: Vault) -> bool:
-    """Whether a secret was made here: it is marked, or it is a certificate of this laptop's authority."""
+    """Whether a secret was made here: it has our mark, or is a certificate of this laptop's authority."""
     if (vault.metadata(path) or {}).get("custom_metadata") == _MARK:
         return True
     certificate = values.get("certificate", "")
@@ -111,8 +111,9 @@ def make_certificate(hosts: Sequence[str], keys: Path) -> tuple[str, str]:
 
 
 def _authority(keys: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """Read the laptop's certificate authority, or make it; `ca.crt` is what a browser may be told to trust."""
-    certificate_file, key_file = keys / "ca.crt", keys / "ca.key"
+    """Read the laptop's certificate authority, or make it; a browser may be told to trust `ca.crt`."""
+    certificate_file = keys / "ca.crt"
+    key_file = keys / "ca.key"
     if certificate_file.exists() and key_file.exists():
         key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
         if isinstance(key, ec.EllipticCurvePrivateKey):

@@ -1,4 +1,4 @@
-"""The catalogue on a laptop: checked before anything boots, given first secrets, deployed, and ready to be tried."""
+"""Serves the catalogue on a laptop: checks it before anything boots, makes its first secrets, deploys it."""
 
 import os
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from scripts.ops.progress import Progress
 
 
 def checked_services(settings: Settings) -> tuple[Service, ...]:
-    """Load the catalogue and refuse what this laptop could not run, while nothing was begun yet.
+    """Load the catalogue, and refuse it before anything boots if this laptop cannot run it.
 
     Raises:
         ConfigError: (or ManyErrors) one line for each fault.
@@ -29,10 +29,10 @@ def checked_services(settings: Settings) -> tuple[Service, ...]:
 
 
 def serve(services: Sequence[Service], state: State, platform: Platform, progress: Progress, *, as_json: bool) -> None:
-    """Deploy `services` to the booted platform and print what runs and how to try it.
+    """Deploy `services` to the booted platform; print what runs and how to try it.
 
     Raises:
-        DeployError: (or its kin) a service did not become healthy; it says why.
+        DeployError: (or a subclass) a service did not become healthy; the message says why.
 
     """
     headers = Path(os.path.relpath(state.root / "headers"))

@@ -1,4 +1,4 @@
-"""What Vault holds before anything is deployed: audit, the KV engine, the login of Nomad's jobs, a deployer's token."""
+"""Writes what Vault holds before a deployment: audit, the KV engine, the login of jobs, the operator's token."""
 
 from collections.abc import Callable, Iterator
 
@@ -23,7 +23,7 @@ _AUDIT_MAX_BYTES = 50 * 2**20
 
 
 def setup(vault: Api, state: State, jwks_url: str) -> None:
-    """Make Vault hold what it must; a root token is made only if something differs."""
+    """Write what Vault must hold where it differs; only then is a root token made."""
     entries = tuple(_entries(state, jwks_url))
     with session("Vault", vault.url, state.key(TOKEN)) as operator:
         is_valid = _is_valid(operator)
@@ -31,13 +31,13 @@ def setup(vault: Api, state: State, jwks_url: str) -> None:
             return
     with root(vault, state) as as_root:
         for entry in entries:
-            _held(as_root, entry)
+            _write(as_root, entry)
         if not is_valid:
             state.write(state.keys / TOKEN, _new_token(as_root) + "\n")
 
 
 def rotate_audit(state: State, reopen: Callable[[], None]) -> None:
-    """Set a large audit file aside, and have Vault begin a new one; the last one set aside is kept."""
+    """Move a large audit file aside and have Vault start a new one; only the last one moved is kept."""
     log = state.logs / "vault-audit.log"
     if log.exists() and log.stat().st_size > _AUDIT_MAX_BYTES:
         with writing(log):
@@ -46,15 +46,15 @@ def rotate_audit(state: State, reopen: Callable[[], None]) -> None:
 
 
 def _entries(state: State, jwks_url: str) -> Iterator[Entry]:
-    """Give what Vault must hold, in the order in which it is written: audit first, so that the rest is recorded."""
+    """List what Vault must hold, in the order of writing: audit first, so that it records the rest."""
     yield from holdings.audit(str(state.logs / "vault-audit.log"))
     yield holdings.policy(POLICY, rules("vault-operator"))
     yield from holdings.kv(KV_MOUNT)
     yield from holdings.jobs_login(jwks_url, ISSUER)
 
 
-def _held(vault: Api, entry: Entry) -> None:
-    """Write one entry; an engine that was just mounted refuses for a moment."""
+def _write(vault: Api, entry: Entry) -> None:
+    """Write one entry, if need be again: an engine that was just mounted refuses for a moment."""
 
     def missing() -> str | None:
         try:
@@ -73,7 +73,7 @@ def _new_token(vault: Api) -> str:
 
 
 def _is_valid(operator: Api) -> bool:
-    """Whether the token still works; one that is half-way to its end is renewed."""
+    """Whether the token still works; one with less than half its time left is renewed."""
     try:
         found = operator.get("/v1/auth/token/lookup-self")
         if found["data"]["ttl"] < _RENEW_BELOW_S:

@@ -1,4 +1,4 @@
-"""Vault's unseal key: made once, used at every start, and for a root token that lives as long as one `with` block."""
+"""Initialises and unseals Vault, and makes root tokens that live as long as one `with` block."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from nomad_jobs.errors import BerthError
 from scripts.ops.clients.api import Api
-from scripts.ops.local.boot.agent_wait import Watch
+from scripts.ops.local.boot.agent_wait import AgentWait
 from scripts.ops.local.boot.unseal import unseal
 from scripts.ops.local.sessions import session
 from scripts.ops.local.state import State
@@ -22,10 +22,10 @@ _ACTIVE = 200
 
 
 def open_up(vault: Api, state: State, supervisor: Supervisor) -> None:
-    """Initialise Vault if it is new, unseal it, and wait until it serves.
+    """Initialise Vault if it is new, unseal it, and wait until it is active.
 
     Raises:
-        BerthError: it cannot be unsealed; nothing was lost, and what to do is said.
+        BerthError: it cannot be unsealed; no data was lost, and the message says what to do.
 
     """
     if not _is_initialised(vault, supervisor):
@@ -44,9 +44,9 @@ def open_up(vault: Api, state: State, supervisor: Supervisor) -> None:
 
 @contextmanager
 def root(vault: Api, state: State) -> Iterator[Api]:
-    """Make a root token from the unseal key, and revoke it in the end: it is never written anywhere."""
+    """Make a root token from the unseal key, and revoke it when the block ends; it is never written to a file."""
     keys = json.loads(state.key(KEYS) or "{}")
-    vault.delete("/v1/sys/generate-root/attempt")  # one that a crash left half-way
+    vault.delete("/v1/sys/generate-root/attempt")  # an attempt that a crash left unfinished
     attempt = vault.put("/v1/sys/generate-root/attempt", json={})
     answer = vault.put("/v1/sys/generate-root/update", json={"key": keys["keys_base64"][0], "nonce": attempt["nonce"]})
     token = _decoded(answer["encoded_token"], attempt["otp"])
@@ -64,24 +64,24 @@ def _is_initialised(vault: Api, supervisor: Supervisor) -> bool:
         found.append(vault.get("/v1/sys/seal-status")["initialized"])
         return None
 
-    Watch(supervisor, "vault").until(missing, "an answer")
+    AgentWait(supervisor, "vault").until(missing, "an answer")
     return found[-1]
 
 
 def _initialise(vault: Api, state: State) -> None:
     state.write(state.keys / _BEGUN, "")
     made = vault.put("/v1/sys/init", json={"secret_shares": 1, "secret_threshold": 1})
-    # The root token that comes with it is dropped: `root` makes one when there is something to change.
+    # The root token in the answer is not kept: `root` makes one when there is something to change.
     state.write(state.keys / KEYS, json.dumps({"keys_base64": made["keys_base64"]}) + "\n")
     (state.keys / _BEGUN).unlink()
 
 
 def _start_over(vault: Api, state: State, supervisor: Supervisor) -> None:
-    """Vault is initialised, and its key is not there."""
+    """Initialise Vault again, whose unseal key was never written; refuse if the key was lost later."""
     if not (state.keys / _BEGUN).exists():
         fix = f"put {state.keys / KEYS} back from your backup, or give the data up with `berth down --destroy`"
         raise BerthError("vault", "its unseal key is missing, so its data cannot be read", fix)
-    # A crash came between init and the file: nobody ever had the key, so nothing can be in there.
+    # A crash came between init and the file. Nobody ever had the key, so Vault can hold no data.
     supervisor.stop("vault")
     shutil.rmtree(state.root / "vault")
     (state.root / "vault").mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""Whose port, whose process: nothing of others is ended, and a taken port is named with its owner."""
+"""Processes and ports: no process of others is ended, and a taken port is named with its owner."""
 
 import os
 import re

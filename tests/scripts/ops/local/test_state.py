@@ -44,7 +44,7 @@ def test_a_directory_of_a_newer_version_is_left_alone(state: State) -> None:
 
 def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("all of it")
-    with pytest.raises(ConfigError, match="is not empty, and is no state directory of Berth"):
+    with pytest.raises(ConfigError, match="is not empty, and is not a state directory of Berth"):
         State(tmp_path).open()
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

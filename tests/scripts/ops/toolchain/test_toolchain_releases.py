@@ -1,4 +1,4 @@
-"""Release archives: what is believed, what is refused, and what survives an interruption."""
+"""Release archives: which are accepted, which are refused, and what survives an interruption."""
 
 import errno
 import os

@@ -100,7 +100,8 @@ def _object_create(cloud: Cloud, bag: Bag) -> str:
 
 
 def _object_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
-    s3, place = cloud("s3"), {"Bucket": bag["bucket"], "Key": identity}
+    s3 = cloud("s3")
+    place = {"Bucket": bag["bucket"], "Key": identity}
     head = found(lambda: s3.head_object(**place))
     if head is None:
         return None

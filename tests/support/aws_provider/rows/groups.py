@@ -70,12 +70,12 @@ def _finish(cloud: Cloud, identity: str, bag: Bag) -> None:
 
 
 def _settle(cloud: Cloud, identity: str, bag: Bag) -> None:
-    client, call = cloud("autoscaling"), {"AutoScalingGroupName": identity}
+    group = {"AutoScalingGroupName": identity}
     if bag.get("enabledMetrics"):
         granularity = bag.get("metricsGranularity", "1Minute")
-        client.enable_metrics_collection(**call, Granularity=granularity, Metrics=bag["enabledMetrics"])
+        cloud("autoscaling").enable_metrics_collection(**group, Granularity=granularity, Metrics=bag["enabledMetrics"])
     if bag.get("suspendedProcesses"):
-        client.suspend_processes(**call, ScalingProcesses=bag["suspendedProcesses"])
+        cloud("autoscaling").suspend_processes(**group, ScalingProcesses=bag["suspendedProcesses"])
 
 
 def _update(cloud: Cloud, identity: str, old: Bag, new: Bag, changed: set[str]) -> None:

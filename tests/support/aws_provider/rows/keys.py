@@ -47,7 +47,8 @@ def _read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
     answer = found(lambda: kms.describe_key(KeyId=identity))
     if answer is None or answer["KeyMetadata"]["KeyState"] == "PendingDeletion":
         return None
-    key, rotation = answer["KeyMetadata"], kms.get_key_rotation_status(KeyId=identity)
+    key = answer["KeyMetadata"]
+    rotation = kms.get_key_rotation_status(KeyId=identity)
     on = rotation["KeyRotationEnabled"]
     return {
         "arn": key["Arn"],

@@ -125,7 +125,8 @@ def _certificate_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
     answer = found(lambda: cloud("acm").describe_certificate(CertificateArn=identity))
     if answer is None:
         return None
-    certificate, options = answer["Certificate"], []
+    certificate = answer["Certificate"]
+    options = []
     for one in certificate.get("DomainValidationOptions", ()):
         record = one.get("ResourceRecord", {})
         options.append(

@@ -54,7 +54,8 @@ def _vpc_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
     vpc = first(cloud, "describe_vpcs", "Vpcs", VpcIds=[identity])
     if vpc is None:
         return None
-    ec2, mine = cloud("ec2"), [{"Name": "vpc-id", "Values": [identity]}]
+    ec2 = cloud("ec2")
+    mine = [{"Name": "vpc-id", "Values": [identity]}]
     flags = {
         flag: ec2.describe_vpc_attribute(VpcId=identity, Attribute=flag)[flag[0].upper() + flag[1:]]["Value"]
         for flag in _VPC_FLAGS
@@ -168,7 +169,8 @@ def _eigw_create(cloud: Cloud, bag: Bag) -> str:
 
 def _eigw_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
     del bag
-    operation, answer = "describe_egress_only_internet_gateways", "EgressOnlyInternetGateways"
+    operation = "describe_egress_only_internet_gateways"
+    answer = "EgressOnlyInternetGateways"
     gateway = first(cloud, operation, answer, EgressOnlyInternetGatewayIds=[identity])
     if gateway is None:
         return None

@@ -87,7 +87,8 @@ def _oidc_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
 
 
 def _oidc_update(cloud: Cloud, identity: str, old: Bag, new: Bag, changed: set[str]) -> None:
-    iam, key = cloud("iam"), {"OpenIDConnectProviderArn": identity}
+    iam = cloud("iam")
+    key = {"OpenIDConnectProviderArn": identity}
     if "thumbprintLists" in changed:
         iam.update_open_id_connect_provider_thumbprint(**key, ThumbprintList=new["thumbprintLists"])
     before, after = set(old["clientIdLists"]), set(new["clientIdLists"])

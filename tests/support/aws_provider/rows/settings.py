@@ -39,7 +39,8 @@ def _budget_update(cloud: Cloud, identity: str, old: Bag, new: Bag, changed: set
 
 def _budget_read(cloud: Cloud, identity: str, bag: Bag) -> Bag | None:
     del bag
-    name, budgets = identity.split(":", 1)[1], cloud("budgets")
+    name = identity.split(":", 1)[1]
+    budgets = cloud("budgets")
     account = cloud.account
     answer = found(lambda: budgets.describe_budget(AccountId=account, BudgetName=name))
     if answer is None:

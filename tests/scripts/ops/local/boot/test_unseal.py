@@ -1,4 +1,4 @@
-"""The unsealer: it waits for Vault, gives its key once, and says what is in the way."""
+"""The unsealer waits for Vault, gives its key once, and says why it could not."""
 
 import json
 import threading
@@ -14,7 +14,9 @@ from scripts.ops.local.boot.unseal import unseal
 class FakeVault(BaseHTTPRequestHandler):
     """Sealed until it is given the right key."""
 
-    initialized, sealed, given = True, True, ""
+    initialized = True
+    sealed = True
+    given = ""
 
     def do_GET(self) -> None:
         self._answer({"initialized": type(self).initialized, "sealed": type(self).sealed})

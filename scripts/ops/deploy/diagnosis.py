@@ -1,4 +1,4 @@
-"""Why a deployment does not get on, in the operator's words: from Nomad's and Consul's own records."""
+"""Says why a deployment does not get on, from what Nomad and Consul recorded."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ def _lacking(metric: _Json) -> str:
 
 
 def waiting_for(allocations: Sequence[_Json]) -> str:
-    """Newest thing that happened to a task that is not up yet, short enough for a progress line."""
+    """Give the newest event of a task that is not up yet, short enough for a progress line."""
     for allocation in allocations:
         for state in (allocation.get("TaskStates") or {}).values():
             events = state.get("Events") or []
@@ -43,7 +43,7 @@ def waiting_for(allocations: Sequence[_Json]) -> str:
 
 
 def failures(service: Service, allocations: Sequence[_Json], nomad: Nomad, consul: Consul) -> str:
-    """Everything that speaks against the newest allocations: exits with log lines, templates, failing checks."""
+    """List what is wrong with the newest allocations: exits with log lines, templates that wait, failing checks."""
     said = [
         *(line for allocation in allocations[:2] for line in _task_failures(allocation, nomad)),
         *_failing_checks(service, consul),
@@ -65,7 +65,7 @@ def _task_failures(allocation: _Json, nomad: Nomad) -> Iterator[str]:
 
 
 def _message(event: _Json) -> str:
-    """What Nomad says of an event, on one line."""
+    """Give Nomad's message of an event on one line."""
     return " ".join(event.get("DisplayMessage", "").split())
 
 
@@ -73,7 +73,7 @@ def _last_words(allocation: _Json, task: str, nomad: Nomad) -> str:
     for stream in ("stderr", "stdout"):
         try:
             lines = nomad.log_tail(allocation["ID"], task, stream).strip().splitlines()[-_LOG_LINES:]
-        except BerthError:  # the node may be gone; the exit itself is still worth saying
+        except BerthError:  # the node may be gone; the exit is still reported
             return ""
         if lines:
             return f"; last lines of {stream}:\n    " + "\n    ".join(lines)
