@@ -135,7 +135,7 @@ def programs(inputs: StackInputs, storage: Storage) -> Programs:
     )
 
 
-def control_plane(  # noqa: PLR0913, PLR0917 - the servers need everything that was made so far
+def control_plane(  # noqa: PLR0913 - the servers need everything that was made so far
     inputs: StackInputs,
     network: Network,
     firewall: Firewall,
@@ -179,7 +179,7 @@ def on_premises(inputs: StackInputs, storage: Storage, servers: ControlPlane) ->
     return OnPrem("on-premises", args)
 
 
-def node_pools(  # noqa: PLR0913, PLR0917 - as the servers
+def node_pools(  # noqa: PLR0913 - as the servers
     inputs: StackInputs,
     network: Network,
     firewall: Firewall,

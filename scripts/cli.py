@@ -39,7 +39,7 @@ app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, pretty
 
 
 @app.callback()
-def berth(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:  # noqa: FBT002 - a flag
+def berth(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
     """Run a company's GPU serving nodes and app services on its own AWS account, or on this laptop."""
     del debug  # read in main(), where the error is caught
 

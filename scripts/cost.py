@@ -16,7 +16,7 @@ _TEXTS = 2
 
 def run(
     stack: Annotated[str, typer.Argument(help="dev, prod: whichever has a Pulumi.<stack>.yaml.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,  # noqa: FBT002 - a flag
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Say what STACK costs an hour and a month.
 

@@ -13,7 +13,7 @@ from scripts.ops.progress import Progress
 from scripts.ops.questions import confirm
 
 
-def run(  # noqa: PLR0913 - one parameter for each option
+def run(
     stack: Annotated[str, typer.Argument()] = stacks.LOCAL,
     *,
     only: Annotated[list[str] | None, typer.Option(help="Only this service; may be given again.")] = None,

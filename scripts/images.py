@@ -37,7 +37,7 @@ def pin(
 
 @app.command("list")
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002 - a flag
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show each image, its digest, and who uses it; asks no registry."""
     pins = images.read_pins(images.LOCK)

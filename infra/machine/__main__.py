@@ -61,7 +61,7 @@ class Machine:
 
     def locate(self) -> None:
         """Say where the servers are: Nomad asks when it joins."""
-        print(*servers.addresses(self.aws, self.facts))  # noqa: T201 - what Nomad reads
+        print(*servers.addresses(self.aws, self.facts))
 
     def ready(self) -> None:
         """Say that this node takes jobs."""
@@ -70,7 +70,7 @@ class Machine:
 
     def watch(self) -> None:
         """Wait for the machine's end, and go in order."""
-        print(lifecycle.watch(self.metadata), flush=True)  # noqa: T201 - its log
+        print(lifecycle.watch(self.metadata), flush=True)
         lifecycle.leave(self.facts, self.aws, self.instance)
 
     def _server(self) -> servers.Servers:
@@ -90,7 +90,7 @@ def main() -> None:
         "ready": lambda: Machine().ready(),
         "watch": lambda: Machine().watch(),
     }
-    verb = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004 - the program and its verb
+    verb = sys.argv[1] if len(sys.argv) == 2 else ""
     if verb not in verbs:
         sys.exit(f"usage: machine.pyz {'|'.join(verbs)}")
     try:

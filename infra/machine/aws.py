@@ -21,7 +21,7 @@ _VERSIONS = {"ec2": "2016-11-15", "autoscaling": "2011-01-01"}
 """Of the query APIs."""
 
 
-def sign(  # noqa: PLR0913, PLR0917 - the parts of a request
+def sign(
     credentials: dict[str, str],
     region: str,
     service: str,

@@ -23,7 +23,7 @@ class Metadata:
         try:
             _, value = call("GET", f"{_URL}/{path}", headers={"X-aws-ec2-metadata-token": token.decode()})
         except Refused as error:
-            if error.status == 404:  # noqa: PLR2004 - HTTP's own number
+            if error.status == 404:
                 return None
             raise
         return value.decode()

@@ -42,7 +42,7 @@ def watch(metadata: Metadata) -> str:
             if metadata.get("meta-data/spot/instance-action") is not None:
                 return "AWS takes the spot instance back"
         except Fault as error:
-            print(error, flush=True)  # noqa: T201 - its log
+            print(error, flush=True)
         time.sleep(_LOOK_S)
 
 

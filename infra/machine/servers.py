@@ -68,7 +68,7 @@ class Servers:
                 # Every server sees every machine; the leader alone speaks.
                 if self._leads(api):
                     for name in introductions.give():
-                        print(f"introduced {name}", flush=True)  # noqa: T201 - its log
+                        print(f"introduced {name}", flush=True)
                 time.sleep(_LOOK_S)
 
     @property

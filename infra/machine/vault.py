@@ -102,7 +102,7 @@ def drop_root(vault: Api, parameters: Parameters, record: str) -> None:
     try:
         vault.ask("POST", "auth/token/revoke-self", {})
     except Refused as error:
-        if error.status != 403:  # noqa: PLR2004 - it is gone already
+        if error.status != 403:
             raise
     parameters.delete(record)
 

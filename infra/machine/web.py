@@ -22,7 +22,7 @@ class Refused(Fault):
         super().__init__(f"{what}: {status} {' '.join(body.split())}"[:600])
 
 
-def call(  # noqa: PLR0913, PLR0917 - the parts of a request
+def call(
     method: str,
     url: str,
     body: bytes | None = None,
@@ -71,7 +71,7 @@ class Api:
         try:
             _, text = self.raw(method, f"/v1/{path}", data)
         except Refused as error:
-            if error.status == 404:  # noqa: PLR2004 - HTTP's own number
+            if error.status == 404:
                 return None
             raise
         return json.loads(text) if text else None

@@ -111,7 +111,7 @@ def test_release_records_and_weights_never_expire(graph: Graph) -> None:
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_protected_buckets_are_given_up_neither_full_nor_empty(protect: bool) -> None:  # noqa: FBT001 - given by name
+def test_protected_buckets_are_given_up_neither_full_nor_empty(protect: bool) -> None:
     for bucket in storage(protect=protect).of("Bucket"):
         assert bucket.protect is protect
         assert bucket.inputs["forceDestroy"] is not protect

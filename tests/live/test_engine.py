@@ -46,7 +46,7 @@ def test_a_refresh_finds_what_was_made(engine_stack: Built) -> None:
 def test_what_moto_does_not_hold_is_named(engine_stack: Built, *, pytestconfig: pytest.Config) -> None:
     golden: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     kept = engine_stack.engine.kept()
-    print(f"kept in {engine_stack.stack}'s state only, so not proven here:", *kept, sep="\n  ")  # noqa: T201
+    print(f"kept in {engine_stack.stack}'s state only, so not proven here:", *kept, sep="\n  ")
     if pytestconfig.getoption("--golden"):
         KEPT.write_text(json.dumps({**golden, engine_stack.stack: kept}, indent=2, sort_keys=True) + "\n")
     else:

@@ -101,7 +101,7 @@ def test_none_of_a_thing_without_a_price_is_no_gap() -> None:
     spot=st.booleans(),
     nat=st.sampled_from(["none", "single", "per_zone"]),
 )
-def test_the_sum_is_the_sum_of_the_lines(desired: int, base: int, spot: bool, nat: str) -> None:  # noqa: FBT001
+def test_the_sum_is_the_sum_of_the_lines(desired: int, base: int, spot: bool, nat: str) -> None:
     bill = bill_of(replace(POOL, desired=desired, spot=spot, on_demand_base=base if spot else 0), nat=nat)
     assert sum(one.count for one in bill.lines if one.what == "pool app") == desired
     assert bill.usd_month == pytest.approx(sum(one.usd_month or 0 for one in bill.lines))

@@ -49,7 +49,7 @@ class Echo(BaseHTTPRequestHandler):
             self.wfile.write(bytes((head[0], len(data))) + data)
         self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's own name for it
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 

@@ -30,8 +30,8 @@ def _user_data(version: Any) -> Any:
 
 def main() -> None:
     """Serve one request after another: moto's backends are not thread-safe."""
-    setattr(FakeBucket, "get_permission", _permission)  # noqa: B010 - a method of moto's, replaced
-    setattr(LaunchTemplateVersion, "user_data", property(_user_data))  # noqa: B010 - as above
+    setattr(FakeBucket, "get_permission", _permission)
+    setattr(LaunchTemplateVersion, "user_data", property(_user_data))
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(f"{server.port}\n")

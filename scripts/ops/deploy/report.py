@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def print_report(done: Sequence[Done], target: Target, *, as_json: bool, headers
             {**row, "changed": one.changed, "seconds": round(one.seconds, 1)}
             for row, one in zip(rows, done, strict=True)
         ]
-        print(json.dumps(rows, indent=2))  # noqa: T201 - data goes to stdout
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return
     console = Console(highlight=False)
     console.print(services_table(rows))

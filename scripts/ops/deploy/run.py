@@ -40,7 +40,7 @@ class Done:
     seconds: float
 
 
-def deploy(  # noqa: PLR0913 - what a deployment needs, each named
+def deploy(
     services: Sequence[Service],
     target: Target,
     images: Pins,

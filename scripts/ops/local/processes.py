@@ -10,6 +10,8 @@ import psutil
 from nomad_jobs.errors import BerthError, DeadlineError, raise_all
 from scripts.ops.waiting import wait_until
 
+_LAST_PORT = 65_535
+_FURTHER = 10_000
 MARK = "BERTH_PLATFORM"
 """Environment variable that every process of a platform inherits: the path of its state directory.
 
@@ -105,7 +107,7 @@ def _foreign(ports: Mapping[str, int], root: Path) -> dict[str, Owner]:
 
 def another(port: int) -> int:
     """Suggest a port in place of one that is taken: easy to remember, and seldom in use."""
-    return port + 10_000 if port < 55_000 else port - 10_000  # noqa: PLR2004 - 65535 is the last
+    return port + _FURTHER if port + _FURTHER <= _LAST_PORT else port - _FURTHER
 
 
 def _belongs(process: psutil.Process, root: Path) -> bool:
@@ -120,7 +122,10 @@ def _belongs(process: psutil.Process, root: Path) -> bool:
 
 def _is_task_folder(folder: Path, root: Path) -> bool:
     parts = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
-    return len(parts) > 2 and parts[0].startswith("nomad-") and parts[1] == "alloc"  # noqa: PLR2004 - nomad-1/alloc/<id>
+    match parts:
+        case (node, "alloc", _, *_):
+            return node.startswith("nomad-")
+    return False
 
 
 def _is_local(address: str) -> bool:

@@ -164,7 +164,7 @@ class Supervisor:
         # A new connection for each call: calls come from several threads, and supervisord may have been restarted.
         transport = SupervisorTransport("", "", f"unix://{self._state.socket}")
         plain = transport._get_connection  # noqa: SLF001 - the library offers no time limit
-        transport._get_connection = lambda: _limited(plain)  # noqa: SLF001
+        transport._get_connection = lambda: _limited(plain)  # noqa: SLF001 - as above
         proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
         try:
             return getattr(proxy.supervisor, method)(*args)

@@ -94,7 +94,7 @@ def _candidates(name: str) -> list[Path]:
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     paths = [folder / name for folder in dict.fromkeys(folders) if folder.resolve() != ours]
     # os.path treats a folder that we may not search as one without the program, as a shell does.
-    return [path.absolute() for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]  # noqa: PTH113
+    return [path.absolute() for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]  # noqa: PTH113 - as a shell
 
 
 def _beside(program: Program) -> Found:

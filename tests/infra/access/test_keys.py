@@ -30,7 +30,7 @@ def test_each_purpose_has_a_key_that_is_rotated_and_takes_a_month_to_go() -> Non
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_protected_keys_outlive_their_stack(protect: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+def test_protected_keys_outlive_their_stack(protect: bool) -> None:
     for key in keys(protect=protect).of("Key"):
         assert (key.protect, key.retain_on_delete) == (protect, protect)
 

@@ -149,18 +149,18 @@ def test_half_a_login_is_none_and_a_whole_one_comes_after_it(machine: Path, vaul
         set_login(vault, **half)
         await_login(machine, None)
         assert (machine / DOCKER_CONFIG).read_text() == '{"auths": {}}'
-        set_login(vault, username="robot", password="whole")  # noqa: S106 - made up
+        set_login(vault, username="robot", password="whole")
         await_login(machine, Login("robot", "whole"))
 
 
 @pytest.mark.live
 def test_a_login_that_was_deleted_stays_on_the_node_and_the_next_one_comes(machine: Path, vault: Api) -> None:
-    set_login(vault, username="robot", password="first")  # noqa: S106 - made up
+    set_login(vault, username="robot", password="first")
     await_login(machine, Login("robot", "first"))
     asked = times_asked_in_vain(machine)
     vault.ask("DELETE", REGISTRY_LOGIN)
     until(lambda: "" if times_asked_in_vain(machine) > asked else "it did not ask", "the agent's question", WAIT_S)
     await_login(machine, Login("robot", "first"))
-    set_login(vault, username="robot", password="next")  # noqa: S106 - made up
+    set_login(vault, username="robot", password="next")
     await_login(machine, Login("robot", "next"))
     assert "template server restart" not in (machine / "agent.log").read_text()

@@ -139,8 +139,8 @@ def test_a_cloud_machine_trusts_nobody_without_tls_and_acls(name: str, text: str
 
 
 def test_secrets_are_in_files_of_their_own_and_never_shown() -> None:
-    consul_file = ConsulSecrets(gossip_key="made-up-gossip", management_token="made-up-token")  # noqa: S106
-    nomad_file = NomadSecrets(consul_token="made-up-token", gossip_key="made-up-gossip")  # noqa: S106
+    consul_file = ConsulSecrets(gossip_key="made-up-gossip", management_token="made-up-token")
+    nomad_file = NomadSecrets(consul_token="made-up-token", gossip_key="made-up-gossip")
     assert render.consul_secrets(consul_file) == (
         'encrypt = "made-up-gossip"\nacl {\n  tokens {\n    initial_management = "made-up-token"\n  }\n}\n'
     )

@@ -35,7 +35,7 @@ def pools(draw: st.DrawFn) -> PoolConfig:
 @given(types, st.booleans())
 def test_each_interface_has_a_place_of_its_own_and_the_first_is_for_ip(
     row: InstanceType,
-    efa: bool,  # noqa: FBT001 - hypothesis gives it by place
+    efa: bool,
 ) -> None:
     plans = plan_interfaces(row, efa=efa and row.efa_interfaces > 0)
     places = [(plan.card, plan.device) for plan in plans]

@@ -92,7 +92,7 @@ def test_without_a_zone_of_ours_nginx_serves_its_own_certificate() -> None:
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_a_protected_balancer_is_not_deleted(protect: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+def test_a_protected_balancer_is_not_deleted(protect: bool) -> None:
     assert ingress(protect=protect)["ingress-balancer"].inputs["enableDeletionProtection"] is protect
 
 

@@ -70,7 +70,7 @@ def test_a_subnet_is_as_planned_and_gives_no_public_address() -> None:
 
 @pytest.mark.parametrize("nat", list(Nat))
 @pytest.mark.parametrize("ipv6", [False, True])
-def test_every_subnet_has_a_table_of_ours(nat: Nat, ipv6: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_every_subnet_has_a_table_of_ours(nat: Nat, ipv6: bool) -> None:
     graph = build(ZONES, nat, ipv6=ipv6)
     associated = {one.inputs["subnetId"] for one in graph.of("RouteTableAssociation")}
     assert associated == {f"{one.name}-id" for one in graph.of("Subnet")}
@@ -152,7 +152,7 @@ def test_all_is_made_of_children_that_carry_the_label() -> None:
 
 
 @pytest.mark.parametrize("ipv6", [False, True])
-def test_a_preview_needs_no_answers(ipv6: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_preview_needs_no_answers(ipv6: bool) -> None:
     assert inputs_by_name(build(ipv6=ipv6, preview=True)).keys() == inputs_by_name(build(ipv6=ipv6)).keys()
 
 

@@ -96,7 +96,7 @@ def test_a_bad_configuration_never_reaches_pulumi(fake: FakePulumi) -> None:
         ("preview", "invalid value for x", BerthError, 1, "repeat the command"),
     ],
 )
-def test_what_aws_says_becomes_an_exit_code_and_what_to_do(  # noqa: PLR0913, PLR0917 - a row of the table
+def test_what_aws_says_becomes_an_exit_code_and_what_to_do(
     fake: FakePulumi, verb: str, said: str, expected: type[BerthError], code: int, fix: str
 ) -> None:
     fake.plan(255, "", error(f"{said}\nand more"))

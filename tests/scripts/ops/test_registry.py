@@ -22,7 +22,7 @@ WRONG = Login(USER, "not-it")
 
 @pytest.mark.live
 @pytest.mark.parametrize("index", [False, True])
-def test_a_tag_has_the_digest_that_was_pushed(hub: Registry, index: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_tag_has_the_digest_that_was_pushed(hub: Registry, index: bool) -> None:
     pushed = hub.push("team/app", "2.0", "two", index=index)
     assert look_up(f"{hub.address}/team/app:2.0") == pushed
 

@@ -21,7 +21,7 @@ def main() -> None:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    print(port, flush=True)  # noqa: T201 - the plugin protocol
+    print(port, flush=True)
     server.wait_for_termination()
 
 

@@ -49,7 +49,7 @@ def check(row: Row, name: str, old: Bag, new: Bag, seed: bytes) -> tuple[Bag, li
 
 
 def _suffix(seed: bytes) -> str:
-    return "".join(random.Random(seed).choices(string.hexdigits[:16].lower(), k=7))  # noqa: S311 - a name
+    return "".join(random.Random(seed).choices(string.hexdigits[:16].lower(), k=7))
 
 
 def diff(row: Row, old: Bag, new: Bag) -> Difference:
@@ -81,9 +81,7 @@ def create(row: Row, cloud: Cloud, bag: Bag, seed: str) -> tuple[str, Bag]:
         raise PartlyMadeError(identity, made, str(error)) from error
 
 
-def update(  # noqa: PLR0913, PLR0917 - what the engine sends
-    row: Row, cloud: Cloud, identity: str, old: Bag, new: Bag, known: Bag
-) -> Bag:
+def update(row: Row, cloud: Cloud, identity: str, old: Bag, new: Bag, known: Bag) -> Bag:
     """Change what differs, and read it back. `known` are the last outputs."""
     changed = set(diff(row, old, new).changed)
     bag = {**known, **new}

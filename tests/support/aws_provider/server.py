@@ -1,5 +1,4 @@
 """The gRPC side: what the engine asks, read from protobuf and answered in protobuf."""
-# ruff: noqa: N802 - the methods are named by the engine's protocol
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -156,7 +155,7 @@ def _reported(context: Any, doing: str) -> Iterator[None]:
         _abort(context, f"{doing}: {error.reason}", made)
     except (ClientError, BotoCoreError) as error:
         context.abort(grpc.StatusCode.UNKNOWN, f"{doing}: {error}")
-    except Exception as error:  # noqa: BLE001 - a fault of a row is reported to the engine
+    except Exception as error:
         traceback.print_exc()
         context.abort(grpc.StatusCode.INTERNAL, f"{doing}: the stand-in failed: {error!r}")
 

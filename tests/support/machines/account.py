@@ -169,7 +169,7 @@ def _client(service: str, authority: Authority) -> Any:
         verify=str(authority.certificate_file),
         config=Config(proxies={}),  # the environment's proxy does not reach the machines' network
         aws_access_key_id="testing",
-        aws_secret_access_key="testing",  # noqa: S106 - moto's
+        aws_secret_access_key="testing",
     )
 
 

@@ -52,7 +52,7 @@ def main() -> None:
     ssl_context = (given.cert, given.key)
     server = make_server(given.host, 443, app, threaded=True, request_handler=Patient, ssl_context=ssl_context)
     # The TLS handshake runs in each connection's thread: here a machine switched off meanwhile would block all others.
-    setattr(server.socket, "do_handshake_on_connect", False)  # noqa: B010 - what typeshed does not know
+    setattr(server.socket, "do_handshake_on_connect", False)
     server.serve_forever()
 
 

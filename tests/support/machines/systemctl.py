@@ -24,7 +24,7 @@ class Unit:
     def __init__(self, name: str) -> None:
         self.name = name
         parsed = configparser.RawConfigParser(strict=False, delimiters=("=",))
-        setattr(parsed, "optionxform", str)  # noqa: B010 - systemd's names have capitals, and mypy knows no such hook
+        setattr(parsed, "optionxform", str)
         parsed.read_string((UNITS / name).read_text())
         self.unit, self.service = (dict(parsed[one]) if one in parsed else {} for one in ("Unit", "Service"))
 
@@ -88,7 +88,7 @@ def _run(unit: Unit) -> None:
         if not unit.is_oneshot:
             unit.state = "active"
         code = process.wait()
-        print(f"-- {unit.name} ended with {code}", flush=True)  # noqa: T201 - its log
+        print(f"-- {unit.name} ended with {code}", flush=True)
         if code == 0 and unit.service.get("Restart") != "always":
             unit.state = "active" if unit.service.get("RemainAfterExit") == "yes" else "inactive"
             os._exit(0)
@@ -110,7 +110,7 @@ def _spawn(unit: Unit) -> "subprocess.Popen[bytes]":
             os.setuid(entry.pw_uid)
 
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": entry.pw_dir}
-    return subprocess.Popen(shlex.split(unit.service["ExecStart"]), preexec_fn=become, env=environment)  # noqa: PLW1509
+    return subprocess.Popen(shlex.split(unit.service["ExecStart"]), preexec_fn=become, env=environment)
 
 
 def _redirect(unit: Unit) -> None:

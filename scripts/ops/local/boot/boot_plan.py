@@ -147,7 +147,7 @@ def _client(number: int, settings: Settings, state: State) -> NomadClient:
     )
 
 
-def _nomad(  # noqa: PLR0913 - given one of the last two
+def _nomad(
     name: str,
     address: str,
     settings: Settings,

@@ -16,8 +16,7 @@ _TIMEOUT_S = 5
 
 def main() -> None:
     """Listen to supervisord's events until it ends."""
-    # Imported here: `unseal` itself is used without supervisord.
-    from supervisor.childutils import get_headers, listener  # noqa: PLC0415
+    from supervisor.childutils import get_headers, listener  # noqa: PLC0415 - `unseal` is used without supervisord
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vault", required=True, help="address of Vault's API")
@@ -64,7 +63,8 @@ def _ask(url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, A
 
 
 def _report(fault: str) -> None:
-    print(fault or "vault is unsealed", file=sys.stderr, flush=True)  # noqa: T201 - its log
+    sys.stderr.write(f"{fault or 'vault is unsealed'}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ _SKEW_S = 60
 _TIMEOUT_S = 5
 _FLAPS = 3
 _FOLLOWS_S = 5
+_AUDIT_DEVICES = 2
+"""With one, a device that fails stops Vault."""
 
 
 def findings(state: State, settings: Settings) -> Iterator[Finding]:
@@ -122,8 +124,8 @@ def _vault(state: State, settings: Settings) -> Iterator[Finding]:
         ttl_s = vault.get("/v1/auth/token/lookup-self")["data"]["ttl"]
         yield ok("Vault token", f"valid for {ttl_s // 86400} days; `berth up` renews it")
         devices = vault.get("/v1/sys/audit")["data"]
-    if len(devices) < 2:  # noqa: PLR2004 - one that fails stops Vault
-        yield problem("Vault audit", f"{len(devices)} of 2 devices", FIX)
+    if len(devices) < _AUDIT_DEVICES:
+        yield problem("Vault audit", f"{len(devices)} of {_AUDIT_DEVICES} devices", FIX)
     else:
         yield ok("Vault audit", f"on: {', '.join(sorted(devices))}")
 
