@@ -1,4 +1,4 @@
-"""AWS as a table of contents: each part after those that it needs. Pulumi runs it."""
+"""The Pulumi program: makes the parts of a stack, each after those that it needs."""
 
 import sys
 
@@ -14,7 +14,7 @@ from nomad_jobs.errors import BerthError, ManyErrors
 
 
 def build(inputs: parts.StackInputs) -> None:
-    """Make a stack, and export what those who use it need."""
+    """Make the stack, and export its Platform record, its address and the roles that people and pipelines assume."""
     network = parts.network(inputs)
     keys = parts.keys(inputs)
     storage = parts.storage(inputs, keys)
@@ -37,7 +37,7 @@ def build(inputs: parts.StackInputs) -> None:
 
 
 def main() -> None:
-    """Read the configuration, find the programs, make the stack; a fault is a line each, and no traceback."""
+    """Read the configuration, find the programs and make the stack; print each fault on a line, without a traceback."""
     guard()
     try:
         config = StackConfig.load()

@@ -1,4 +1,4 @@
-"""The budget: an alarm by mail, before the month's money is spent and when it is. It stops nothing."""
+"""The monthly budget: AWS mails an alarm before it is spent and when it is; it stops nothing."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from pulumi_aws import budgets
 from infra.label import Label
 
 _WARNINGS = (("ACTUAL", 80), ("FORECASTED", 100), ("ACTUAL", 100))
-"""Spent, or to be expected by the month's end, in percent of the limit."""
+"""Money spent, or forecast for the whole month, in percent of the limit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,12 +24,11 @@ class BudgetArgs:
 class Budget(pulumi.ComponentResource):
     """A monthly budget of the whole account.
 
-    Not of the stack's tag alone: AWS counts by a tag only after somebody has activated it in the billing console, and
-    until then such a budget would stay at zero and never ring.
+    It does not filter by the stack's tag: AWS counts a tag only after somebody has activated it in the billing
+    console, and until then such a budget would stay at zero.
     """
 
     def __init__(self, name: str, args: BudgetArgs, opts: ResourceOptions | None = None) -> None:
-        """Make the budget."""
         super().__init__("berth:budget:Budget", name, None, opts)
         warnings: list[budgets.BudgetNotificationArgsDict] = [
             {

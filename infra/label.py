@@ -1,4 +1,4 @@
-"""The one label: what every resource of a stack is called, and the tags it carries."""
+"""Names and tags of every resource of a stack."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ class Label:
         return f"berth-{self.stack}"
 
     def name(self, what: str) -> str:
-        """Name one thing of this stack."""
+        """Name one resource of this stack."""
         return f"{self.prefix}-{what}"
 
     def tags(self, what: str) -> dict[str, str]:
-        """Tag one thing: `Name` is what AWS's console shows, the others find what belongs together."""
+        """Tag one resource: AWS's console shows `Name`; the other tags find what belongs together."""
         return {"Name": self.name(what), STACK_TAG: self.stack, PART_TAG: what, "berth:managed-by": "pulumi"}

@@ -11,13 +11,13 @@ from infra.network.ports import BY_NAME
 from nomad_jobs.platform import Driver, Platform
 
 CA_FILE = "/etc/berth/tls/ca.pem"
-"""Where every machine, and whoever deploys, keeps the certificate of the stack's own authority."""
+"""Path of the stack's CA certificate, on every machine and for whoever deploys."""
 
 
 def platform(
     config: StackConfig, urls: Mapping[str, str], entry: Output[str], buckets: Mapping[str, Output[str]]
 ) -> Output[str]:
-    """Write the Platform record, as JSON; nothing in it is secret. `entry` is the load balancer's own name."""
+    """Write the Platform record as JSON, without secrets; `entry` is the load balancer's DNS name."""
 
     def written(known: Mapping[str, str]) -> str:
         return Platform(

@@ -1,4 +1,4 @@
-"""Hands each part of a stack what it needs of the configuration and of the parts before it."""
+"""Builds each component from the configuration and from the components before it."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ from nomad_jobs.model import PoolKind
 
 @dataclass(frozen=True, slots=True)
 class StackInputs:
-    """What is known before anything is made."""
+    """What the program knows before it makes anything."""
 
     config: StackConfig
     account_id: str
@@ -37,26 +37,26 @@ class StackInputs:
 
     @property
     def label(self) -> Label:
-        """Names and tags."""
+        """Names and tags of the stack."""
         return Label(self.config.stack)
 
 
 def network(inputs: StackInputs) -> Network:
-    """Subnets, routes and ways out."""
+    """Create the VPC, its subnets, route tables and gateways."""
     config = inputs.config
     args = NetworkArgs(label=inputs.label, cidr=config.cidr, zones=config.zones, nat=config.nat, ipv6=config.ipv6)
     return Network("network", args)
 
 
 def keys(inputs: StackInputs) -> Keys:
-    """KMS keys."""
+    """Create the KMS keys."""
     config = inputs.config
     args = KeysArgs(label=inputs.label, account_id=inputs.account_id, region=config.region, protect=config.protect)
     return Keys("keys", args)
 
 
 def storage(inputs: StackInputs, keys: Keys) -> Storage:
-    """Buckets."""
+    """Create the buckets."""
     args = StorageArgs(
         label=inputs.label,
         account_id=inputs.account_id,
@@ -68,15 +68,15 @@ def storage(inputs: StackInputs, keys: Keys) -> Storage:
 
 
 def flow_logs(inputs: StackInputs, network: Network, storage: Storage) -> FlowLogs:
-    """Turn on the network's flow logs: who tried to reach what."""
-    # Made of the name, which is given once the bucket's policy lets the logs in.
+    """Turn on VPC flow logs."""
+    # `buckets` gives a name once the bucket's policy allows AWS to deliver the logs, so the ARN is made from it.
     bucket_arn = Output.concat("arn:aws:s3:::", storage.buckets["logs"])
     args = FlowLogsArgs(label=inputs.label, vpc_id=network.vpc_id, bucket_arn=bucket_arn)
     return FlowLogs("flow", args)
 
 
 def s3_endpoint(inputs: StackInputs, network: Network, storage: Storage) -> S3Endpoint:
-    """Lead to S3, and to our buckets alone."""
+    """Create the S3 endpoint, which allows only our buckets and those that booting needs."""
     args = S3EndpointArgs(
         label=inputs.label,
         region=inputs.config.region,
@@ -89,7 +89,7 @@ def s3_endpoint(inputs: StackInputs, network: Network, storage: Storage) -> S3En
 
 
 def firewall(inputs: StackInputs, network: Network, s3: S3Endpoint) -> Firewall:
-    """Groups, and their rules from the port table."""
+    """Create the security groups, and their rules from the port table."""
     config = inputs.config
     scope = FirewallScope(
         nat=config.nat is not Nat.NONE,
@@ -102,7 +102,7 @@ def firewall(inputs: StackInputs, network: Network, s3: S3Endpoint) -> Firewall:
 
 
 def endpoints(inputs: StackInputs, network: Network, firewall: Firewall) -> InterfaceEndpoints:
-    """Lead to AWS's other services."""
+    """Create the endpoints of AWS's other services."""
     args = InterfaceEndpointsArgs(
         label=inputs.label,
         region=inputs.config.region,
@@ -116,7 +116,7 @@ def endpoints(inputs: StackInputs, network: Network, firewall: Firewall) -> Inte
 
 
 def identity(inputs: StackInputs, keys: Keys, storage: Storage) -> Identity:
-    """Roles of machines and pipelines."""
+    """Create the IAM roles of machines, people and pipelines."""
     args = IdentityArgs(
         label=inputs.label,
         account_id=inputs.account_id,
@@ -129,7 +129,7 @@ def identity(inputs: StackInputs, keys: Keys, storage: Storage) -> Identity:
 
 
 def programs(inputs: StackInputs, storage: Storage) -> Programs:
-    """What machines run, in our own bucket."""
+    """Upload the programs that machines run."""
     return Programs(
         "programs", ProgramsArgs(label=inputs.label, bucket=storage.buckets["binaries"], files=inputs.files)
     )
@@ -144,7 +144,7 @@ def control_plane(  # noqa: PLR0913 - the servers need everything that was made 
     identity: Identity,
     programs: Programs,
 ) -> ControlPlane:
-    """Servers, where nothing leads to the internet."""
+    """Create the servers, in subnets without a route to the internet."""
     config = inputs.config
     people = {"operator": identity.operator_role_arn}
     people |= {"deploy": identity.deploy_role_arn} if identity.deploy_role_arn is not None else {}
@@ -171,11 +171,15 @@ def control_plane(  # noqa: PLR0913 - the servers need everything that was made 
 
 
 def on_premises(inputs: StackInputs, storage: Storage, servers: ControlPlane) -> OnPrem | None:
-    """Files for machines on the premises, where there are any."""
+    """Write the files for machines on the premises, if the stack has any."""
     if not inputs.config.on_prem_cidrs:
         return None
-    bucket, addresses = storage.buckets["binaries"], servers.addresses
-    args = OnPremArgs(label=inputs.label, region=inputs.config.region, bucket=bucket, server_addresses=addresses)
+    args = OnPremArgs(
+        label=inputs.label,
+        region=inputs.config.region,
+        bucket=storage.buckets["binaries"],
+        server_addresses=servers.addresses,
+    )
     return OnPrem("on-premises", args)
 
 
@@ -189,7 +193,7 @@ def node_pools(  # noqa: PLR0913 - as the servers
     programs: Programs,
     servers: ControlPlane,
 ) -> NodePools:
-    """Nodes, once there are servers to join."""
+    """Create the node pools, after the servers that they join."""
     config = inputs.config
     args = NodePoolsArgs(
         label=inputs.label,
@@ -211,7 +215,7 @@ def node_pools(  # noqa: PLR0913 - as the servers
 
 
 def ingress(inputs: StackInputs, network: Network, pools: NodePools) -> Ingress:
-    """Lead the world to NGINX."""
+    """Create the public load balancer in front of NGINX."""
     config = inputs.config
     pool = next(pool.name for pool in config.pools if pool.role is PoolKind.INGRESS)
     args = IngressArgs(
@@ -228,7 +232,7 @@ def ingress(inputs: StackInputs, network: Network, pools: NodePools) -> Ingress:
 
 
 def budget(inputs: StackInputs) -> Budget:
-    """Warn before the money is spent."""
+    """Create the budget's alarm."""
     config = inputs.config
     args = BudgetArgs(label=inputs.label, usd_month=config.budget_usd_month, alarm_email=config.alarm_email)
     return Budget("budget", args)

@@ -1,4 +1,4 @@
-"""The buckets of a stack: private, encrypted with our key, TLS only, and emptied of what has had its time."""
+"""The buckets of a stack: private, encrypted with our key, TLS only, with expiry rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class BucketPlan:
 
     purpose: str
     is_versioned: bool
-    """Whether what was overwritten or deleted can be had back for 30 days."""
+    """Whether S3 keeps overwritten and deleted objects for 30 days."""
     expire_days: int | None = None
-    """After how long objects go by themselves; None: never."""
+    """After how many days S3 deletes an object; None: never."""
 
 
 BUCKETS: Mapping[str, BucketPlan] = {
@@ -38,16 +38,16 @@ BUCKETS: Mapping[str, BucketPlan] = {
     "releases": BucketPlan(purpose="release records", is_versioned=True),
     "binaries": BucketPlan(purpose="programs that machines fetch when they boot", is_versioned=True),
 }
-"""Every bucket, by the name that `Platform.buckets` knows it under."""
+"""Every bucket, by its name in `Platform.buckets`."""
 
 
 def bucket_name(label: Label, account_id: str, bucket: str) -> str:
-    """Name a bucket: known before it is made, and nobody else's, since bucket names are shared by all of AWS."""
+    """Name a bucket; the account's number makes it unique, since all of AWS shares the names of buckets."""
     return f"{label.name(bucket)}-{account_id}"
 
 
 def log_key_format(service: str) -> str:
-    """Fluent Bit's `s3_key_format` for a service: by month, then day, service, tag and second."""
+    """Give Fluent Bit's `s3_key_format` for a service: by month, then day, service, tag and second."""
     return f"/%Y/%m/%Y-%m-%d-{service}-$TAG-%S"
 
 
@@ -59,9 +59,9 @@ class StorageArgs:
     account_id: str
     region: str
     key_arn: Input[str]
-    """KMS key of everything in them."""
+    """The KMS key that encrypts their objects."""
     protect: bool
-    """Whether `pulumi destroy` refuses to give them up; without, it also deletes what is in them."""
+    """Whether `pulumi destroy` refuses to delete them; if not, it deletes their objects too."""
 
 
 class Storage(pulumi.ComponentResource):
@@ -71,10 +71,9 @@ class Storage(pulumi.ComponentResource):
     arns: dict[str, Output[str]]
 
     def __init__(self, name: str, args: StorageArgs, opts: ResourceOptions | None = None) -> None:
-        """Make the buckets."""
         super().__init__("berth:storage:Storage", name, None, opts)
         made = {bucket: self._bucket(name, bucket, args) for bucket in BUCKETS}
-        # Names once the policy is in place: who gets one may count on it.
+        # The name comes from the policy, so that whatever uses a bucket waits for its policy.
         self.buckets = {bucket: policy.bucket for bucket, (_, policy) in made.items()}
         self.arns = {bucket: resource.arn for bucket, (resource, _) in made.items()}
         self.register_outputs({"buckets": self.buckets, "arns": self.arns})
@@ -97,7 +96,7 @@ class Storage(pulumi.ComponentResource):
 
 
 def _keep(child: str, made: s3.Bucket, plan: BucketPlan, key_arn: Input[str]) -> None:
-    """Encrypt what comes in with our key, and keep what it replaces where that matters."""
+    """Encrypt objects with our key, and keep old versions where the plan asks for it."""
     below = ResourceOptions(parent=made)
     encryption: s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
         "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": key_arn},
@@ -111,7 +110,7 @@ def _keep(child: str, made: s3.Bucket, plan: BucketPlan, key_arn: Input[str]) ->
 
 
 def _close(child: str, made: s3.Bucket, policy: str) -> s3.BucketPolicy:
-    """Shut it to the public, to foreign owners, and to all that its policy denies."""
+    """Block public access, turn off ACLs and attach the bucket's policy."""
     below = ResourceOptions(parent=made)
     s3.BucketOwnershipControls(
         f"{child}-owner", bucket=made.id, rule={"object_ownership": "BucketOwnerEnforced"}, opts=below
@@ -132,7 +131,7 @@ def _close(child: str, made: s3.Bucket, policy: str) -> s3.BucketPolicy:
 
 
 def lifecycle(bucket: str) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """Say what goes by itself: torn uploads always, old versions after 30 days, objects by the bucket's plan."""
+    """Write the expiry rules: for unfinished uploads always, for old versions and for objects by the bucket's plan."""
     plan = BUCKETS[bucket]
     torn: s3.BucketLifecycleConfigurationRuleArgsDict = {
         "id": "delete-torn-uploads",
@@ -163,7 +162,7 @@ def lifecycle(bucket: str) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
 
 
 def statements(label: Label, account_id: str, region: str, bucket: str) -> tuple[Statement, ...]:
-    """Say what the bucket itself refuses and grants: nothing without TLS 1.2; to `logs`, flow logs may be written."""
+    """Write the bucket's policy: it refuses TLS below 1.2, and AWS may deliver flow logs to `logs`."""
     arn = f"arn:aws:s3:::{bucket_name(label, account_id, bucket)}"
     both = (arn, f"{arn}/*")
     found = [
@@ -188,7 +187,7 @@ def statements(label: Label, account_id: str, region: str, bucket: str) -> tuple
 
 
 def _flow_logs(arn: str, account_id: str, region: str) -> tuple[Statement, ...]:
-    """AWS's log delivery acts for every account (a confused deputy): it may write only what ours asked for."""
+    """Allow AWS's log delivery, but only for our account: it acts for every account (a confused deputy)."""
     ours = {
         "StringEquals": {"aws:SourceAccount": account_id},
         "ArnLike": {"aws:SourceArn": f"arn:aws:logs:{region}:{account_id}:*"},

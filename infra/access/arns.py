@@ -1,4 +1,4 @@
-"""The ARNs of a stack's own things, and where its parameters are."""
+"""The ARNs of a stack's own resources, and its folder in Parameter Store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from infra.label import Label
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StackArns:
-    """The stack's own things; keys and buckets by purpose, ARNs all."""
+    """What the ARNs of the stack's resources are made from; `keys` and `buckets` are ARNs by purpose."""
 
     label: Label
     account_id: str
@@ -17,14 +17,14 @@ class StackArns:
     buckets: Mapping[str, str]
 
     def arn(self, service: str, resource: str) -> str:
-        """Name a thing of this account and region."""
+        """Give the ARN of a resource of this account and region."""
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
     def parameters(self, name: str) -> str:
-        """Name entries of the stack's folder in Parameter Store."""
+        """Give the ARN of parameters in the stack's folder."""
         return self.arn("ssm", f"parameter{parameter_folder(self.label, self.keys['state'])}/{name}")
 
 
 def parameter_folder(label: Label, state_key_arn: str) -> str:
-    """Say where the stack's parameters are: another key is another beginning, and finds nothing of the last one."""
+    """Name the stack's folder; a stack that was made anew has another key, and finds no old parameters."""
     return f"/berth/{label.stack}/{state_key_arn.rpartition('/')[2]}"

@@ -1,4 +1,4 @@
-"""GitLab's pipelines: which project's may come in, and what their tokens must say to take a role on."""
+"""GitLab's pipelines: which project's may assume a role, and what their tokens must say."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ class GitLabConfig:
     """The project whose pipelines may preview and deploy this stack, without any stored key."""
 
     url: str = field(metadata={"example": "https://gitlab.example.com"})
-    """Where GitLab is, as its tokens name it under `iss`."""
+    """GitLab's URL, as its tokens give it under `iss`."""
     project_path: str = field(metadata={"example": "group/project"})
     """As in its address, such as `platform/berth`."""
     audience: str = field(metadata={"example": "https://gitlab.example.com"})
@@ -24,13 +24,13 @@ class GitLabConfig:
 def deploy_audience(gitlab: GitLabConfig) -> str:
     """Name the audience that only the deploying job asks for: AWS reads `aud` and `sub` of a token, nothing else.
 
-    Who may run a job of the environment is GitLab's to say (protected environments); the branch is in `sub`.
+    GitLab decides who may run a job of the environment (protected environments); the branch is in `sub`.
     """
     return f"{gitlab.audience}/{gitlab.environment}"
 
 
 def preview_trust(provider_arn: str, gitlab: GitLabConfig) -> Statement:
-    """Let any branch of the project preview."""
+    """Allow jobs of any branch of the project to preview."""
     issuer = gitlab.url.removeprefix("https://")
     branches = f"project_path:{gitlab.project_path}:ref_type:branch:ref:*"
     return _web_identity(
@@ -40,7 +40,7 @@ def preview_trust(provider_arn: str, gitlab: GitLabConfig) -> Statement:
 
 
 def deploy_trust(provider_arn: str, gitlab: GitLabConfig) -> Statement:
-    """Let the protected branch deploy, as the environment's job."""
+    """Allow the environment's job on the protected branch to deploy."""
     issuer = gitlab.url.removeprefix("https://")
     branch = f"project_path:{gitlab.project_path}:ref_type:branch:ref:{gitlab.branch}"
     both = {f"{issuer}:aud": deploy_audience(gitlab), f"{issuer}:sub": branch}

@@ -1,4 +1,4 @@
-"""What each KMS key of a stack is for, and who may use it: pure, for the keys themselves and for what counts them."""
+"""What each KMS key of a stack is for, and who may use it: pure, read by the keys and by `berth cost`."""
 
 from infra.access.statements import EVERYONE, Statement
 
@@ -31,13 +31,13 @@ def statements(purpose: str, *, account_id: str, region: str) -> tuple[Statement
 
 
 def _account(account_id: str) -> Statement:
-    """Leave the rest to IAM: AWS's default, without which nobody could ever change the key again."""
+    """Leave the rest to IAM: AWS's default, without which nobody could change the key again."""
     root = {"AWS": f"arn:aws:iam::{account_id}:root"}
     return Statement(sid="LeaveItToIam", principal=root, actions=("kms:*",))
 
 
 def _disks(account_id: str, region: str) -> Statement:
-    """Let EBS use the key for anyone of this account who may launch instances, auto scaling's own role among them.
+    """Allow EBS to use the key for anyone in this account who may launch instances, auto scaling's own role included.
 
     The same as AWS's policy of `alias/aws/ebs`: a service-linked role cannot be named before it exists.
     """
@@ -46,7 +46,7 @@ def _disks(account_id: str, region: str) -> Statement:
 
 
 def _log_delivery(account_id: str, region: str) -> Statement:
-    """Let flow logs be written, and only for this account: the service acts for everyone (a confused deputy)."""
+    """Allow AWS's log delivery, but only for our account: it acts for every account (a confused deputy)."""
     return Statement(
         sid="FlowLogs",
         principal={"Service": "delivery.logs.amazonaws.com"},

@@ -1,4 +1,4 @@
-"""The KMS keys of a stack: losing one loses what it locks, so each is rotated, protected and slow to delete."""
+"""The KMS keys of a stack: losing one loses what it encrypts, so each is rotated, protected and slow to delete."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from infra.access.statements import document
 from infra.label import Label
 
 _DELETION_WINDOW_DAYS = 30
-"""The longest that KMS has: time to notice."""
+"""The longest that KMS allows: time to notice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class KeysArgs:
     account_id: str
     region: str
     protect: bool
-    """Whether `pulumi destroy` refuses to give them up."""
+    """Whether `pulumi destroy` refuses to delete them."""
 
 
 class Keys(pulumi.ComponentResource):
@@ -31,7 +31,6 @@ class Keys(pulumi.ComponentResource):
     arns: dict[str, Output[str]]
 
     def __init__(self, name: str, args: KeysArgs, opts: ResourceOptions | None = None) -> None:
-        """Make the keys."""
         super().__init__("berth:keys:Keys", name, None, opts)
         self.arns = {purpose: self._key(name, purpose, args) for purpose in PURPOSES}
         self.register_outputs({"arns": self.arns})

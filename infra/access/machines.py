@@ -1,4 +1,4 @@
-"""What each kind of machine, and who runs them, may do in AWS: every action by name, on what is the stack's own."""
+"""What each kind of machine, and their operators, may do in AWS: every action by name, on the stack's resources."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def machine_statements(kind: MachineKind, arns: StackArns) -> tuple[Statement, .
 
 
 def operator_statements(arns: StackArns) -> tuple[Statement, ...]:
-    """Say what people may do: find the stack's machines and open a way to a port; Vault then asks who they are."""
+    """Say what operators may do: find the stack's machines and forward a port; Vault then asks who they are."""
     ours = {"StringEquals": {f"ssm:resourceTag/{STACK_TAG}": arns.label.stack}}
     forwarding = ("AWS-StartPortForwardingSession", "AWS-StartPortForwardingSessionToRemoteHost")
     return (
@@ -37,7 +37,7 @@ def operator_statements(arns: StackArns) -> tuple[Statement, ...]:
 
 
 def boundary_statements(arns: StackArns) -> tuple[Statement, ...]:
-    """Say what no machine may exceed: all that any of them may do, each statement once."""
+    """Say what no machine's role may exceed: all that any kind of machine may do, each statement once."""
     found: list[Statement] = []
     for kind in MACHINE_KINDS:
         found += [statement for statement in machine_statements(kind, arns) if statement not in found]
@@ -45,7 +45,7 @@ def boundary_statements(arns: StackArns) -> tuple[Statement, ...]:
 
 
 def _every(arns: StackArns) -> Sequence[Statement]:
-    """Fetch programs, find the servers, learn whom to trust, be reached by Session Manager, say what state it is in."""
+    """Allow a machine to fetch programs, find servers, read the CA, use Session Manager and complete its hooks."""
     groups = arns.arn("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{arns.label.prefix}-*")
     return (
         Statement(sid="Programs", actions=("s3:GetObject",), resources=(f"{arns.buckets['binaries']}/*",)),
@@ -82,8 +82,8 @@ def _server(arns: StackArns) -> Sequence[Statement]:
         Statement(sid="Unseal", actions=locks, resources=(arns.keys["vault"], arns.keys["nomad"])),
         Statement(sid="ReadTrust", actions=("ssm:GetParameter",), resources=(arns.parameters("server/*"),)),
         Statement(
-            # Nobody may put another authority, or other recovery keys, over those that are there. Recovery keys are
-            # written and never read here: they are for people.
+            # No server may overwrite the authority or the recovery keys. Servers write recovery keys and never read
+            # them: they are for people.
             sid="WriteTrustOnce",
             actions=("ssm:PutParameter",),
             resources=tuple(map(arns.parameters, ("agent/*", "server/*", "recovery/*"))),
@@ -112,7 +112,8 @@ def _server(arns: StackArns) -> Sequence[Statement]:
 
 
 def _client(arns: StackArns) -> Sequence[Statement]:
-    models, benchmarks = arns.buckets["models"], arns.buckets["benchmarks"]
+    models = arns.buckets["models"]
+    benchmarks = arns.buckets["benchmarks"]
     return (
         _logs(arns),
         Statement(sid="Models", actions=("s3:GetObject",), resources=(f"{models}/*",)),
@@ -130,5 +131,5 @@ def _logs(arns: StackArns) -> Statement:
 
 
 def _only_through(service: str, arns: StackArns) -> Condition:
-    """Let a key be used on behalf of one service only, never by a call to KMS itself."""
+    """Allow a key to be used through one service only, never by a call to KMS itself."""
     return {"StringEquals": {"kms:ViaService": f"{service}.{arns.region}.amazonaws.com"}}

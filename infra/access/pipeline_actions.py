@@ -1,4 +1,4 @@
-"""Every AWS action that a pipeline may call, by what it is for: names only, and each is a real one."""
+"""Every AWS action that a pipeline may call, by purpose; a test checks that each one exists."""
 
 LOOKS = (
     "acm:DescribeCertificate",
@@ -50,7 +50,7 @@ LOOKS = (
     "route53:ListResourceRecordSets",
     "route53:ListTagsForResource",
 )
-"""What can be read of everything, since AWS lets most of it be asked of everything only."""
+"""Reads on every resource: AWS cannot restrict most of them to some."""
 BUCKET_LOOKS = (
     "s3:GetAccelerateConfiguration",
     "s3:GetBucketAcl",
@@ -88,7 +88,7 @@ KEY_LOOKS = (
     "kms:GetKeyRotationStatus",
     "kms:ListResourceTags",
 )
-"""Keys, not what they lock."""
+"""Keys, not what they encrypt."""
 MAKES = (
     "ec2:AllocateAddress",
     "ec2:AssignPrivateIpAddresses",
@@ -149,7 +149,7 @@ REMOVES = (
     "ec2:RevokeSecurityGroupEgress",
     "ec2:RevokeSecurityGroupIngress",
 )
-"""The same, taken away again: each bears the tag of its stack."""
+"""Removes the same; each must carry the tag of its stack."""
 GROUPS = (
     "autoscaling:AttachLoadBalancerTargetGroups",
     "autoscaling:CancelInstanceRefresh",
@@ -190,7 +190,7 @@ BUCKETS = (
     "s3:PutBucketTagging",
     "s3:PutBucketVersioning",
 )
-"""A bucket's tags and versions; whom it lets in, and what it deletes by itself, is for people."""
+"""A bucket's tags and versions; its policy and its expiry rules are for people."""
 RECORDS = (
     "route53:AssociateVPCWithHostedZone",
     "route53:ChangeResourceRecordSets",
@@ -213,7 +213,7 @@ ROLE_GRANTS = (
     "iam:CreateRole",
     "iam:PutRolePolicy",
 )
-"""What gives a machine's role permissions: only below the boundary."""
+"""Granting permissions to a machine's role: only below the boundary."""
 ROLES = (
     "iam:AddRoleToInstanceProfile",
     "iam:CreateInstanceProfile",
@@ -230,6 +230,6 @@ ROLES = (
     "iam:UpdateRole",
     "iam:UpdateRoleDescription",
 )
-"""The rest of what there is to do with a machine's role."""
+"""All other changes of a machine's role."""
 KEYS = ("kms:EnableKeyRotation", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription")
-"""Keys: neither making one, nor whom it lets in, nor its end."""
+"""Keys, but not their creation, their policy or their deletion."""

@@ -1,8 +1,8 @@
 """What a pipeline may do in AWS: look at everything the program makes, or deploy it; every action by name.
 
-What trust rests on is for people: keys and whom they let in, bucket policies, the pipeline's own roles, GitLab's
-provider, and the boundary of the machines' roles. An `up` that changes those stops with AWS's refusal, and is run by
-someone who may.
+Only people may change what trust rests on: keys and their policies, bucket policies, the pipeline's own roles, GitLab's
+provider, and the boundary of the machines' roles. AWS refuses a pipeline's `up` that changes one of those; someone who
+may change it must run it.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,11 +17,11 @@ _SERVICE_LINKED = {
     "elasticloadbalancing.amazonaws.com": "AWSServiceRoleForElasticLoadBalancing",
     "spot.amazonaws.com": "AWSServiceRoleForEC2Spot",
 }
-"""Roles that AWS makes for itself on first use, by the service that asks."""
+"""Service-linked roles, which AWS makes on first use, by service."""
 
 
 def state_bucket(account_id: str) -> str:
-    """Name the bucket with Pulumi's state: made once by hand, before there is a program that could."""
+    """Name the bucket with Pulumi's state, which an operator makes by hand: the program needs it to run at all."""
     return f"berth-state-{account_id}"
 
 
@@ -84,7 +84,7 @@ def _machines(arns: StackArns) -> tuple[Statement, ...]:
     return (
         Statement(sid="Groups", actions=actions.GROUPS, resources=(groups,)),
         Statement(sid="PassRoles", actions=("iam:PassRole",), resources=(machine_role(arns, "*"),), condition=into_ec2),
-        # AWS resolves the image that a launch template names as the one who uses the template.
+        # AWS looks up the image that a launch template names with the permissions of whoever uses the template.
         Statement(
             sid="Images",
             actions=("ssm:GetParameters",),
@@ -117,8 +117,9 @@ def _data(arns: StackArns) -> tuple[Statement, ...]:
 
 
 def _roles(arns: StackArns) -> tuple[Statement, ...]:
-    """Let machines' roles be changed below their boundary: otherwise a pipeline could give itself anything."""
-    account, service_roles = f"arn:aws:iam::{arns.account_id}", "role/aws-service-role"
+    """Allow changes of machines' roles only below their boundary: otherwise a pipeline could grant itself anything."""
+    account = f"arn:aws:iam::{arns.account_id}"
+    service_roles = "role/aws-service-role"
     bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn(arns)}}
     profiles = f"{account}:instance-profile/{arns.label.name('machine')}-*"
     return (
@@ -160,8 +161,8 @@ PARTS: Mapping[str, Callable[[StackArns], tuple[Statement, ...]]] = {
     "deploy": _deploys,
     "names": _names,
 }
-"""Policies by name: apart, because AWS allows each 6,144 characters."""
+"""Statements of each policy, by its name; several, because AWS allows a policy 6,144 characters."""
 PREVIEW = ("state", "look")
 """A preview reads the state, and the settings of what the program made; nobody's data."""
 DEPLOY = (*PREVIEW, "deploy", "names")
-"""An `up` does the rest as well."""
+"""An `up` also needs the others."""

@@ -1,4 +1,4 @@
-"""Who may do what in AWS: a role for each kind of machine, and two for GitLab's pipelines, without any stored key."""
+"""IAM roles: one for each kind of machine, one for operators, two for GitLab's pipelines; no stored key."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from infra.label import Label
 from infra.network.ports import MACHINE_KINDS, MachineKind
 
 _HOUR_S = 3600
-# No condition on the account: only its own administrators can hand a role to an instance (iam:PassRole), and EC2 does
-# not say on whose behalf it asks, so that such a condition would let nobody in.
+# No condition on the account: only its own administrators can pass a role to an instance (iam:PassRole), and EC2 does
+# not say on whose behalf it asks, so such a condition would refuse every machine.
 _MACHINES = Statement(
     sid="Machines", principal={"Service": "ec2.amazonaws.com"}, actions=("sts:AssumeRole",), has_resource=False
 )
@@ -25,7 +25,7 @@ _MACHINES = Statement(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IdentityArgs:
-    """Keys and buckets by purpose (ARNs), and the project whose pipelines may come in."""
+    """ARNs of keys and buckets by purpose, and the project whose pipelines may assume a role."""
 
     label: Label
     account_id: str
@@ -36,21 +36,22 @@ class IdentityArgs:
 
 
 class Identity(pulumi.ComponentResource):
-    """Roles, and the instance profiles that hand them to machines."""
+    """Roles, and the instance profiles that give them to machines."""
 
     instance_profiles: dict[MachineKind, Output[str]]
     """Names, by the kind of machine."""
     role_arns: dict[MachineKind, Output[str]]
-    """Of the machines: Vault knows a node by its role."""
+    """By the kind of machine: a machine logs in to Vault with its role."""
     operator_role_arn: Output[str]
-    """Of people: the way to the servers, and into Vault."""
+    """Operators reach the servers and log in to Vault with it."""
     preview_role_arn: Output[str] | None
     deploy_role_arn: Output[str] | None
 
     def __init__(self, name: str, args: IdentityArgs, opts: ResourceOptions | None = None) -> None:
-        """Make the machines' roles, then the pipelines' where there is a GitLab."""
         super().__init__("berth:identity:Identity", name, None, opts)
-        self._name, self._args, self._child = name, args, ResourceOptions(parent=self)
+        self._name = name
+        self._args = args
+        self._child = ResourceOptions(parent=self)
         boundary = self._boundary()
         roles = {kind: self._machine(kind, boundary) for kind in MACHINE_KINDS}
         self.role_arns = {kind: role.arn for kind, (role, _) in roles.items()}
@@ -60,7 +61,7 @@ class Identity(pulumi.ComponentResource):
         self.register_outputs({"instance_profiles": {kind.value: one for kind, one in self.instance_profiles.items()}})
 
     def _boundary(self) -> iam.Policy:
-        """All that machines may do, whatever their own policies come to say."""
+        """Create the policy that no machine's role can exceed, whatever its own policies say."""
         return iam.Policy(
             f"{self._name}-boundary",
             name=self._args.label.name("boundary"),
@@ -71,7 +72,8 @@ class Identity(pulumi.ComponentResource):
         )
 
     def _machine(self, kind: MachineKind, boundary: iam.Policy) -> tuple[iam.Role, iam.InstanceProfile]:
-        child, own = f"{self._name}-{kind}", self._args.label.name(f"machine-{kind}")
+        child = f"{self._name}-{kind}"
+        own = self._args.label.name(f"machine-{kind}")
         role = iam.Role(
             child,
             name=own,
@@ -94,13 +96,13 @@ class Identity(pulumi.ComponentResource):
             name=own,
             role=role.name,
             tags=self._args.label.tags(f"machine-{kind}"),
-            # A machine that boots at once must find its permissions there.
+            # A machine that boots at once must have its permissions.
             opts=ResourceOptions(parent=role, depends_on=[policy]),
         )
         return role, profile
 
     def _operator(self) -> Output[str]:
-        """Let people in whom the account's own IAM lets take this role on."""
+        """Create the operator role; the account's IAM decides who may assume it."""
         args = self._args
         root = {"AWS": f"arn:aws:iam::{args.account_id}:root"}
         trust = Statement(sid="Account", principal=root, actions=("sts:AssumeRole",), has_resource=False)
@@ -142,7 +144,8 @@ class Identity(pulumi.ComponentResource):
         trust: Callable[[str, GitLabConfig], Statement],
         parts: tuple[str, ...],
     ) -> Output[str]:
-        child, own = f"{self._name}-{what}", self._args.label.name(f"pipeline-{what}")
+        child = f"{self._name}-{what}"
+        own = self._args.label.name(f"pipeline-{what}")
         role = iam.Role(
             child,
             name=own,
@@ -170,7 +173,7 @@ class Identity(pulumi.ComponentResource):
         iam.RolePolicyAttachment(f"{child}-attached", role=role.name, policy_arn=policy.arn, opts=below)
 
     def _with_arns(self, write: Callable[[StackArns], str]) -> Output[str]:
-        """Write something about the stack's keys and buckets once their ARNs are known."""
+        """Write a policy once the ARNs of the stack's keys and buckets are known."""
         args = self._args
 
         def written(known: list[dict[str, str]]) -> str:

@@ -11,14 +11,14 @@ EVERYONE: Mapping[str, str] = {"AWS": "*"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statement:
-    """One statement: what `sid` allows (or denies) to do with what."""
+    """One statement of a policy; `sid` is its name."""
 
     sid: str
     actions: tuple[str, ...]
     resources: tuple[str, ...] = ("*",)
     condition: Condition = field(default_factory=dict)
     principal: Mapping[str, str] = field(default_factory=dict)
-    """Of a resource's or a role's own policy; empty in the policy of a role's permissions."""
+    """Whom the policy of a resource, or the trust policy of a role, names; empty in a policy of permissions."""
     denies: bool = False
     has_resource: bool = True
     """False in the policy that says who may assume a role."""

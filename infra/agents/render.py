@@ -23,7 +23,7 @@ class Tls:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kms:
-    """The AWS key that wraps an agent's own: no such key is kept on the machine."""
+    """The AWS key that wraps an agent's own key, so that the machine keeps none."""
 
     region: str
     key_id: str
@@ -41,9 +41,9 @@ class ConsulAgent:
     client_addr: str = "127.0.0.1"
     """Where its API listens: loopback, of which a laptop has one address for each node."""
     server: bool = False
-    """A server that joins those that are there."""
+    """Whether it is a server that joins an existing cluster."""
     expect: int = 0
-    """How many servers form a cluster that is not there yet."""
+    """How many servers form a new cluster."""
     retry_join: tuple[str, ...] = ()
     tls: Tls | None = None
 
@@ -64,7 +64,6 @@ class ConsulSecrets:
     agent_token: str = ""
 
     def __repr__(self) -> str:
-        """Show nothing."""
         return "[REDACTED]"
 
 
@@ -77,7 +76,6 @@ class NomadSecrets:
     """Servers: 32 bytes, base64."""
 
     def __repr__(self) -> str:
-        """Show nothing."""
         return "[REDACTED]"
 
 
@@ -86,7 +84,7 @@ class NomadServer:
     """The server half of a Nomad agent."""
 
     expect: int = 0
-    """How many servers form a cluster that is not there yet; 0: it joins those that are."""
+    """How many servers form a new cluster; 0: it joins an existing one."""
     issuer: str
     """Issuer of workload identities; it cannot be changed later."""
     retry_join: tuple[str, ...] = ()
@@ -161,11 +159,11 @@ class AgentFile:
     group: str = "root"
     """Who may read it, besides root."""
     is_awaited: bool = True
-    """Whether Consul or Nomad wait for it, and are told when it changes."""
+    """Whether Consul or Nomad wait for it, and reload when it changes."""
 
     @property
     def perms(self) -> str:
-        """Its mode: what root alone reads is nobody's by its group either."""
+        """Its mode; with root's own group nobody else reads it."""
         return "0600" if self.group == "root" else "0640"
 
 
@@ -179,32 +177,32 @@ class VaultAgent:
     """Of Vault's AWS login."""
     region: str
     server_id: str
-    """What the login is addressed to, so that it is of no use elsewhere."""
+    """The Vault that the login is signed for; no other Vault accepts it."""
     files: tuple[AgentFile, ...]
 
 
 def consul(agent: ConsulAgent) -> str:
-    """Write a Consul agent's configuration, nothing secret in it."""
+    """Write a Consul agent's configuration, without secrets."""
     return _render("consul", agent=agent)
 
 
 def consul_secrets(secrets: ConsulSecrets) -> str:
-    """Write the file that goes beside it, mode 0600."""
+    """Write the file with its secrets, for mode 0600."""
     return _render("consul-secrets", secrets=secrets)
 
 
 def nomad(agent: NomadAgent) -> str:
-    """Write a Nomad agent's configuration, nothing secret in it."""
+    """Write a Nomad agent's configuration, without secrets."""
     return _render("nomad", agent=agent)
 
 
 def nomad_secrets(secrets: NomadSecrets) -> str:
-    """Write the file that goes beside it, mode 0600."""
+    """Write the file with its secrets, for mode 0600."""
     return _render("nomad-secrets", secrets=secrets)
 
 
 def vault(server: VaultServer) -> str:
-    """Write a Vault server's configuration, nothing secret in it."""
+    """Write a Vault server's configuration, without secrets."""
     return _render("vault", server=server)
 
 

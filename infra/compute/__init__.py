@@ -1,1 +1,1 @@
-"""Machines: which there are, how they are launched, and what each is told when it starts."""
+"""Machines: which a stack has, how AWS launches them, and their user data."""

@@ -1,4 +1,4 @@
-"""The agents' configurations on each kind of machine of the cloud: complete but for what only the instance knows."""
+"""The agents' configurations on each kind of cloud machine: complete except for what only the machine knows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,13 @@ from nomad_jobs.platform import Driver
 MAX_KILL_TIMEOUT_S = 600
 """Nodes cap every job's `kill_timeout` here."""
 DRAIN_S = 600
-"""How long a node that is to go lets its jobs finish."""
-JOINS_TAG, POOL_TAG, ROLE_TAG = "berth:joins", "berth:pool", "berth:role"
-"""Tags of instances: the servers' cluster, the node's pool, and what kind of machine it is."""
+"""How long a node that is to terminate lets its jobs finish."""
+JOINS_TAG = "berth:joins"
+"""Tag of servers, by which agents find them."""
+POOL_TAG = "berth:pool"
+"""Tag of nodes: the name of their pool."""
+ROLE_TAG = "berth:role"
+"""Tag of every machine: its kind."""
 _SERVER_TLS = Tls(ca_file=NODE_TLS.ca_file, cert_file="/etc/berth/tls/cert.pem", key_file="/etc/berth/tls/key.pem")
 
 
@@ -40,12 +44,12 @@ class MachineContext:
 
     @property
     def zone(self) -> str:
-        """DNS zone, inside the network alone, in which the servers have names."""
+        """The private DNS zone with the servers' names."""
         return private_zone(self.label)
 
     @property
     def parameters(self) -> str:
-        """Folder of Parameter Store."""
+        """The stack's folder in Parameter Store."""
         return parameter_folder(self.label, self.state_key_arn)
 
     @property
@@ -57,15 +61,15 @@ class MachineContext:
     def nomad_join(self) -> tuple[str, ...]:
         """How Nomad's agents find its servers: by tags, or by name when EC2's API is out of reach.
 
-        Nomad 1.11.1 by itself asks at EC2's dual-stack name and at no other; an interface endpoint answers for the
-        plain one. So the machine's own program asks, for the same tags.
+        Nomad 1.11.1 calls EC2 at its dual-stack name only, and an interface endpoint has only the plain one. So Nomad
+        runs the machine's own program, which looks up the same tags.
         """
         return ("exec=/usr/bin/python3 /opt/berth/machine.pyz servers", f"nomad.{self.zone}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerBoot:
-    """One server: the `slot`-th, from 0, which begins the clusters."""
+    """The server of a slot; that of slot 0 bootstraps the clusters."""
 
     context: MachineContext
     slot: int
@@ -74,7 +78,7 @@ class ServerBoot:
     vault_key_arn: str
     nomad_key_arn: str
     role_arns: Mapping[str, str]
-    """ARN of each IAM role that Vault lets in, by the name of Vault's role."""
+    """ARN of each IAM role that may log in to Vault, by the name of the Vault role."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +97,7 @@ def private_zone(label: Label) -> str:
 
 
 def server_name(slot: int) -> str:
-    """Name a server: the same for whatever instance is in its place."""
+    """Name the server of a slot, whichever machine it is."""
     return f"server-{slot}"
 
 

@@ -1,8 +1,9 @@
-"""The servers of Consul, Nomad and Vault: each in a place of its own, which keeps its data and its address.
+"""The servers of Consul, Nomad and Vault: each slot keeps its data and its address.
 
 Vault's Raft does not survive a changed address, and the only server of a small stack must not lose its data with its
-machine: so a place has a network interface and a volume, and a group of one instance takes both. A change replaces one
-server after the other, and waits each time until the new one is a healthy voter of all three; the rest keep quorum.
+machine. So a slot has a network interface and a volume, and an auto scaling group whose one instance attaches both. A
+change replaces one server after the other; each time Pulumi waits until the new one is a healthy voter of all three
+clusters, while the rest keep quorum.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ from infra.compute.user_data import server_user_data
 from infra.label import Label
 from infra.network.ports import BY_NAME, MachineKind
 
-_READY_S, _GONE_S = 1800, 300
+_READY_S = 1800
+_GONE_S = 300
 _NAMES = ("consul", "nomad", "vault")
 _TTL_S = 30
 _SERVER_ZONES = 3
@@ -28,7 +30,7 @@ _SERVER_ZONES = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerPlan:
-    """One server's place."""
+    """The slot of a server, and its availability zone."""
 
     slot: int
     zone: str
@@ -48,36 +50,37 @@ class ControlPlaneArgs(LaunchArgs):
     """Security group of the servers."""
     instance_profile: Input[str]
     role_arns: Mapping[str, Input[str]]
-    """IAM roles that Vault lets in, by the name of Vault's role: machines, and who deploys."""
+    """IAM roles of machines, people and pipelines that may log in to Vault, by the name of the Vault role."""
     programs: Sequence[pulumi.Resource]
     """What must be in the bucket before a server starts."""
     protect: bool
-    """Whether `pulumi destroy` refuses to give up the servers' volumes."""
+    """Whether `pulumi destroy` refuses to delete the servers' volumes."""
 
 
 def plan_servers(servers: int, zones: Sequence[str]) -> tuple[ServerPlan, ...]:
-    """Give each server its zone, in turn over the first three: losing any one leaves a majority.
+    """Spread the servers over the first three zones: losing any one leaves a majority.
 
-    A fourth zone is left out, so that adding it moves no server from its address and its volume.
+    A fourth zone gets no server, so that adding it moves no server from its address and its volume.
     """
-    places = ((slot, slot % min(len(zones), _SERVER_ZONES)) for slot in range(servers))
-    return tuple(ServerPlan(slot=slot, zone=zones[index], zone_index=index) for slot, index in places)
+    slots = ((slot, slot % min(len(zones), _SERVER_ZONES)) for slot in range(servers))
+    return tuple(ServerPlan(slot=slot, zone=zones[index], zone_index=index) for slot, index in slots)
 
 
 class ControlPlane(pulumi.ComponentResource):
     """The servers, and their names inside the network."""
 
     urls: Mapping[str, str]
-    """Where Nomad, Vault (inside the network) and Consul (on a server itself) answer."""
+    """URLs of Nomad and Vault (inside the network) and of Consul (on a server itself)."""
     addresses: tuple[Output[str], ...]
     """Private addresses of the servers: they outlive the machines."""
     ready: tuple[pulumi.Resource, ...]
-    """The servers' groups, each there once its server is a healthy member."""
+    """The servers' auto scaling groups, each made once its server is a healthy member."""
 
     def __init__(self, name: str, args: ControlPlaneArgs, opts: ResourceOptions | None = None) -> None:
-        """Make places and names, then one server after the other."""
         super().__init__("berth:control_plane:ControlPlane", name, None, opts)
-        self._name, self._args, self._child = name, args, ResourceOptions(parent=self)
+        self._name = name
+        self._args = args
+        self._child = ResourceOptions(parent=self)
         plans = plan_servers(args.servers, args.zones)
         interfaces = [self._interface(plan) for plan in plans]
         self.addresses = tuple(interface.private_ip for interface in interfaces)
@@ -101,7 +104,7 @@ class ControlPlane(pulumi.ComponentResource):
         )
 
     def _names(self) -> None:
-        """Name the servers for nodes, which ask the network's own DNS and nothing that the servers must run for."""
+        """Name the servers in a private zone: nodes must find them without a DNS that the servers themselves run."""
         zone = route53.Zone(
             f"{self._name}-zone",
             name=private_zone(self._args.label),
@@ -132,15 +135,15 @@ class ControlPlane(pulumi.ComponentResource):
             min_size=1,
             max_size=1,
             desired_capacity=1,
-            # An interface that is there already is in its subnet: EC2 wants the zone alone then.
+            # The interface is in its subnet already, so EC2 takes the zone alone.
             availability_zones=[plan.zone],
             launch_template={"id": template.id, "version": template.latest_version.apply(str)},
             initial_lifecycle_hooks=hooks(ready_s=_READY_S, gone_s=_GONE_S),
             health_check_type="EC2",
             wait_for_capacity_timeout=f"{_READY_S}s",
             tags=group_tags(self._args.label.tags(server_name(plan.slot))),
-            # A new template means a new server; interface and volume are one server's at a time, so the old one goes
-            # first. `up` goes on to the next when auto scaling counts on this one, which is when its hook was told.
+            # A new template means a new server. Only one machine can hold the interface and the volume, so Pulumi
+            # deletes the old one first. `up` goes on to the next server once this one has completed its hook.
             opts=ResourceOptions(
                 parent=self,
                 depends_on=[*self._args.programs, *after],
@@ -163,7 +166,8 @@ class ControlPlane(pulumi.ComponentResource):
         )
 
     def _template(self, plan: ServerPlan, interface: ec2.NetworkInterface, volume: ebs.Volume) -> ec2.LaunchTemplate:
-        args, what = self._args, server_name(plan.slot)
+        args = self._args
+        what = server_name(plan.slot)
         joining = {**args.label.tags(what), JOINS_TAG: args.label.prefix, ROLE_TAG: MachineKind.SERVER.value}
         return ec2.LaunchTemplate(
             f"{self._name}-{plan.slot}-template",

@@ -1,11 +1,15 @@
-"""How large the disks of machines are: what launches them and what counts their cost say the same."""
+"""Sizes of the machines' disks, for what launches them and for what counts their cost."""
 
 from infra.compute.pools import PoolConfig
 
-SERVER_ROOT_GB, SERVER_DATA_GB = 20, 50
-"""A server's own disk, and the volume that outlives it."""
-_NODE_ROOT_GB, _GPU_NODE_ROOT_GB = 100, 150
-"""Images and containers are on the root disk where a node has none of its own; AWS's image for GPUs fills 75 GB."""
+SERVER_ROOT_GB = 20
+"""A server's root disk."""
+SERVER_DATA_GB = 50
+"""A server's volume, which outlives it."""
+_NODE_ROOT_GB = 100
+"""Images and containers are on the root disk of a node whose type has no disks of its own."""
+_GPU_NODE_ROOT_GB = 150
+"""AWS's image for GPUs alone fills 75 GB."""
 
 
 def root_gb(pool: PoolConfig) -> int:

@@ -1,4 +1,4 @@
-"""What every launch of a machine has in common: the image, a sealed disk, a guarded metadata service, hooks, tags."""
+"""What all launches of machines share: images, the encrypted root disk, metadata options, lifecycle hooks, tags."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ ROOT_DEVICE = "/dev/xvda"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LaunchArgs:
-    """What every component that launches machines is made from."""
+    """Arguments of every component that launches machines."""
 
     label: Label
     region: str
@@ -36,11 +36,11 @@ class LaunchArgs:
     vpc_id: Input[str]
     key_arns: Mapping[str, Input[str]]
     bucket: Input[str]
-    """Where the programs are."""
+    """The bucket with the programs."""
     downloads: Mapping[str, Download]
 
     def context(self, known: Mapping[str, str], programs: Sequence[str]) -> MachineContext:
-        """Give what a machine is told of its stack; `known` has the bucket's name and the ARN of the key `state`."""
+        """Give what all machines share; `known` has the bucket's name and the ARN of the key `state`."""
         return MachineContext(
             label=self.label,
             region=self.region,
@@ -64,14 +64,14 @@ class Disk:
 METADATA: ec2.LaunchTemplateMetadataOptionsArgsDict = {
     "http_endpoint": "enabled",
     "http_tokens": "required",
-    # One hop: a container is a second one away, and never gets the machine's role.
+    # One hop: a container is two hops away, and so never gets the machine's role.
     "http_put_response_hop_limit": 1,
     "instance_metadata_tags": "disabled",
 }
 
 
 def root_disk(disk: Disk) -> ec2.LaunchTemplateBlockDeviceMappingArgsDict:
-    """Describe the disk to a launch template; it goes with its machine."""
+    """Describe the root disk to a launch template; AWS deletes it with its machine."""
     return {
         "device_name": ROOT_DEVICE,
         "ebs": {
@@ -85,12 +85,12 @@ def root_disk(disk: Disk) -> ec2.LaunchTemplateBlockDeviceMappingArgsDict:
 
 
 def encoded(user_data: str) -> str:
-    """Write user data as EC2 takes it."""
+    """Encode user data as EC2 takes it, in base64."""
     return b64encode(user_data.encode()).decode()
 
 
 def tagged(tags: Mapping[str, str]) -> list[ec2.LaunchTemplateTagSpecificationArgsDict]:
-    """Tag what a launch makes."""
+    """Tag the instances and volumes of a launch."""
     return [{"resource_type": kind, "tags": dict(tags)} for kind in ("instance", "volume")]
 
 
@@ -100,10 +100,10 @@ def group_tags(tags: Mapping[str, str]) -> list[autoscaling.GroupTagArgsDict]:
 
 
 def hooks(*, ready_s: int, gone_s: int) -> list[autoscaling.GroupInitialLifecycleHookArgsDict]:
-    """Make a group wait for a machine's own word.
+    """Make an auto scaling group wait until a machine completes the lifecycle hook.
 
-    A machine that is not ready in time is given up. One that is to go may take `gone_s` to let its jobs end; then it
-    goes whether it spoke or not.
+    A machine that is not ready within `ready_s` is abandoned. One that is to terminate has `gone_s` to let its jobs
+    end; then it is terminated, whether it completed the hook or not.
     """
     return [
         {

@@ -8,17 +8,18 @@ from nomad_jobs.mounts import KV_MOUNT
 from nomad_jobs.platform import Platform
 from nomad_jobs.registry import REGISTRY
 
-ADDRESS, NODE = "@address@", "@node@"
-"""What only the instance knows; it fills them in itself."""
+ADDRESS = "@address@"
+NODE = "@node@"
+"""Placeholders for what only the machine knows; its own program fills them in."""
 # One file for both, so that certificate and key change at once.
 NODE_TLS = Tls(ca_file="/etc/berth/tls/ca.pem", cert_file="/etc/berth/tls/node.pem", key_file="/etc/berth/tls/node.pem")
 _NAMESPACE: str = Platform.model_fields["namespace"].default
 REGISTRY_LOGIN = f"{KV_MOUNT}/data/{REGISTRY.login_path(_NAMESPACE)}"
-"""Where in Vault the registry's login is: that of every node."""
+"""Path in Vault of the registry's login, the same for every node."""
 
 
 def node_files(region: str, login: str) -> tuple[AgentFile, ...]:
-    """Say what the agent of a node writes which Vault knows as `login`."""
+    """List the files that Vault's agent writes on a node; Vault knows the node as `login`."""
     consul = {"encrypt": _kept("consul_gossip"), "acl": {"tokens": {"agent": _kept("consul_agent")}}}
     nomad = {"consul": {"token": _kept("consul_nomad")}}
     introduction = _with_secret(f"platform/data/introduction/{login}", _kept("token"))
@@ -40,13 +41,14 @@ def _certificate(region: str) -> str:
 
 
 def _docker_config() -> str:
-    """Write Docker's file: base64, so whatever is in the password stays in it.
+    """Write Docker's configuration; base64 keeps every character of the password.
 
-    Nomad pulls nothing at all by a file that has an empty user name in it: half a login is written as none.
+    Nomad pulls nothing at all while the file has an empty user name, so half a login is written as none.
     """
     username, password = (f"(index .Data.data `{field}`)" for field in REGISTRY.login.fields)
     login = {REGISTRY.host: {"auth": f"{{{{ printf `%v:%v` {username} {password} | base64Encode }}}}"}}
-    whole, none = json.dumps({"auths": login}), json.dumps({"auths": {}})
+    whole = json.dumps({"auths": login})
+    none = json.dumps({"auths": {}})
     text = f"{{{{ if and {username} {password} }}}}{whole}{{{{ else }}}}{none}{{{{ end }}}}"
     return _with_secret(REGISTRY_LOGIN, text)
 

@@ -1,4 +1,4 @@
-"""The node pools: groups of machines that join Nomad by themselves, and leave it in order."""
+"""The node pools: auto scaling groups whose nodes join Nomad by themselves, and drain before they terminate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class NodePoolsArgs(LaunchArgs):
     """Security groups."""
     instance_profiles: Mapping[MachineKind, Input[str]]
     ready: Sequence[pulumi.Resource]
-    """What must be there before a node starts: programs and servers."""
+    """What must exist before a node starts: programs and servers."""
 
 
 class NodePools(pulumi.ComponentResource):
@@ -43,18 +43,19 @@ class NodePools(pulumi.ComponentResource):
     """Names of the groups, by pool."""
 
     def __init__(self, name: str, args: NodePoolsArgs, opts: ResourceOptions | None = None) -> None:
-        """Make the pools."""
         super().__init__("berth:node_pools:NodePools", name, None, opts)
-        self._name, self._args, self._child = name, args, ResourceOptions(parent=self)
+        self._name = name
+        self._args = args
+        self._child = ResourceOptions(parent=self)
         fabric = self._fabric() if any(pool.efa for pool in args.pools) else None
         self.groups = {pool.name: self._group(pool, self._template(pool, fabric)).name for pool in args.pools}
         self.register_outputs({"groups": dict(self.groups)})
 
     def _fabric(self) -> Output[str]:
-        """Make the group of the EFA interfaces.
+        """Create the security group of the EFA interfaces.
 
-        EFA asks for a group that lets everything through among its members. Those are the interfaces for EFA alone:
-        they have no address, so that nothing of the IP network is ever judged by these rules.
+        EFA requires a group that allows all traffic among its members. Those are EFA-only interfaces, which have no
+        address, so the group's rules apply to no IP traffic.
         """
         tags = self._args.label.tags("efa")
         group = ec2.SecurityGroup(
@@ -78,7 +79,8 @@ class NodePools(pulumi.ComponentResource):
         return group.id
 
     def _template(self, pool: PoolConfig, fabric: Output[str] | None) -> ec2.LaunchTemplate:
-        args, kind = self._args, machine_kind(pool)
+        args = self._args
+        kind = machine_kind(pool)
         own = {**args.label.tags(f"pool-{pool.name}"), POOL_TAG: pool.name, ROLE_TAG: kind.value}
         return ec2.LaunchTemplate(
             f"{self._name}-{pool.name}-template",
@@ -144,7 +146,7 @@ class NodePools(pulumi.ComponentResource):
             initial_lifecycle_hooks=hooks(ready_s=_READY_S, gone_s=_GONE_S),
             instance_refresh=_refresh(pool),
             health_check_type="EC2",
-            # `up` waits until the nodes are ready; but what AWS has none of at the moment is no fault of the stack.
+            # `up` waits until the nodes are ready, but not for spot and GPU nodes: AWS may have none at the moment.
             wait_for_capacity_timeout="0" if pool.spot or pool.type.gpu else f"{_READY_S}s",
             tags=group_tags(self._args.label.tags(f"pool-{pool.name}")),
             opts=ResourceOptions(parent=self, depends_on=list(self._args.ready)),
@@ -163,7 +165,7 @@ class NodePools(pulumi.ComponentResource):
 
 
 def _reservation(pool: PoolConfig) -> ec2.LaunchTemplateCapacityReservationSpecificationArgsDict | None:
-    """Launch into the pool's own reservation; a pool without one takes nobody's."""
+    """Launch into the pool's own reservation, if it has one."""
     if pool.reservation_id:
         return {"capacity_reservation_target": {"capacity_reservation_id": pool.reservation_id}}
     return None
@@ -172,7 +174,7 @@ def _reservation(pool: PoolConfig) -> ec2.LaunchTemplateCapacityReservationSpeci
 def _mixed(
     pool: PoolConfig, template: ec2.LaunchTemplate, version: Input[str]
 ) -> autoscaling.GroupMixedInstancesPolicyArgsDict:
-    """On-demand nodes first, then spot ones, from where AWS is least likely to take them back."""
+    """Launch on-demand nodes first, then spot ones, from where AWS is least likely to take them back."""
     return {
         "launch_template": {"launch_template_specification": {"launch_template_id": template.id, "version": version}},
         "instances_distribution": {

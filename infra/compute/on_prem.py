@@ -1,8 +1,8 @@
 """Machines on the premises: what one of them needs to join the stack as a client, written as files in our bucket.
 
-They come in over a VPN, from `berth:on_prem_cidrs`, and find the servers under their addresses, which do not change.
-Whoever runs them puts three things beside the files, for no AWS role vouches for such a machine: a certificate, the
-agents' secrets, and Nomad's introduction. The README among the files says how an operator gets each from Vault.
+They connect over a VPN, from `berth:on_prem_cidrs`, and find the servers by their addresses, which do not change. Such
+a machine has no IAM role to log in with, so an operator puts three things beside the files: a certificate, the agents'
+secrets, and Nomad's introduction. The README among the files says how to get each from Vault.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class OnPremSite:
 
     @property
     def vault_url(self) -> str:
-        """Where Vault answers; the VPN's resolver must know the stack's zone, or /etc/hosts the name."""
+        """Vault's URL; the VPN's resolver must know the stack's zone, or /etc/hosts the name."""
         return f"https://vault.{private_zone(self.label)}:{PORTS['vault_api']}"
 
 
@@ -52,7 +52,7 @@ def files(site: OnPremSite) -> Mapping[str, str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OnPremArgs:
-    """Where the files go, and what they speak of."""
+    """The bucket of the files, and what they name."""
 
     label: Label
     region: str
@@ -64,7 +64,6 @@ class OnPrem(pulumi.ComponentResource):
     """The files, under `on-premises/` in the bucket of programs."""
 
     def __init__(self, name: str, args: OnPremArgs, opts: ResourceOptions | None = None) -> None:
-        """Write them."""
         super().__init__("berth:on_prem:OnPrem", name, None, opts)
 
         def write(known: Sequence[str]) -> Mapping[str, str]:
@@ -99,7 +98,8 @@ def _consul(site: OnPremSite) -> str:
 
 
 def _nomad(site: OnPremSite) -> str:
-    dynamic, rpc = BY_NAME["dynamic"], PORTS["nomad_rpc"]
+    dynamic = BY_NAME["dynamic"]
+    rpc = PORTS["nomad_rpc"]
     client = render.NomadClient(
         node_pool=site.pool,
         driver=Driver.DOCKER,

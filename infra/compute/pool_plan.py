@@ -1,4 +1,4 @@
-"""How a pool is launched: pure, from its configuration to the numbers that EC2 and auto scaling take."""
+"""Plans how AWS launches a pool: pure, from its configuration to the numbers that EC2 and auto scaling take."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class InterfacePlan:
     card: int
     device: int
     is_efa: bool
-    """An EFA alone: it has no address, and IP traffic never takes it."""
+    """EFA-only: it has no address, and carries no IP traffic."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefreshPlan:
-    """How many nodes serve while all are replaced, in percent of those asked for."""
+    """How many nodes serve while all are replaced, in percent of the desired number."""
 
     min_healthy: int
     max_healthy: int
@@ -42,7 +42,7 @@ def image(pool: PoolConfig) -> str:
 
 
 def plan_interfaces(row: InstanceType, *, efa: bool) -> tuple[InterfacePlan, ...]:
-    """Plan a node's interfaces: the first for IP; with `efa` one more on each network card, for EFA alone.
+    """Plan a node's interfaces: the first for IP; with `efa` one more on each network card, EFA-only.
 
     As AWS recommends in "Maximize network bandwidth on Amazon EC2 instances with multiple network cards" (EC2 user
     guide): card 0 has the IP interface as device 0 and its EFA as device 1, every other card its EFA as device 0.
@@ -58,12 +58,12 @@ def plan_interfaces(row: InstanceType, *, efa: bool) -> tuple[InterfacePlan, ...
 
 
 def zone_indexes(pool: PoolConfig, zones: Sequence[str]) -> tuple[int, ...]:
-    """Say in which zones (by their place in the list) a pool's nodes are."""
+    """Give the indexes, in `zones`, of the zones with nodes of a pool."""
     return tuple(place for place, zone in enumerate(zones) if pool.zone in {"", zone})
 
 
 def plan_refresh(pool: PoolConfig) -> RefreshPlan:
-    """Replace nodes one for one: the new one first, unless there is no capacity for one more."""
+    """Plan to replace nodes one by one: the new one first, unless the pool has no capacity for one more."""
     has_room = pool.desired < pool.max and not pool.reservation_id and pool.type.gpu is None
     if has_room:
         return RefreshPlan(min_healthy=_ALL, max_healthy=_ONE_MORE)

@@ -1,4 +1,4 @@
-"""Node pools as they are asked for, what of it cannot be, and the Platform's view of them."""
+"""The configuration of pools and its validation, and the Platform's view of them."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ _MIB_PER_GIB = 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoolConfig:
-    """One entry of `berth:pools`. Built as it was written; `pool_config_faults` says what is wrong with it."""
+    """One entry of `berth:pools`, as it was written; `pool_config_faults` says what is wrong with it."""
 
     name: str
     """Of the Nomad node pool."""
@@ -45,7 +45,7 @@ class PoolConfig:
 
     @property
     def type(self) -> InstanceType:
-        """What its instances have; a KeyError for a type that `pool_config_faults` tells of."""
+        """What its instances have; a KeyError for an unknown type, which is one of `pool_config_faults`."""
         return INSTANCE_TYPES[self.instance_type]
 
     @property
@@ -61,16 +61,16 @@ class PoolConfig:
 
 
 def node_pools(pools: Sequence[PoolConfig]) -> Pools:
-    """Say which node pool takes which kind of service."""
+    """Give the node pool of each kind of service."""
     return {pool.role.value: pool.node_pool for pool in pools}
 
 
 def pool_config_faults(
     pools: Sequence[PoolConfig], services: Sequence[Service], *, stack: str, zones: Sequence[str]
 ) -> Iterator[BerthError]:
-    """Yield everything that is wrong with the pools of `stack`, which is in `zones` and is to run `services`.
+    """Yield every fault of the pools of `stack`, which is in `zones` and runs `services`.
 
-    The catalogue is held against the pools only once every pool is right by itself.
+    The services are checked against the pools only once no pool has a fault of its own.
     """
     found = [
         *(error for number, pool in enumerate(pools) for error in _Entry(number, pool).faults(zones)),
@@ -91,8 +91,8 @@ class _Entry:
 
     def fault(self, what: str, field: str, value: object) -> ConfigError:
         path = f"berth:pools[{self.number}]"
-        mend = f"pulumi config set --path '{path}.{field}' {str(value).lower() if value is not None else ''}".rstrip()
-        return ConfigError(f"{path} ('{self.pool.name}')", what, f"`{mend}`")
+        command = f"pulumi config set --path '{path}.{field}' {str(value).lower() if value is not None else ''}"
+        return ConfigError(f"{path} ('{self.pool.name}')", what, f"`{command.rstrip()}`")
 
     def faults(self, zones: Sequence[str]) -> Iterator[ConfigError]:
         if not _NAME.match(self.pool.name):
@@ -128,10 +128,10 @@ class _Entry:
     def _reservation_faults(self, zones: Sequence[str]) -> Iterator[ConfigError]:
         pool = self.pool
         if pool.reservation_id is not None and not _RESERVATION.match(pool.reservation_id):
-            what = f"reservation_id '{pool.reservation_id}' is none: AWS writes cr- and 17 hex digits"
+            what = f"reservation_id '{pool.reservation_id}' must be cr- and hex digits, as AWS writes it"
             yield self.fault(what, "reservation_id", "cr-…")
         if pool.capacity_block and pool.reservation_id is None:
-            yield self.fault("a capacity block is bought first, and named here", "reservation_id", "cr-…")
+            yield self.fault("a capacity block must be bought first and named here", "reservation_id", "cr-…")
         if pool.spot and (pool.reservation_id is not None or pool.capacity_block):
             yield self.fault("spot instances are never launched into a reservation", "spot", value=False)
         if (pool.reservation_id or pool.placement_group) and not pool.zone:
@@ -146,13 +146,13 @@ class _Entry:
             what = f"is for {pool.role} services, but {row.name} has {row.gpu.count} {row.gpu.model}"
             yield self.fault(what, "instance_type", "m7i.large")
         if pool.capacity_block and not row.takes_capacity_blocks:
-            yield self.fault(f"{row.name} cannot be had as a capacity block", "capacity_block", value=False)
+            yield self.fault(f"AWS sells no capacity blocks of {row.name}", "capacity_block", value=False)
         if pool.placement_group and not row.takes_cluster_placement:
             yield self.fault(f"{row.name} cannot be in a cluster placement group", "placement_group", value=False)
         if pool.efa and not row.efa_interfaces:
             yield self.fault(f"{row.name} has no EFA", "efa", value=False)
         elif pool.efa and not pool.placement_group:
-            yield self.fault("EFA traffic is for nodes placed close together", "placement_group", value=True)
+            yield self.fault("EFA needs a placement group", "placement_group", value=True)
 
 
 def _clashes(pools: Sequence[PoolConfig]) -> Iterator[ConfigError]:

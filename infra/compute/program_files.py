@@ -1,4 +1,4 @@
-"""The programs that machines run: found on the laptop for Linux, and known by their SHA-256."""
+"""The programs that machines run: builds for Linux, found on the laptop and identified by their SHA-256."""
 
 import hashlib
 import io
@@ -15,8 +15,9 @@ from nomad_jobs.errors import ConfigError, raise_all
 MACHINES = "machine.pyz"
 """The machines' own program (`infra.machine`), packed."""
 AGENT_VERSIONS: Mapping[str, str] = {"consul": "1.20.2", "nomad": "1.11.1", "vault": "1.21.1"}
-"""Versions that every machine runs: those that `berth tools` installs, which a test makes sure of."""
-DEVICE_PLUGIN, DEVICE_PLUGIN_VERSION = "nomad-device-nvidia", "1.1.0"
+"""Versions that every machine runs; a test holds them equal to those that `berth tools` installs."""
+DEVICE_PLUGIN = "nomad-device-nvidia"
+DEVICE_PLUGIN_VERSION = "1.1.0"
 """Nomad's plugin for NVIDIA's GPUs; its releases: https://releases.hashicorp.com/nomad-device-nvidia."""
 _MACHINE_OS = "linux_amd64"
 _PACKED = ("infra/__init__.py", "infra/agents/__init__.py", "nomad_jobs/__init__.py", "nomad_jobs/mounts.py")
@@ -34,12 +35,12 @@ class ProgramFile:
 
     @property
     def key(self) -> str:
-        """Its place in the bucket: other bytes are another object, so a running machine never sees them change."""
+        """Its key in the bucket: other bytes get another key, so an object never changes under a running machine."""
         return f"programs/{self.name}/{self.version}/{self.sha256}"
 
     @property
     def download(self) -> Download:
-        """What a machine is told of it."""
+        """What a machine needs to fetch it."""
         return Download(key=self.key, sha256=self.sha256)
 
 
@@ -59,7 +60,7 @@ def gather(*, needs_gpus: bool, folder: Path | None = None) -> tuple[ProgramFile
 
 
 def installed() -> Path:
-    """Say where `berth tools` puts programs."""
+    """Give the folder in which `berth tools` puts programs."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth" / "programs"
 
 
@@ -76,10 +77,10 @@ def pack() -> bytes:
 def _missing(name: str, version: str, path: Path) -> ConfigError:
     if name == DEVICE_PLUGIN:
         page = f"https://releases.hashicorp.com/{name}/{version}"
-        fix = f"take it from {page}, check it against its signed SHA256SUMS, and put it at {path}"
+        fix = f"download it from {page}, check it against its signed SHA256SUMS, and put it at {path}"
     else:
-        fix = f"`berth tools install` on Linux puts it there; elsewhere put the release for Linux at {path}"
-    return ConfigError(name, f"machines need version {version} for {_MACHINE_OS}, and {path} is not there", fix)
+        fix = f"run `berth tools install` on Linux; elsewhere put the release for Linux at {path}"
+    return ConfigError(name, f"machines need version {version} for {_MACHINE_OS}, but {path} is missing", fix)
 
 
 def _file(name: str, version: str, path: Path) -> ProgramFile:

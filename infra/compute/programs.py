@@ -25,12 +25,11 @@ class Programs(pulumi.ComponentResource):
     """The programs in the bucket."""
 
     downloads: Mapping[str, Download]
-    """By name; known before they are uploaded, since a name is made of the bytes."""
+    """By name; known before the upload, since each key is made from the bytes."""
     objects: tuple[pulumi.Resource, ...]
     """What a machine waits for before it starts."""
 
     def __init__(self, name: str, args: ProgramsArgs, opts: ResourceOptions | None = None) -> None:
-        """Upload them."""
         super().__init__("berth:programs:Programs", name, None, opts)
         files = tuple(args.files)
         self.downloads = {file.name: file.download for file in files}
@@ -44,6 +43,6 @@ class Programs(pulumi.ComponentResource):
             key=file.key,
             source=FileAsset(str(file.path)),
             tags=args.label.tags(f"program-{file.name}"),
-            # The new one is there before the old one goes: a machine that boots meanwhile finds either.
+            # Pulumi uploads the new object before it deletes the old one: a machine that boots meanwhile finds either.
             opts=ResourceOptions(parent=self),
         )

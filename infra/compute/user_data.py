@@ -1,4 +1,4 @@
-"""What a machine is told when it starts: cloud-init's user data, from the agents' templates. Pure, nothing secret."""
+"""User data: what cloud-init writes and runs when a machine first starts. Pure; nothing in it is secret."""
 
 import json
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ from infra.network.ports import MachineKind
 from nomad_jobs.text import render
 
 AWS_SERVICES = ("autoscaling", "ec2", "kms", "ssm", "sts")
-"""AWS services that machines call, besides S3: without a way to the internet each needs its interface endpoint."""
+"""AWS services that machines call, besides S3: in a subnet without a route to the internet each needs an endpoint."""
 USER_DATA_MAX = 16_384
 """Bytes of user data that EC2 takes, before base64."""
 _TEMPLATES = Path(agents.__file__).parent
 _SYSCTL = "net.ipv4.ip_local_port_range = 49152 65535\n"
-"""Ports of outgoing connections, apart from those that Nomad hands out: one of its requirements."""
+"""Keeps outgoing connections off the ports that Nomad hands out, as Nomad requires."""
 _AUDIT_LOG = """/var/log/vault/audit.log {
     daily
     rotate 14
@@ -39,7 +39,7 @@ _AUDIT_LOG = """/var/log/vault/audit.log {
     endscript
 }
 """
-"""Vault opens its audit log anew when it is told to; one that fills the disk would stop every request."""
+"""Rotates Vault's audit log, which Vault reopens on a reload: a full disk would stop every request."""
 _DOCKER_AFTER_DATA = "[Unit]\nRequires=berth-prepare.service\nAfter=berth-prepare.service\n"
 
 
@@ -76,7 +76,7 @@ def node_user_data(boot: NodeBoot) -> str:
 
 
 def _docker(*, has_gpus: bool) -> dict[str, Any]:
-    """Keep images where there is room, and containers while Docker itself restarts."""
+    """Keep images on the data disk, and containers running while Docker itself restarts."""
     nvidia = {"runtimes": {"nvidia": {"path": "nvidia-container-runtime", "args": []}}} if has_gpus else {}
     return {"data-root": "/data/docker", "live-restore": True, "log-driver": "journald", **nvidia}
 

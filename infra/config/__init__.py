@@ -1,1 +1,1 @@
-"""What a stack is to be: its settings, read and checked before anything is made."""
+"""A stack's settings, read and checked before the program makes anything."""

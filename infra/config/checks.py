@@ -1,4 +1,4 @@
-"""What cannot be in a stack's configuration, though each value is of its kind: pure, everything found in one pass."""
+"""Finds every fault of a stack's settings whose values have the right types; pure, in one pass."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,21 +10,21 @@ from pulumi_aws import Region
 
 from infra.compute.instance_types import INSTANCE_TYPES
 from infra.compute.pools import pool_config_faults
-from infra.config.reader import mend
+from infra.config.reader import fix
 from infra.network.endpoints import ALWAYS_NEEDED, INTERFACES
 from infra.network.subnets import PREFIX_NARROWEST, PREFIX_WIDEST, ZONES_MAX, ZONES_MIN, Nat
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.errors import BerthError, ConfigError
 
 REGIONS = tuple(one.value for one in Region if re.match(r"^(af|ap|ca|eu|il|me|mx|sa|us)-(?!gov|iso)[a-z]+-\d$", one))
-"""AWS's commercial regions; the names of endpoints and buckets, and the prices, are others elsewhere."""
+"""AWS's commercial regions; other partitions have other endpoint names, bucket names and prices."""
 DOCKER_NETWORK = IPv4Network("172.17.0.0/16")
-"""Docker's own bridge: containers would take our machines' addresses for their neighbours'."""
+"""Docker's own bridge: if the stack's network overlaps it, containers cannot reach our machines."""
 QUORUM = 3
-"""The fewest servers of which one may be lost."""
+"""The fewest servers that survive the loss of one."""
 
 _LETTERS = "abcdef"
-"""The letters that zones' names end in; no region has more."""
+"""Letters that the names of availability zones end in; no region has more."""
 _STACK = re.compile(r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")
 _DOMAIN = re.compile(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
@@ -35,7 +35,7 @@ _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/1
 
 
 def faults(found: Mapping[str, Any]) -> Iterator[BerthError]:
-    """Yield every fault in what could be read; a value that could not is not missed here."""
+    """Yield every fault of the values that could be read; the reader keeps the faults of the others."""
     for check in (_place_faults, _network_faults, _egress_faults, _server_faults, _contact_faults, _gitlab_faults):
         yield from check(found)
     if {"pools", "zones"} <= set(found):
@@ -44,17 +44,19 @@ def faults(found: Mapping[str, Any]) -> Iterator[BerthError]:
 
 def _fault(key: str, what: str, example: object) -> ConfigError:
     path = "aws:region" if key == "region" else f"berth:{key}"
-    return ConfigError(path, what, mend(path, example))
+    return ConfigError(path, what, fix(path, example))
 
 
 def _place_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
-    stack, region, zones = found.get("stack"), found.get("region"), found.get("zones", ())
+    stack = found.get("stack")
+    region = found.get("region")
+    zones = found.get("zones", ())
     if stack is not None and (not _STACK.match(stack) or stack == "local"):
-        what = f"'{stack}' must be 2 to 20 small letters, digits and dashes, and not 'local', which is the laptop"
+        what = f"'{stack}' must be 2 to 20 lower-case letters, digits and dashes, and not 'local', which is the laptop"
         yield ConfigError("stack", what, "`pulumi stack rename dev`")
     if region is not None and region not in REGIONS:
         close = get_close_matches(region, REGIONS, n=1) or ["us-east-1"]
-        yield _fault("region", f"AWS has no region '{region}' that Berth knows", close[0])
+        yield _fault("region", f"Berth knows no region '{region}'", close[0])
     elif region is not None:
         yield from _zone_faults(region, zones)
     if "zones" in found and not ZONES_MIN <= len(zones) <= ZONES_MAX:
@@ -74,10 +76,11 @@ def _zone_faults(region: str, zones: tuple[str, ...]) -> Iterator[ConfigError]:
 
 
 def _network_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
-    cidr, others = found.get("cidr"), found.get("on_prem_cidrs", ())
+    cidr = found.get("cidr")
+    others = found.get("on_prem_cidrs", ())
     for place, other in enumerate(others):
         if not _is_private(other):
-            yield _fault(f"on_prem_cidrs[{place}]", f"{other} is not of private addresses", "192.168.10.0/24")
+            yield _fault(f"on_prem_cidrs[{place}]", f"{other} is not a private network", "192.168.10.0/24")
     if cidr is None:
         return
     if not PREFIX_WIDEST <= cidr.prefixlen <= PREFIX_NARROWEST:
@@ -85,7 +88,7 @@ def _network_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
         what = f"{cidr} is {size}: it must be /{PREFIX_WIDEST} to /{PREFIX_NARROWEST}"
         yield _fault("cidr", what, f"{cidr.network_address}/{PREFIX_NARROWEST if size == 'too small' else 16}")
     if not _is_private(cidr):
-        yield _fault("cidr", f"{cidr} is not of private addresses", "10.20.0.0/16")
+        yield _fault("cidr", f"{cidr} is not a private network", "10.20.0.0/16")
     for other, whose in [(DOCKER_NETWORK, "Docker's own network"), *((one, "berth:on_prem_cidrs") for one in others)]:
         if cidr.overlaps(other):
             yield _fault("cidr", f"{cidr} overlaps {other}, {whose}", _beside(cidr, [DOCKER_NETWORK, *others]))
@@ -105,7 +108,7 @@ def _is_private(network: IPv4Network) -> bool:
 def _egress_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
     for place, port in enumerate(found.get("egress_ports", ())):
         if not 0 < port < 2**16:
-            yield _fault(f"egress_ports[{place}]", f"{port} is no port", 443)
+            yield _fault(f"egress_ports[{place}]", f"{port} is not a port number, 1 to 65535", 443)
     services = found.get("interface_endpoints")
     if services is None:
         return
@@ -117,12 +120,14 @@ def _egress_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
     needed = (*ALWAYS_NEEDED, *(("ecr.api", "ecr.dkr") if found.get("nat") is Nat.NONE else ()))
     missing = [service for service in needed if service not in services]
     for place, service in enumerate(missing, len(services)):
-        why = "images could be pulled from nowhere" if service.startswith("ecr") else "the servers have no other way"
-        yield _fault(f"interface_endpoints[{place}]", f"'{service}' must be there: without it {why}", service)
+        why = "no node can pull images" if service.startswith("ecr") else "the servers cannot reach it"
+        yield _fault(f"interface_endpoints[{place}]", f"'{service}' must be listed: without it {why}", service)
 
 
 def _server_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
-    servers, kind, zones = found.get("servers"), found.get("server_type"), found.get("zones")
+    servers = found.get("servers")
+    kind = found.get("server_type")
+    zones = found.get("zones")
     if servers is not None and servers not in {1, 3, 5}:
         yield _fault("servers", f"{servers} servers: must be 1, 3 or 5, so that a majority survives a loss", QUORUM)
     elif servers is not None and servers < QUORUM and found.get("stack") == "prod":
@@ -137,14 +142,14 @@ def _server_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
 
 def _contact_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
     for key, pattern, what, example in (
-        ("domain", _DOMAIN, "is no domain name", "berth.example.com"),
-        ("hosted_zone_id", _ZONE_ID, "is no identifier of a Route 53 zone", "Z0123456789ABCDEFGHIJ"),
-        ("alarm_email", _EMAIL, "is no mail address", "team@example.com"),
+        ("domain", _DOMAIN, "is not a domain name", "berth.example.com"),
+        ("hosted_zone_id", _ZONE_ID, "is not the ID of a Route 53 hosted zone", "Z0123456789ABCDEFGHIJ"),
+        ("alarm_email", _EMAIL, "is not a mail address", "team@example.com"),
     ):
         if found.get(key) is not None and not pattern.match(found[key]):
             yield _fault(key, f"'{found[key]}' {what}", example)
     if found.get("budget_usd_month", 1) < 1:
-        yield _fault("budget_usd_month", f"{found['budget_usd_month']} is no budget", 1000)
+        yield _fault("budget_usd_month", f"must be at least 1 US dollar, not {found['budget_usd_month']}", 1000)
 
 
 def _gitlab_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
@@ -154,7 +159,7 @@ def _gitlab_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
     if not _HTTPS.match(gitlab.url):
         yield _fault("gitlab.url", f"'{gitlab.url}' must be https:// and a host", "https://gitlab.example.com")
     if not _PROJECT.match(gitlab.project_path):
-        what = f"'{gitlab.project_path}' must be the project's whole path; a pattern would let others in"
+        what = f"'{gitlab.project_path}' must be the project's whole path; a pattern would admit other projects"
         yield _fault("gitlab.project_path", what, "group/project")
     for key, value in (("branch", gitlab.branch), ("environment", gitlab.environment)):
         if any(sign in value for sign in "*?"):

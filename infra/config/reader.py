@@ -1,4 +1,4 @@
-"""Reads plain configuration values into typed records; every fault is kept, and says which command mends it."""
+"""Reads plain configuration values into typed records; keeps every fault, with the command that fixes it."""
 
 import json
 import shlex
@@ -13,11 +13,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from nomad_jobs.errors import ConfigError
 
 BAD = object()
-"""What a value that could not be read becomes; its fault is kept."""
+"""Stands for a value that could not be read; its fault is kept."""
 
 
-def mend(path: str, value: object) -> str:
-    """Write the command that sets one value; a path into a list or a record needs Pulumi's own flag."""
+def fix(path: str, value: object) -> str:
+    """Write the command that sets one value; a path into a list or a record needs Pulumi's `--path`."""
     quoted = shlex.quote(str(value))
     nested = "[" in path or "." in path
     return f"`pulumi config set --path '{path}' {quoted}`" if nested else f"`pulumi config set {path} {quoted}`"
@@ -27,7 +27,6 @@ class Reader:
     """Collects `faults` while it reads."""
 
     def __init__(self) -> None:
-        """Start without any."""
         self.faults: list[ConfigError] = []
 
     def record(self, kind: type[Any], values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -44,7 +43,7 @@ class Reader:
         return {name: value for name, value in found.items() if value is not BAD}
 
     def value(self, kind: Any, raw: Any, path: str, example: object) -> Any:
-        """Read one value; `BAD` if it is none of this kind."""
+        """Read one value; `BAD` if it is not of this kind."""
         if get_origin(kind) in {types.UnionType, Union}:
             kind = next(one for one in get_args(kind) if one is not types.NoneType)
         if isinstance(raw, str) and (get_origin(kind) is tuple or is_dataclass(kind)):
@@ -83,7 +82,7 @@ class Reader:
                 self.faults.append(ConfigError(prefix + name, what, f"`pulumi config rm --path '{prefix}{name}'`"))
 
     def _fault(self, path: str, what: str, example: object) -> None:
-        self.faults.append(ConfigError(path, what, mend(path, example)))
+        self.faults.append(ConfigError(path, what, fix(path, example)))
 
 
 def _example(one: "Field[Any]", kind: Any) -> object:

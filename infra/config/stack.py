@@ -37,7 +37,7 @@ class StackConfig:
     """US dollars that a month may cost before the alarm; it stops nothing."""
 
     zones: tuple[str, ...] = field(metadata={"example": "us-east-1a"})
-    """Two to four availability zones. Their order is a history: append, never sort."""
+    """Two to four availability zones. Append new ones and never sort: the order decides addresses."""
     cidr: IPv4Network = field(metadata={"example": "10.20.0.0/16"})
     """The network, /16 to /22, of private addresses that no other network of yours uses."""
     on_prem_cidrs: tuple[IPv4Network, ...] = field(default=(), metadata={"example": "192.168.10.0/24"})
@@ -45,7 +45,7 @@ class StackConfig:
     nat: Nat = Nat.SINGLE
     """How private subnets reach the internet."""
     ipv6: bool = False
-    """Whether subnets have IPv6 too; private ones reach out with it, never in."""
+    """Whether subnets have IPv6 too; the internet cannot connect to private ones."""
     egress_ports: tuple[int, ...] = field(default=(443,), metadata={"example": 443})
     """TCP ports of the internet that nodes may call, for the registries of their images."""
     interface_endpoints: tuple[str, ...] = field(default=ALWAYS_NEEDED, metadata={"example": "ec2"})
@@ -68,7 +68,7 @@ class StackConfig:
         """Read the configuration of the stack that Pulumi runs.
 
         Raises:
-            ConfigError: (or ManyErrors) one for each fault, with the `pulumi config set` that mends it.
+            ConfigError: (or ManyErrors) one for each fault, with the `pulumi config set` that fixes it.
 
         """
         settings = {**get_config_env(), **CONFIG.get()}

@@ -1,4 +1,4 @@
-"""What Consul, Nomad and Vault hold before anything is deployed: one home, read by the laptop and by the machines.
+"""What Consul, Nomad and Vault hold before anything is deployed, for the laptop and for cloud machines.
 
-Machines run it packed: Python 3.9, the standard library, nothing else.
+Machines run it packed, so it uses only Python 3.9 and the standard library.
 """

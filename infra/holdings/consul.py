@@ -1,4 +1,4 @@
-"""What Consul holds: a policy and a token for each kind of agent, and the login of what Nomad runs."""
+"""What Consul holds: a policy and a token for each kind of agent, and the login of Nomad's workloads."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _CLAIMS = ("nomad_namespace", "nomad_job_id", "nomad_task", "nomad_service")
 
 
 def policy(name: str, rules: str) -> Entry:
-    """A policy."""
+    """Describe a policy."""
     body = {"Name": name, "Rules": rules, "Description": "made by berth"}
     return Entry(at=f"acl/policy/name/{name}", body=body, make="acl/policy", change="acl/policy/{ID}")
 
 
 def token(name: str, secret: str) -> Entry:
-    """The token of the policy `name`. Its accessor is known beforehand, so that it can be found again.
+    """Describe the token of the policy `name`; its accessor is derived from the name, so that it can be found again.
 
-    A token's secret cannot be changed: where the kept one was lost, the token is made anew.
+    Consul cannot change a token's secret: when ours is another one, the token is replaced.
     """
     accessor = str(uuid.uuid5(uuid.NAMESPACE_URL, f"berth/{name}"))
     body = {"AccessorID": accessor, "SecretID": secret, "Description": name, "Policies": [{"Name": name}]}
@@ -44,9 +44,9 @@ def token(name: str, secret: str) -> Entry:
 
 
 def login(jwks_url: str, ca: str = "") -> tuple[Entry, ...]:
-    """Let what Nomad runs log in: a service as itself, a task in the role of its own job, which a deployment makes.
+    """Describe how workloads log in: a service as itself, a task in its job's Consul role, which a deployment makes.
 
-    `ca` is the authority (PEM) of `jwks_url`; empty: it is plain loopback.
+    `ca` is the authority (PEM) of `jwks_url`; empty: it is plain HTTP on loopback.
     """
     config = {
         "JWKSURL": jwks_url,
@@ -55,7 +55,7 @@ def login(jwks_url: str, ca: str = "") -> tuple[Entry, ...]:
         "ClaimMappings": {claim: claim for claim in _CLAIMS},
         **({"JWKSCACert": ca} if ca else {}),
     }
-    # No MaxTokenTTL: Nomad could not make a token anew that Consul let expire.
+    # No MaxTokenTTL: Nomad could not replace a token that had expired in Consul.
     method = {"Name": AUTH_METHOD, "Type": "jwt", "TokenLocality": "local", "Config": config}
     at = f"acl/auth-method/{AUTH_METHOD}"
     role = TASK_ROLE.format(namespace="${value.nomad_namespace}", job="${value.nomad_job_id}")

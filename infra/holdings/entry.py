@@ -1,4 +1,4 @@
-"""One thing that a server must hold, and how it comes to be there: read, compare, write only what differs."""
+"""One thing that a server must hold, and how to make it so: read, compare, write only what differs."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ class Entry:
     """One thing that a server must hold."""
 
     at: str
-    """Where it is read."""
+    """Path at which it is read."""
     body: Mapping[str, Any]
     """What is written."""
     make: str
-    """Where it is written while it is not there."""
+    """Path at which it is created."""
     change: str = ""
-    """Where it is written when it differs: `{ID}` is taken from what was found. Empty: where it is made."""
+    """Path at which it is changed; `{ID}` is taken from what was found. Empty: `make`."""
     method: str = "PUT"
     within: tuple[str, ...] = ()
     """Keys that lead from the answer to the thing."""
     chosen_by: str = ""
-    """In a list: the field by which the thing is known, with the value that `body` gives it."""
+    """In a list: the field whose value, as in `body`, identifies the thing."""
     compared: Mapping[str, Any] = field(default_factory=dict)
-    """What must be found, where the server shows it otherwise than it is written; empty: `body`."""
+    """What must be found, where the server shows it in another form than `body`; empty: `body`."""
     is_replaced: bool = False
-    """Whether it cannot be changed, but is deleted (at `remove`) and made anew."""
+    """Whether it cannot be changed, and so is deleted (at `remove`) and created again."""
     remove: str = ""
 
 
 def hold(server: Server, entry: Entry) -> bool:
-    """Make `server` hold the entry; give whether anything had to be written.
+    """Make `server` hold the entry; return whether anything had to be written.
 
-    A crash in the middle does no harm: doing it again writes what lacks.
+    A crash in the middle does no harm: the next call writes what is missing.
     """
     found = find(server, entry)
     if not differs(entry.compared or entry.body, found):
@@ -58,7 +58,7 @@ def hold(server: Server, entry: Entry) -> bool:
 
 
 def find(server: Server, entry: Entry) -> Mapping[str, Any] | None:
-    """Give what the server holds of the entry; None where there is nothing."""
+    """Give what the server holds of the entry; None if nothing."""
     found = server.read(entry.at)
     for key in entry.within:
         found = (found or {}).get(key)

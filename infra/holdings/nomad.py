@@ -1,4 +1,4 @@
-"""What Nomad is told before anything is deployed, and where it publishes the keys with which it signs identities."""
+"""Nomad's bootstrap, and the path of the keys with which it signs identities."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ BOOTSTRAP = "acl/bootstrap"
 
 
 def first_token(secret: str) -> dict[str, Any]:
-    """Body of the one bootstrap there can be: its secret is chosen beforehand, so that it can be repeated."""
+    """Write the body of the bootstrap; its secret is chosen beforehand, so that a crash cannot lose it."""
     return {"BootstrapSecret": secret}

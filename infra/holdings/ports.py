@@ -1,4 +1,4 @@
-"""Ports of the three APIs on every machine: the port table opens them, agents listen there, setup asks there."""
+"""Ports of the three APIs, for the port table, the agents and those who call them."""
 
 CONSUL_HTTPS = 8501
 NOMAD_HTTP = 4646

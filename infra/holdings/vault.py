@@ -1,4 +1,4 @@
-"""What Vault holds: audit devices, the engine for secrets, the login of what Nomad runs, policies."""
+"""What Vault holds: audit devices, the engine for secrets, the login of Nomad's workloads, policies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VERSIONS = {"cas_required": True, "max_versions": 10}
 
 
 def audit(file: str) -> tuple[Entry, ...]:
-    """Two devices: Vault stops when it can write to none. A full disk fails `file`; stdout is somebody else's."""
+    """Describe two audit devices: Vault stops when it can write to neither, and a full disk stops only `file`."""
     return tuple(
         Entry(
             at="sys/audit",
@@ -26,13 +26,13 @@ def audit(file: str) -> tuple[Entry, ...]:
 
 
 def policy(name: str, rules: str) -> Entry:
-    """A policy."""
+    """Describe a policy."""
     path = f"sys/policies/acl/{name}"
     return Entry(at=path, within=("data",), body={"policy": rules}, make=path)
 
 
 def kv(mount: str) -> tuple[Entry, Entry]:
-    """A KV v2 engine and its settings. Just mounted, it refuses them for a moment: write them until they are taken."""
+    """Describe a KV v2 engine and its settings, which a new engine refuses for a moment: retry until it takes them."""
     engine = Entry(
         at="sys/mounts",
         within=("data", f"{mount}/"),
@@ -45,9 +45,9 @@ def kv(mount: str) -> tuple[Entry, Entry]:
 
 
 def jobs_login(jwks_url: str, issuer: str, ca: str = "") -> tuple[Entry, Entry]:
-    """Let what Nomad runs log in with what Nomad signs; without a default role, for a job names its own.
+    """Describe how workloads log in with their identities; there is no default role, since a job names its own.
 
-    `ca` is the authority (PEM) of `jwks_url`; empty: it is plain loopback.
+    `ca` is the authority (PEM) of `jwks_url`; empty: it is plain HTTP on loopback.
     """
     method = Entry(
         at="sys/auth",

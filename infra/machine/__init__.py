@@ -1,5 +1,5 @@
-"""What runs on a machine of the cloud: from a bare image to an agent that serves.
+"""The program that runs on a cloud machine and makes a server or a node of a bare image.
 
-Packed into one file that the machine fetches by its SHA-256. Standard library only, and Python 3.9: what Amazon Linux
-2023 has of its own accord.
+It is packed into one file, which the machine fetches by its SHA-256. It needs only what Amazon Linux 2023 has: Python
+3.9 and the standard library.
 """

@@ -17,21 +17,21 @@ class Machine:
     """This machine, as its facts and its metadata service describe it."""
 
     def __init__(self) -> None:
-        """Read both."""
         self.facts: Facts = facts.read()
         self.metadata = Metadata()
         identity = self.metadata.identity
-        self.instance, self.address = str(identity["instanceId"]), str(identity["privateIp"])
+        self.instance = str(identity["instanceId"])
+        self.address = str(identity["privateIp"])
         self.account = str(identity["accountId"])
         self.aws = Aws(self.facts.region, self.metadata.credentials)
         self.parameters = Parameters(self.aws, self.facts.parameters, self.facts.state_key)
 
     def install(self) -> None:
-        """Fetch programs and start units: cloud-init's last word."""
+        """Fetch programs and start units; cloud-init runs this last."""
         install.install(self.facts, self.aws)
 
     def prepare(self) -> None:
-        """Find the data, the certificate authority and the own address: before any agent."""
+        """Mount the data, configure the agents and install certificates, before any agent starts."""
         if self.facts.volume:
             volume.attach(self.aws, self.facts.volume, self.instance)
         elif self.facts.stripes:
@@ -47,9 +47,9 @@ class Machine:
             authority.install_ca(self.parameters)
 
     def converge(self) -> None:
-        """Make this server serve."""
+        """Bring this server into its clusters, and complete the launch hook."""
         self._server().converge()
-        lifecycle.tell(self.aws, self.facts, self.instance, lifecycle.READY)
+        lifecycle.complete_hook(self.aws, self.facts, self.instance, lifecycle.READY)
 
     def introduce(self) -> None:
         """Introduce new nodes to Nomad."""
@@ -60,16 +60,16 @@ class Machine:
         servers.renew(self.facts, self.address, self.parameters)
 
     def locate(self) -> None:
-        """Say where the servers are: Nomad asks when it joins."""
+        """Print the servers' addresses, which Nomad asks for when it joins."""
         print(*servers.addresses(self.aws, self.facts))
 
     def ready(self) -> None:
-        """Say that this node takes jobs."""
+        """Wait until this node takes jobs, and complete the launch hook."""
         nodes.await_ready(self.address)
-        lifecycle.tell(self.aws, self.facts, self.instance, lifecycle.READY)
+        lifecycle.complete_hook(self.aws, self.facts, self.instance, lifecycle.READY)
 
     def watch(self) -> None:
-        """Wait for the machine's end, and go in order."""
+        """Wait until the machine is to terminate, and leave the clusters in order."""
         print(lifecycle.watch(self.metadata), flush=True)
         lifecycle.leave(self.facts, self.aws, self.instance)
 
@@ -78,7 +78,7 @@ class Machine:
 
 
 def main() -> None:
-    """Run the verb that is named, and say in one line what is in its way."""
+    """Run the verb that is named, and report a fault in one line."""
     verbs: dict[str, Callable[[], None]] = {
         "apply": nodes.apply,
         "install": lambda: Machine().install(),

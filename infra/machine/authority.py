@@ -1,7 +1,7 @@
 """The stack's certificate authority: made by the first server, kept in Parameter Store, used by servers only.
 
-Servers certify themselves, so that Vault needs nobody before it can serve; nodes get theirs from Vault, which holds
-the same authority and gives out no server's name.
+Servers issue their own certificates, so that Vault can serve before anything else does. Nodes get theirs from Vault,
+which holds the same authority and issues no certificate with a server's name.
 """
 
 from __future__ import annotations
@@ -15,12 +15,17 @@ from infra.machine.fault import Fault
 from infra.machine.system import folder, run, write
 
 TLS = Path("/etc/berth/tls")
-CA, CERT, KEY = TLS / "ca.pem", TLS / "cert.pem", TLS / "key.pem"
+CA = TLS / "ca.pem"
+CERT = TLS / "cert.pem"
+KEY = TLS / "key.pem"
 CERTIFIED = "berth"
 """Group that may read the machine's key."""
 LEAF_DAYS = 3
 _CA_DAYS = 3650
-_PUBLIC, _SECRET = "agent/authority", "server/authority"
+_CA_PARAMETER = "agent/authority"
+"""The CA certificate, for every machine."""
+_AUTHORITY_PARAMETER = "server/authority"
+"""Certificate and key, for servers only."""
 _RUN = "/run"
 """In memory: the authority's key never touches a disk."""
 
@@ -32,7 +37,7 @@ def install_ca(parameters: Parameters) -> None:
         Fault: there is no authority yet: the first server makes it.
 
     """
-    certificate = parameters.get(_PUBLIC)
+    certificate = parameters.get(_CA_PARAMETER)
     if certificate is None:
         raise Fault("no certificate authority yet: the first server makes it")
     folder(TLS, 0o750, group=CERTIFIED)
@@ -40,34 +45,27 @@ def install_ca(parameters: Parameters) -> None:
 
 
 def certify(facts: Facts, address: str, parameters: Parameters) -> bool:
-    """Give this server a certificate of three days, under all the names that agents ask for; say whether it is new."""
+    """Issue this server a certificate for three days, with all names that agents use; return whether it is new."""
     secret = _secret(facts, parameters)
     folder(TLS, 0o750, group=CERTIFIED)
     write(CA, _certificate_of(secret))
     if CERT.exists() and _is_fresh():
         return False
     with tempfile.TemporaryDirectory(dir=_RUN) as aside:
-        authority, request = Path(aside) / "authority.pem", Path(aside) / "request.pem"
-        key, cert, extensions = Path(aside) / "key.pem", Path(aside) / "cert.pem", Path(aside) / "extensions"
+        authority = Path(aside) / "authority.pem"
+        request = Path(aside) / "request.pem"
+        extensions = Path(aside) / "extensions"
+        key, cert = Path(aside) / "key.pem", Path(aside) / "cert.pem"
         authority.write_text(secret)
         extensions.write_text(_extensions(facts, address))
         _new_key(key)
-        run(
-            "openssl",
-            "req",
-            "-new",
-            "-key",
-            str(key),
-            "-subj",
-            f"/CN=server.{facts.region}.nomad",
-            "-out",
-            str(request),
-        )
+        name = f"/CN=server.{facts.region}.nomad"
+        run("openssl", "req", "-new", "-key", str(key), "-subj", name, "-out", str(request))
         run(
             *("openssl", "x509", "-req", "-in", str(request), "-CA", str(authority), "-CAkey", str(authority)),
             *("-days", str(LEAF_DAYS), "-sha256", "-extfile", str(extensions), "-out", str(cert)),
         )
-        # All three programs read it, each as its own user.
+        # All three agents read it, each as its own user.
         write(KEY, key.read_bytes(), 0o640, group=CERTIFIED)
         return write(CERT, cert.read_bytes() + CA.read_bytes())
 
@@ -78,14 +76,14 @@ def bundle(facts: Facts, parameters: Parameters) -> str:
 
 
 def _secret(facts: Facts, parameters: Parameters) -> str:
-    """Read the authority, or make it: of servers that try at once, one wins, and all read what it wrote."""
-    secret = parameters.get(_SECRET)
+    """Read the authority, or make it: if servers try at once, one of them writes it and all read what it wrote."""
+    secret = parameters.get(_AUTHORITY_PARAMETER)
     if secret is None:
-        parameters.put(_SECRET, _new_authority(facts), is_secret=True)
-        secret = parameters.get(_SECRET)
+        parameters.put(_AUTHORITY_PARAMETER, _new_authority(facts), is_secret=True)
+        secret = parameters.get(_AUTHORITY_PARAMETER)
     if secret is None:
         raise Fault("the certificate authority was written, but cannot be read yet")
-    parameters.put(_PUBLIC, _certificate_of(secret), is_secret=False)
+    parameters.put(_CA_PARAMETER, _certificate_of(secret), is_secret=False)
     return secret
 
 
@@ -108,7 +106,7 @@ def _new_key(path: Path) -> None:
 
 
 def _extensions(facts: Facts, address: str) -> str:
-    """Name the roles that Nomad and Consul look for, the servers' names in DNS, and this machine."""
+    """Name the roles that Nomad and Consul look for, the servers' DNS names, and this machine."""
     names = [
         f"server.{facts.region}.nomad",
         f"server.{facts.region}.consul",
@@ -129,7 +127,7 @@ def _certificate_of(secret: str) -> str:
 
 
 def _is_fresh() -> bool:
-    """Whether it is good for two more days: it is looked at daily, and a missed day does no harm."""
+    """Whether the certificate is valid for two more days, so that a missed day of renewals does no harm."""
     try:
         run("openssl", "x509", "-in", str(CERT), "-noout", "-checkend", str(2 * 24 * 3600))
         run("openssl", "verify", "-CAfile", str(CA), str(CERT))

@@ -31,7 +31,7 @@ def sign(
     body: bytes,
     now: float,
 ) -> dict[str, str]:
-    """Give the headers with which AWS takes the request for the role's own: `headers`, the date, the signature."""
+    """Give the headers that sign the request as the role: `headers`, the date and the signature."""
     parts = urllib.parse.urlsplit(url)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     signed = {**headers, "X-Amz-Date": stamp, "X-Amz-Security-Token": credentials["Token"]}
@@ -66,8 +66,9 @@ class Aws:
     """AWS, as this machine's role."""
 
     def __init__(self, region: str, credentials: Callable[[], dict[str, str]]) -> None:
-        """Ask `credentials` anew for every call: they expire."""
-        self.region, self._credentials = region, credentials
+        """Call `credentials` for every request: they expire."""
+        self.region = region
+        self._credentials = credentials
 
     def ssm(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
         """Call Systems Manager."""
@@ -75,7 +76,7 @@ class Aws:
         return dict(json.loads(self._post("ssm", headers, json.dumps(body).encode()) or b"{}"))
 
     def query(self, service: str, action: str, **fields: str) -> ET.Element:
-        """Call EC2 or auto scaling; fields of lists are written as `Name.1`, with `_` for `.` here."""
+        """Call EC2 or auto scaling; a field such as `Name.1` is written `Name_1` here."""
         form = {
             "Action": action,
             "Version": _VERSIONS[service],
@@ -86,7 +87,7 @@ class Aws:
         return _without_namespaces(ET.fromstring(answer))  # noqa: S314 - AWS's own answer, over verified TLS
 
     def download(self, bucket: str, key: str, sha256: str) -> bytes:
-        """Fetch an object, and refuse any other bytes than those of `sha256`."""
+        """Fetch an object, and refuse it unless its SHA-256 is `sha256`."""
         url = f"https://{bucket}.s3.{self.region}.amazonaws.com/{urllib.parse.quote(key)}"
         headers = sign(self._credentials(), self.region, "s3", "GET", url, {}, b"", time.time())
         _, body = call("GET", url, headers=headers, timeout_s=_DOWNLOAD_S)
@@ -95,8 +96,9 @@ class Aws:
         return body
 
     def vault_login(self, server_id: str) -> dict[str, str]:
-        """Give what Vault asks for to see who this machine is: a signed question to STS that Vault itself sends on."""
-        url, body = f"https://sts.{self.region}.amazonaws.com/", b"Action=GetCallerIdentity&Version=2011-06-15"
+        """Write the body of Vault's AWS login: a signed request to STS, by which Vault learns the role."""
+        url = f"https://sts.{self.region}.amazonaws.com/"
+        body = b"Action=GetCallerIdentity&Version=2011-06-15"
         plain = {
             "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
             "X-Vault-AWS-IAM-Server-ID": server_id,
@@ -120,14 +122,16 @@ class Aws:
 
 
 class Parameters:
-    """The stack's entries of Parameter Store, which are written once and never over."""
+    """The stack's parameters in Parameter Store, which are written once and never overwritten."""
 
     def __init__(self, aws: Aws, folder: str, key_id: str) -> None:
-        """Work below `folder`, such as `/berth/prod/1a2b3c4d`; secrets are locked with the KMS key `key_id`."""
-        self._aws, self._folder, self._key_id = aws, folder, key_id
+        """Work below `folder`, such as `/berth/prod/1a2b3c4d`; encrypt secrets with the KMS key `key_id`."""
+        self._aws = aws
+        self._folder = folder
+        self._key_id = key_id
 
     def get(self, name: str) -> str | None:
-        """Read an entry; None where there is none."""
+        """Read a parameter; None if there is none."""
         try:
             found = self._aws.ssm("GetParameter", {"Name": f"{self._folder}/{name}", "WithDecryption": True})
         except Refused as error:
@@ -137,7 +141,7 @@ class Parameters:
         return str(found["Parameter"]["Value"])
 
     def put(self, name: str, value: str, *, is_secret: bool) -> bool:
-        """Write an entry unless it is there; say whether it was written."""
+        """Write a parameter unless it exists; return whether it was written."""
         locked = {"Type": "SecureString", "KeyId": self._key_id} if is_secret else {"Type": "String"}
         body = {"Name": f"{self._folder}/{name}", "Value": value, "Overwrite": False, **locked}
         try:
@@ -149,7 +153,7 @@ class Parameters:
         return True
 
     def delete(self, name: str) -> None:
-        """Take an entry away."""
+        """Delete a parameter."""
         self._aws.ssm("DeleteParameter", {"Name": f"{self._folder}/{name}"})
 
 

@@ -1,4 +1,4 @@
-"""Consul's access rules: a token for each kind of agent, and the login of what Nomad runs."""
+"""Sets up Consul: a policy and a token for each kind of agent, and the login of Nomad's workloads."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ def connect(ca_file: str, token: str = "") -> Api:
 
 
 def await_leader(consul: Api) -> None:
-    """Wait until Consul can write, and knows its first token."""
+    """Wait until Consul has a leader, and knows its first token."""
     until(lambda: "" if consul.get("acl/token/self") else "no token yet", "Consul's leader", _LEADER_S)
 
 
 def setup(consul: Api, tokens: dict[str, tuple[str, str]]) -> None:
-    """Make policies and tokens: by name, the rules and the token's secret. What is there and as it must be stays."""
+    """Write the policies and tokens that are missing or differ; `tokens` has rules and secret by name."""
     for name, (rules, secret) in tokens.items():
         hold(consul, holdings.policy(name, rules))
         hold(consul, holdings.token(name, secret))
 
 
 def identity(consul: Api, facts: Facts, ca: str) -> None:
-    """Let what Nomad runs log in."""
+    """Set up the login of Nomad's workloads."""
     for entry in holdings.login(facts.url("nomad", NOMAD_HTTP) + JWKS_PATH, ca):
         hold(consul, entry)
 
 
 def healthy_voter(api: Api, name: str, program: str) -> str:
-    """Read the autopilot of Consul or Nomad, which speak of it alike; an unhealthy cluster answers 429."""
+    """Say what this server still lacks, by the autopilot of Consul or Nomad; an unhealthy cluster answers 429."""
     health = api.get("operator/autopilot/health")
     server = next((one for one in health["Servers"] if one["Name"].split(".")[0] == name), None)
     if server is None:
         return f"{program} does not know {name} yet"
     if not (server["Healthy"] and server["Voter"]):
-        return f"{program}: {name} is {'healthy' if server['Healthy'] else 'not healthy'}, and no voter yet"
+        return f"{program}: {name} is {'healthy' if server['Healthy'] else 'not healthy'}, and not a voter yet"
     return "" if health["Healthy"] else f"{program}: a server is not healthy"

@@ -20,7 +20,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Facts:
-    """Nothing in it is secret."""
+    """The stack's facts about a machine; nothing in it is secret."""
 
     stack: str
     region: str
@@ -28,27 +28,27 @@ class Facts:
     role: str
     """`server`, `client` or `ingress`."""
     name: str
-    """Of the node; empty: the instance's identifier."""
+    """Of the node; empty: the instance ID."""
     zone: str
     """DNS zone in which the servers have names, such as `prod.berth.internal`."""
     group: str
-    """Auto scaling group that waits for this machine's word."""
+    """Auto scaling group whose hooks this machine completes."""
     parameters: str
-    """Folder of Parameter Store."""
+    """The stack's folder in Parameter Store."""
     state_key: str
     """KMS key of that folder's secrets."""
     bucket: str
     programs: dict[str, Download]
     is_first: bool = False
-    """Whether it begins a cluster where there is none."""
+    """Whether it bootstraps a cluster where there is none."""
     volume: str = ""
     """EBS volume with the servers' data; empty: none."""
     stripes: bool = False
-    """Whether the instance's own disks become one, for weights and images."""
+    """Whether to stripe the instance's own disks, for weights and images."""
     issuer: str = ""
     """Servers: issuer of Nomad's identities."""
     roles: dict[str, str] = field(default_factory=dict)
-    """Servers: ARN of each IAM role that Vault lets in, by the name of Vault's role."""
+    """Servers: ARN of each IAM role that may log in to Vault, by the name of the Vault role."""
 
     @property
     def is_server(self) -> bool:

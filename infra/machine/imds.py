@@ -14,7 +14,6 @@ class Metadata:
     """What an instance can learn about itself."""
 
     def __init__(self) -> None:
-        """Ask nothing yet."""
         self._identity: dict[str, Any] = {}
 
     def get(self, path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Puts programs, users, units and configurations in their places, and starts what starts by itself."""
+"""Installs programs, users, units and configurations, and starts the units."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.machine.system import folder, systemctl, user, write
 BIN = Path("/usr/local/bin")
 PLUGINS = Path("/opt/nomad/plugins")
 AGENT_CONFIG_DIR = Path("/etc/berth/agents")
-"""What cloud-init wrote: complete but for what only the instance knows."""
+"""Configurations from cloud-init: complete except for what only the machine knows."""
 _SYSTEMD = Path("/etc/systemd/system")
 _PLUGIN = "nomad-device-nvidia"
 
@@ -30,7 +30,7 @@ _TIMER = "berth-renew.timer"
 
 
 def install(facts: Facts, aws: Aws) -> None:
-    """Make the machine what its role says. May be repeated; what is there already stays."""
+    """Install what the machine's role needs; a repetition keeps what is there."""
     user(CERTIFIED)
     for name in ("consul", "vault", "nomad") if facts.is_server else ("consul",):
         user(name, CERTIFIED)
@@ -43,9 +43,9 @@ def install(facts: Facts, aws: Aws) -> None:
     systemctl("daemon-reload")
     started = [f"{_installed_as(unit)}.service" for unit in units if unit != "berth-renew"]
     systemctl("enable", *started, *([_TIMER] if facts.is_server else []))
-    # Nothing is waited for here: what needs something waits for it by its unit.
+    # Nothing waits here: each unit waits for those that it needs.
     systemctl("start", "--no-block", *started, *([_TIMER] if facts.is_server else []))
-    if not facts.is_server:  # where images go is known only now
+    if not facts.is_server:  # a Docker that runs already must move its images to /data
         systemctl("restart", "--no-block", "docker.service")
 
 

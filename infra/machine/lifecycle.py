@@ -1,4 +1,4 @@
-"""What auto scaling waits for: a machine's word that it is ready, and that its jobs have gone."""
+"""Completes the lifecycle hooks by which auto scaling waits until a machine is ready, or its jobs have ended."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from infra.machine.system import systemctl
 from infra.machine.volume import detach
 from infra.machine.web import Refused
 
-READY, GONE = "berth-ready", "berth-gone"
-"""Names of the hooks: at the launch, and at the end."""
+READY = "berth-ready"
+"""The hook at launch."""
+GONE = "berth-gone"
+"""The hook at termination."""
 _LOOK_S = 5
 
 
-def tell(aws: Aws, facts: Facts, instance: str, hook: str) -> None:
-    """Let auto scaling go on. What no hook waits for (a restarted machine, say) needs no word."""
+def complete_hook(aws: Aws, facts: Facts, instance: str, hook: str) -> None:
+    """Complete the hook; it is fine if none waits, as for a restarted machine."""
     try:
         aws.query(
             "autoscaling",
@@ -34,11 +36,11 @@ def tell(aws: Aws, facts: Facts, instance: str, hook: str) -> None:
 
 
 def watch(metadata: Metadata) -> str:
-    """Wait until the machine is to go; say why."""
+    """Wait until the machine is to terminate; return why."""
     while True:
         try:
             if metadata.get("meta-data/autoscaling/target-lifecycle-state") == "Terminated":
-                return "auto scaling ends it"
+                return "auto scaling terminates the machine"
             if metadata.get("meta-data/spot/instance-action") is not None:
                 return "AWS takes the spot instance back"
         except Fault as error:
@@ -47,10 +49,10 @@ def watch(metadata: Metadata) -> str:
 
 
 def leave(facts: Facts, aws: Aws, instance: str) -> None:
-    """Go in order: jobs end and move, agents say goodbye, the data is let go of, auto scaling hears of it."""
+    """Drain, stop the agents, detach the volume and complete the hook."""
     # Stopping Nomad drains a node (`drain_on_shutdown`), and takes as long as its jobs may take.
     for unit in ("berth-introduce", "nomad", "vault", "consul") if facts.is_server else ("nomad", "consul"):
         systemctl("stop", f"{unit}.service")
     if facts.volume:
         detach(aws, facts.volume)
-    tell(aws, facts, instance, GONE)
+    complete_hook(aws, facts, instance, GONE)

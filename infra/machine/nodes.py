@@ -1,4 +1,4 @@
-"""A node's part: its certificate and secrets come from Vault, its introduction from the servers."""
+"""Prepares a node, whose certificate and secrets come from Vault and whose introduction comes from the servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEEDS = {
     "consul": (_CERTIFICATE, "/etc/consul.d/secrets.json"),
     "nomad": (_CERTIFICATE, "/etc/nomad.d/secrets.json", "/data/nomad/client/intro_token.jwt"),
 }
-"""What must be there before each agent starts; Vault's agent writes them, in any order."""
+"""Files that each agent needs before it starts; Vault's agent writes them, in any order."""
 DOCKER_CONFIG = Path("/etc/berth/docker/config.json")
 """Docker's file of registries' logins; Vault's agent writes ours once somebody has set it."""
 _NO_LOGIN = '{"auths": {}}\n'
@@ -22,14 +22,14 @@ _READY_S = 900
 
 
 def prepare() -> None:
-    """Put down a file without logins: while there is none, Nomad pulls nothing, not even what is public."""
+    """Write Docker's file without a login: while there is no file, Nomad pulls nothing, not even public images."""
     folder(DOCKER_CONFIG.parent, 0o700)
     if not DOCKER_CONFIG.exists():
         write(DOCKER_CONFIG, _NO_LOGIN, 0o600)
 
 
 def apply() -> None:
-    """Start each agent once all that it needs is there; one that runs takes up what changed."""
+    """Start each agent whose files are all there; reload those that run."""
     for program, needs in NEEDS.items():
         if all(Path(path).exists() for path in needs):
             verb = "reload" if _runs(program) else "start"

@@ -1,4 +1,4 @@
-"""Nomad: its first token, and introductions for the machines of the stack that are not in it yet."""
+"""Sets up Nomad: its first token, and introductions of the stack's machines that it does not know yet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.machine.system import until
 from infra.machine.web import Api, Refused
 
 INTRODUCTION_S = 1800
-"""Nomad's longest (`max_identity_ttl`): from a machine's first sight to its joining."""
+"""How long an introduction is valid: the longest that Nomad allows (`max_identity_ttl`)."""
 _KEYS_S = 300
 
 
@@ -33,10 +33,10 @@ def await_keys(nomad: Api) -> None:
 
 
 def bootstrap(nomad: Api, anonymous: Api, secret: str) -> None:
-    """Make the first token out of a secret chosen beforehand: what a crash left half-way is done again.
+    """Make the first token from a secret chosen beforehand, so that it can be repeated after a crash.
 
     Raises:
-        Fault: somebody else's token came first.
+        Fault: Nomad has another first token.
 
     """
     if _knows(nomad):
@@ -44,19 +44,22 @@ def bootstrap(nomad: Api, anonymous: Api, secret: str) -> None:
     try:
         anonymous.put(BOOTSTRAP, first_token(secret))
     except Refused as error:
-        raise Fault(f"Nomad has had its first token, and it is not ours: {error}") from None
+        raise Fault(f"Nomad has a first token already, and it is not ours: {error}") from None
 
 
 class Introductions:
-    """Nomad takes no machine that a server did not introduce, by name and by node pool."""
+    """Introduces machines, by name and node pool: Nomad admits no other."""
 
     def __init__(self, nomad: Api, vault: Api, aws: Aws, stack: str, account: str) -> None:
-        """Act with the servers' own tokens."""
-        self._nomad, self._vault, self._aws, self._stack, self._account = nomad, vault, aws, stack, account
+        self._nomad = nomad
+        self._vault = vault
+        self._aws = aws
+        self._stack = stack
+        self._account = account
         self._given: dict[str, float] = {}
 
     def give(self) -> list[str]:
-        """Introduce each machine of the stack that is not in Nomad; say which."""
+        """Introduce each machine of the stack that Nomad does not know; return their names."""
         known = {node["Name"] for node in self._nomad.get("nodes") or ()}
         strangers = {name: tags for name, tags in self._machines().items() if name not in known}
         self._given = {name: at for name, at in self._given.items() if name in strangers}
@@ -70,13 +73,13 @@ class Introductions:
         body = {"NodeName": name, "NodePool": tags["berth:pool"], "TTL": f"{INTRODUCTION_S}s"}
         token = self._nomad.ask("POST", "acl/identity/client-introduction-token", body)["JWT"]
         role = f"berth-{self._stack}-machine-{tags['berth:role']}"
-        # A node reads only what lies under its own name in Vault, which is its role's session: the instance.
+        # A node reads only below its own name in Vault, which is its role's session name: the instance ID.
         path = f"platform/data/introduction/arn:aws:sts::{self._account}:assumed-role/{role}/{name}"
         version = ((self._vault.get(path) or {}).get("data") or {}).get("metadata", {}).get("version", 0)
         self._vault.put(path, {"options": {"cas": version}, "data": {"token": token}})
 
     def _machines(self) -> dict[str, dict[str, str]]:
-        """Tags of every running machine of the stack that is no server, by instance."""
+        """Give the tags of every running node of the stack, by instance ID."""
         found = self._aws.query(
             "ec2",
             "DescribeInstances",

@@ -1,6 +1,6 @@
-"""The servers' part, step by step; every step may be repeated, and their order is that of who needs whom.
+"""Sets up a server, step by step; every step may be repeated, and each comes after those that it needs.
 
-Vault needs only AWS. Consul's and Nomad's secrets come from Vault. What Nomad runs is known to both only then.
+Vault needs only AWS. Consul and Nomad get their secrets from Vault. Only then can Nomad's workloads log in to both.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ class Servers:
     """One server, on its way from a mounted volume to a healthy member of three clusters."""
 
     def __init__(self, facts: Facts, aws: Aws, parameters: Parameters, address: str, account: str) -> None:
-        """Know itself and AWS; nothing else is needed to begin."""
-        self._facts, self._aws, self._parameters = facts, aws, parameters
-        self._address, self._account = address, account
+        self._facts = facts
+        self._aws = aws
+        self._parameters = parameters
+        self._address = address
+        self._account = account
         self._ca = CA.read_text()
         self._vault = vault.connect(address, str(CA))
 
     def converge(self) -> None:
-        """Make this server serve, and the platform be as it must."""
-        if self._facts.is_first and vault.is_to_begin(self._vault) and not self._others():
+        """Bring this server into its clusters; the first server also sets up what they hold."""
+        if self._facts.is_first and vault.needs_init(self._vault) and not self._others():
             vault.initialise(self._vault, self._parameters, self._init_record_name)
         vault.await_active(self._vault)
         root = vault.root_token(self._parameters, self._init_record_name) if self._facts.is_first else ""
@@ -53,7 +55,7 @@ class Servers:
         if root:
             vault.drop_root(vault.connect(self._address, str(CA), root), self._parameters, self._init_record_name)
         until(lambda: self._lacks(kept), f"{self._facts.name} as a healthy member", _READY_S)
-        for program in ("consul", "nomad"):  # a cluster is begun once
+        for program in ("consul", "nomad"):  # a cluster is bootstrapped once
             Path(f"/etc/{program}.d/begin.json").unlink(missing_ok=True)
 
     def introduce(self) -> None:
@@ -65,7 +67,7 @@ class Servers:
             introductions = nomad.Introductions(api, as_server, self._aws, self._facts.stack, self._account)
             end = time.monotonic() + nomad.INTRODUCTION_S / 2  # well before the login of an hour ends
             while time.monotonic() < end:
-                # Every server sees every machine; the leader alone speaks.
+                # Every server sees every machine; only the leader introduces them.
                 if self._leads(api):
                     for name in introductions.give():
                         print(f"introduced {name}", flush=True)
@@ -73,11 +75,11 @@ class Servers:
 
     @property
     def _init_record_name(self) -> str:
-        """Name of the record of Vault's initialisation: of the volume that holds it."""
+        """Name of the record of Vault's initialisation; each volume has its own."""
         return f"server/vault-init-{self._facts.volume or self._facts.name}"
 
     def _begins(self, data: str) -> bool:
-        """Whether this server begins a cluster: it is the first, has no data of one, and no other server is there."""
+        """Whether this server bootstraps a cluster: it is the first, has no data of one, and no other server runs."""
         return self._facts.is_first and not Path("/data", data).exists() and not self._others()
 
     def _others(self) -> bool:
@@ -133,7 +135,7 @@ class Servers:
         consul.identity(consul.connect(str(CA), kept["consul_management"]), self._facts, self._ca)
 
     def _lacks(self, kept: dict[str, str]) -> str:
-        """Say what keeps this server from being counted on: then the next one may be replaced."""
+        """Say what keeps this server from being a healthy member; once nothing does, the next one may be replaced."""
         name = self._facts.name
         seen_by_consul = consul.connect(str(CA), kept["consul_management"])
         seen_by_nomad = nomad.connect(self._address, str(CA), kept["nomad_bootstrap"])
@@ -161,15 +163,16 @@ def addresses(aws: Aws, facts: Facts) -> list[str]:
 
 
 def renew(facts: Facts, address: str, parameters: Parameters) -> None:
-    """Make a new certificate when the old one has two days left, and let all three programs take it up."""
+    """Make a new certificate when the old one has two days left, and make all three agents reload it."""
     if authority.certify(facts, address, parameters):
         for program in ("vault", "consul", "nomad"):
             systemctl("reload", f"{program}.service")
 
 
 def _first_values() -> dict[str, dict[str, str]]:
-    """Make the platform's own secrets: tokens chosen here, so that every step can be done again after a crash."""
-    gossip, agent = base64.b64encode(os.urandom(32)).decode(), str(uuid.uuid4())
+    """Make the platform's own secrets: tokens chosen here, so that every step can be repeated after a crash."""
+    gossip = base64.b64encode(os.urandom(32)).decode()
+    agent = str(uuid.uuid4())
     server = {
         "consul_gossip": gossip,
         "consul_management": str(uuid.uuid4()),
@@ -185,7 +188,7 @@ def _first_values() -> dict[str, dict[str, str]]:
 
 
 def _vault_policies(login: str) -> dict[str, str]:
-    """Give Vault's policies; a node reads under its own name, which the login `login` (its accessor) gave it."""
+    """Give Vault's policies; a node reads below its own name, which the AWS login gave it (accessor: `login`)."""
     return {
         "platform-operator": _policy("vault-operator"),
         "platform-deployer": _policy("vault-deployer"),

@@ -1,4 +1,4 @@
-"""The machine itself: files, users, units, programs."""
+"""Acts on the machine itself: files, users, units, programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(*argv: str, stdin: str | None = None, timeout_s: float = 120) -> str:
 
 
 def write(path: Path, text: str | bytes, mode: int = 0o644, owner: str = "root", group: str = "") -> bool:
-    """Write a file as a whole or not at all, never for a moment readable by others; say whether it changed."""
+    """Write a file as a whole or not at all, and never readable by others meanwhile; return whether it changed."""
     data = text.encode() if isinstance(text, str) else text
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_bytes() == data:
@@ -63,7 +63,7 @@ def user(name: str, *groups: str) -> None:
 
 
 def systemctl(*argv: str) -> str:
-    """Ask systemd; it may take as long as a unit takes to stop."""
+    """Call systemd, which may take as long as a unit takes to stop."""
     return run("systemctl", *argv, timeout_s=1800)
 
 

@@ -1,4 +1,4 @@
-"""Vault, from nothing to what servers and nodes ask of it: initialised once, then made as it must be."""
+"""Sets up Vault: initialised once, then given all that servers and nodes ask of it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from nomad_jobs.mounts import KV_MOUNT
 
 AUDIT_LOG = "/var/log/vault/audit.log"
 _BEGUN = Path("/data/vault-begun")
-"""There from before Vault is begun until what it said is kept: on the same volume as Vault's own data."""
-_SHARES, _THRESHOLD = 5, 3
-_START_S, _ACTIVE_S = 120, 300
+"""Exists from before Vault is initialised until its answer is stored; on the same volume as Vault's own data."""
+_SHARES = 5
+_THRESHOLD = 3
+_START_S = 120
+_ACTIVE_S = 300
 _PKI = {"type": "pki", "config": {"max_lease_ttl": "87600h"}}
 _POLICIES = {
     "server": ["platform-server"],
     "deploy": ["platform-deployer"],
     "operator": ["platform-operator", "platform-deployer"],
 }
-"""Policies of those who log in; all others are nodes."""
+"""Policies by Vault role; all other roles are those of nodes."""
 
 
 def connect(address: str, ca_file: str, token: str = "") -> Api:
@@ -40,7 +42,7 @@ def connect(address: str, ca_file: str, token: str = "") -> Api:
 
 
 def await_answer(vault: Api) -> bool:
-    """Wait until Vault answers; say whether it is initialised."""
+    """Wait until Vault answers; return whether it is initialised."""
     found: list[bool] = []
 
     def missing() -> str:
@@ -65,30 +67,34 @@ def await_active(vault: Api) -> None:
     until(missing, "Vault unsealed", _ACTIVE_S)
 
 
-def is_to_begin(vault: Api) -> bool:
-    """Whether nobody began this Vault, or its beginning was cut short."""
+def needs_init(vault: Api) -> bool:
+    """Whether this Vault was never initialised, or its initialisation was cut short."""
     return not await_answer(vault) or _BEGUN.exists()
 
 
 def initialise(vault: Api, parameters: Parameters, record: str) -> None:
-    """Initialise Vault; store its root token, until all is set up, and its recovery keys, for people.
+    """Initialise Vault; store its root token until all is set up, and its recovery keys for people.
 
-    `record` is the parameter that keeps both. A crash between Vault's answer and that record leaves a Vault that nobody
-    can open, and that holds nothing: it is initialised anew.
+    `record` is the parameter that keeps both. A crash between Vault's answer and that record leaves a Vault that holds
+    nothing and that nobody can open, so it is initialised anew.
     """
     if await_answer(vault):
-        _forget()
-        until(lambda: "the old one" if vault.get("sys/seal-status")["initialized"] else "", "a new Vault", _START_S)
+        _delete_data()
+
+        def missing() -> str:
+            return "it still has its old data" if vault.get("sys/seal-status")["initialized"] else ""
+
+        until(missing, "Vault without data", _START_S)
     _BEGUN.touch()
     made = vault.put("sys/init", {"recovery_shares": _SHARES, "recovery_threshold": _THRESHOLD})
     kept = json.dumps({"root_token": made["root_token"], "recovery_keys": made["recovery_keys_base64"]})
     if not parameters.put(record, kept, is_secret=True):
-        raise Fault(f"parameter {record} is there already, of a Vault that was on the same volume: take it away")
+        raise Fault(f"parameter {record} exists already, of an earlier Vault on the same volume: delete it")
     _BEGUN.unlink()
 
 
 def root_token(parameters: Parameters, record: str) -> str:
-    """Give the root token while it is there, having put the recovery keys where only people read them."""
+    """Give the root token while it is stored; first store the recovery keys where only people read them."""
     kept = parameters.get(record)
     if kept is None:
         return ""
@@ -98,7 +104,7 @@ def root_token(parameters: Parameters, record: str) -> str:
 
 
 def drop_root(vault: Api, parameters: Parameters, record: str) -> None:
-    """Revoke the root token and forget it: from now on the servers' own login is enough."""
+    """Revoke and delete the root token: from now on the servers' own login is enough."""
     try:
         vault.ask("POST", "auth/token/revoke-self", {})
     except Refused as error:
@@ -114,16 +120,19 @@ def login(facts: Facts, aws: Aws, vault: Api) -> str:
 
 
 class Setup:
-    """Vault as it must be; every step looks before it writes."""
+    """Sets up what Vault holds; every step reads before it writes."""
 
     def __init__(self, vault: Api, facts: Facts, authority: str, ca: str) -> None:
         """Act with `vault`'s token; `authority` is the stack's key and certificate, `ca` the latter alone."""
-        self._vault, self._facts, self._authority, self._ca = vault, facts, authority, ca
+        self._vault = vault
+        self._facts = facts
+        self._authority = authority
+        self._ca = ca
 
     def platform(self, policies: Callable[[str], dict[str, str]], first_values: dict[str, dict[str, str]]) -> None:
-        """Audit first, so that the rest is on record; then engines, certificates, who may log in, first secrets.
+        """Set up audit first, so that the rest is on record; then engines, certificates, logins, first secrets.
 
-        `policies` gives rules by name, from the accessor of the AWS login.
+        `policies` gives rules by name, for the accessor of the AWS login.
         """
         for entry in (*holdings.audit(AUDIT_LOG), *holdings.kv("platform"), *holdings.kv(KV_MOUNT)):
             until(partial(self._held, entry), f"Vault holding {entry.make}", _START_S)
@@ -138,20 +147,20 @@ class Setup:
             self._seed(name, values)
 
     def nomad(self) -> None:
-        """Let what Nomad runs log in with what Nomad signs. Nomad must serve its keys by now."""
+        """Set up the login of Nomad's workloads; Nomad must serve its keys by now."""
         jwks_url = self._facts.url("nomad", NOMAD_HTTP) + JWKS_PATH
         for entry in holdings.jobs_login(jwks_url, self._facts.issuer, self._ca):
             hold(self._vault, entry)
 
     def secrets(self, name: str) -> dict[str, str]:
-        """Read what the platform keeps for itself."""
+        """Read the secret `name` of the platform itself."""
         found = self._vault.get(f"platform/data/{name}")
         if found is None:
             raise Fault(f"Vault holds no platform/{name} yet: the first server writes it")
         return dict(found["data"]["data"])
 
     def _held(self, entry: Entry) -> str:
-        """Write one entry; an engine that was just mounted refuses for a moment, and is asked again."""
+        """Write one entry, for `until` to repeat: a new engine refuses for a moment."""
         hold(self._vault, entry)
         return ""
 
@@ -160,7 +169,7 @@ class Setup:
             self._vault.ask("POST", f"sys/{kind}/{mount}", body)
 
     def _certificates(self) -> None:
-        """Hand out nodes' certificates, never a server's: the role is in the name, and agents look."""
+        """Let Vault issue certificates of nodes, never of servers: agents read the role from the name."""
         issuers = self._vault.ask("LIST", "pki/issuers")
         if not issuers:
             self._vault.ask("POST", "pki/issuers/import/bundle", {"pem_bundle": self._authority})
@@ -180,7 +189,7 @@ class Setup:
         self._vault.ask("POST", "pki/roles/node", role)
 
     def _logins(self) -> None:
-        """Let machines in by their IAM roles, each under a name that tells the instance."""
+        """Let machines log in with their IAM roles, each under a name that contains its instance ID."""
         region = self._facts.region
         client = {
             "sts_endpoint": f"https://sts.{region}.amazonaws.com",
@@ -193,7 +202,7 @@ class Setup:
             role = {
                 "auth_type": "iam",
                 "bound_iam_principal_arn": [arn],
-                # Vault would ask IAM, which has no endpoint inside the network; the name is the stack's own.
+                # Vault would ask IAM, which has no endpoint inside the network; the role's name is unique as it is.
                 "resolve_aws_unique_ids": False,
                 "token_policies": _POLICIES.get(name, ["platform-node"]),
                 "token_no_default_policy": True,
@@ -203,12 +212,12 @@ class Setup:
             self._vault.put(f"auth/aws/role/{name}", role)
 
     def _seed(self, name: str, values: dict[str, str]) -> None:
-        """Write first secrets unless there are any."""
+        """Write the first version of a secret, unless there is one."""
         if self._vault.get(f"platform/data/{name}") is None:
             self._vault.put(f"platform/data/{name}", {"options": {"cas": 0}, "data": values})
 
 
-def _forget() -> None:
+def _delete_data() -> None:
     systemctl("stop", "vault.service")
     shutil.rmtree("/data/vault")
     folder(Path("/data/vault"), 0o700, "vault")

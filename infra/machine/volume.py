@@ -1,4 +1,4 @@
-"""Where data is: a server's EBS volume, which outlives the server; a node's own disks, fast and gone with it."""
+"""Mounts `/data`: a server's EBS volume, which outlives the server; a node's own disks, fast and lost with it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from infra.machine.system import folder, run, until
 
 DATA = Path("/data")
 DEEP_LEARNING_MOUNT = Path("/opt/dlami/nvme")
-"""Where AWS's deep learning images stripe and mount the instance's own disks, by themselves."""
+"""Where AWS's deep learning images mount the instance's own disks, striped, by themselves."""
 _INSTANCE_STORE = "Amazon EC2 NVMe Instance Storage"
 _STRIPED = Path("/dev/md/berth")
 _ATTACH_S = 300
 
 
 def attach(aws: Aws, volume: str, instance: str) -> None:
-    """Attach the servers' data to this instance, once the one before it has let go, and mount it at `/data`."""
+    """Attach the server's volume once the machine before has detached it, and mount it at `/data`."""
     serial = volume.replace("-", "")
 
     def missing() -> str:
@@ -34,14 +34,14 @@ def attach(aws: Aws, volume: str, instance: str) -> None:
 
 
 def detach(aws: Aws, volume: str) -> None:
-    """Let go of the data, so that the next instance can have it at once."""
+    """Unmount and detach the volume, so that the next machine can attach it at once."""
     if DATA.is_mount():
         run("umount", str(DATA))
     aws.query("ec2", "DetachVolume", VolumeId=volume)
 
 
 def stripe() -> None:
-    """Make the instance's own disks one, and mount it at `/data`; without any, `/data` is a folder of the root disk."""
+    """Stripe the instance's own disks and mount them at `/data`; without any, `/data` is a folder of the root disk."""
     disks = [disk["path"] for disk in _disks() if disk["model"] == _INSTANCE_STORE]
     if DATA.is_mount() or not disks:
         folder(DATA, 0o755)
@@ -57,9 +57,9 @@ def stripe() -> None:
 
 
 def mount(device: str, options: str = "noatime") -> None:
-    """Mount a device at `/data`; only one that holds nothing gets a file system.
+    """Mount a device at `/data`, with a new file system only if it is empty.
 
-    A node's has no further options: container images are on it, and some of what they hold is set-user-ID.
+    A node's device is mounted without `nosuid`: some files of container images are set-user-ID.
     """
     folder(DATA, 0o755)
     if DATA.is_mount():
@@ -79,7 +79,7 @@ def _content(device: str) -> str:
     """Name what is on a device: a file system, a partition table; empty: nothing."""
     found = json.loads(run("lsblk", "--json", "--output", "FSTYPE,PTTYPE", device))["blockdevices"]
     if not found:
-        raise Fault(f"{device} cannot be looked at")
+        raise Fault(f"lsblk shows nothing of {device}")
     return next((value for one in found for value in one.values() if value), "")
 
 

@@ -17,8 +17,8 @@ class Refused(Fault):
     """A server answered with an error; `status` and `body` are its own."""
 
     def __init__(self, what: str, status: int, body: str) -> None:
-        """Keep both; the message is one line."""
-        self.status, self.body = status, body
+        self.status = status
+        self.body = body
         super().__init__(f"{what}: {status} {' '.join(body.split())}"[:600])
 
 
@@ -55,8 +55,9 @@ class Api:
     """One of HashiCorp's servers: JSON in, JSON out, a token in its own header."""
 
     def __init__(self, url: str, ca_file: str, header: str = "", token: str = "") -> None:
-        """Talk to `url`, whose certificate `ca_file` vouches for."""
-        self.url, self._ca_file = url, ca_file
+        """Talk to `url`; `ca_file` has the authority of its certificate."""
+        self.url = url
+        self._ca_file = ca_file
         self._headers = {header: token} if token else {}
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -81,15 +82,13 @@ class Api:
         try:
             return self.ask("GET", path)
         except Refused as error:
-            if error.status in (
-                400,
-                403,
-            ):  # Vault, of an engine that is not mounted; Consul, of a token that is not there
+            # 400: Vault has no such engine. 403: Consul has no such token.
+            if error.status in (400, 403):
                 return None
             raise
 
     def write(self, method: str, path: str, body: Any = None) -> Any:
-        """Send a body; what a DELETE does not find is as good."""
+        """Send a body; a DELETE of what is not there is fine."""
         return self.ask(method, path, body)
 
     def raw(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:

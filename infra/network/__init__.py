@@ -1,1 +1,1 @@
-"""Subnets, the port table, the firewall drawn from it, and the ways in and out."""
+"""Subnets, the port table, the firewall made from it, AWS's endpoints and the load balancer."""

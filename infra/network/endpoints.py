@@ -26,8 +26,8 @@ INTERFACES = (
 """Services that a stack may have an interface endpoint for, by the last part of the endpoint's name."""
 
 ALWAYS_NEEDED = ("ec2", "autoscaling", "kms", "sts", "ssm", "ssmmessages", "ec2messages")
-"""The servers' subnets lead nowhere else: agents find each other in EC2's API, Vault and Nomad unseal with KMS, Vault
-asks STS who a node is, and people come in through Systems Manager."""
+"""The servers' subnets have no other route: agents find each other in EC2's API, Vault and Nomad unseal with KMS, Vault
+asks STS who a node is, and people connect through Systems Manager."""
 
 _OBJECTS = (
     "s3:GetObject",
@@ -41,10 +41,10 @@ _BUCKETS = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocat
 
 
 def s3_policy(region: str, account_id: str, bucket_arns: Sequence[str]) -> dict[str, Any]:
-    """Write the gateway's policy: our buckets for our account, and what of AWS's own buckets booting needs.
+    """Write the gateway's policy: our account may use our buckets, and read those of AWS's that booting needs.
 
-    Amazon Linux's packages and ECR's image layers are fetched without our credentials, so those statements cannot ask
-    for our account. Bucket names: AWS's guides to the three services' VPC endpoints.
+    Machines fetch Amazon Linux's packages and ECR's image layers without our credentials, so that statement cannot
+    require our account. Bucket names: AWS's guides to the three services' VPC endpoints.
     """
     ours = {"StringEquals": {"aws:PrincipalAccount": account_id}}
     booting = (f"al2023-repos-{region}-*", f"prod-{region}-starport-layer-bucket", f"amazon-ssm-{region}")
@@ -59,9 +59,9 @@ def s3_policy(region: str, account_id: str, bucket_arns: Sequence[str]) -> dict[
 
 
 def interface_policy(account_id: str) -> dict[str, Any]:
-    """Write an interface's policy: nobody takes another account's credentials through our network.
+    """Write an interface's policy: it refuses the credentials of other accounts.
 
-    What carries no account (a web identity's first call to STS) is judged by the service itself.
+    A call that carries no account (a web identity's first call to STS) is left to the service itself.
     """
     ours = {"StringEqualsIfExists": {"aws:PrincipalAccount": account_id}}
     return {"Version": "2012-10-17", "Statement": [_allow("OurAccount", ("*",), ["*"], ours)]}
@@ -69,7 +69,7 @@ def interface_policy(account_id: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class S3EndpointArgs:
-    """Where the gateway is attached, and to which buckets it leads."""
+    """Where the gateway is attached, and which of our buckets it allows."""
 
     label: Label
     region: str
@@ -80,14 +80,13 @@ class S3EndpointArgs:
 
 
 class S3Endpoint(pulumi.ComponentResource):
-    """The way to S3 that costs nothing and never leaves AWS's network, in every route table."""
+    """S3's gateway endpoint, in every route table: it costs nothing, and traffic stays in AWS's network."""
 
     id: Output[str]
     prefix_list_id: Output[str]
     """S3's addresses, for firewall rules."""
 
     def __init__(self, name: str, args: S3EndpointArgs, opts: ResourceOptions | None = None) -> None:
-        """Attach the gateway of the stack's own region."""
         super().__init__("berth:endpoints:S3Endpoint", name, None, opts)
         policy = Output.all(args.account_id, *args.bucket_arns).apply(
             lambda known: json.dumps(s3_policy(args.region, known[0], known[1:]))
@@ -102,7 +101,8 @@ class S3Endpoint(pulumi.ComponentResource):
             tags=args.label.tags("s3-endpoint"),
             opts=ResourceOptions(parent=self),
         )
-        self.id, self.prefix_list_id = gateway.id, gateway.prefix_list_id
+        self.id = gateway.id
+        self.prefix_list_id = gateway.prefix_list_id
         self.register_outputs({"id": self.id, "prefix_list_id": self.prefix_list_id})
 
 
@@ -126,7 +126,6 @@ class InterfaceEndpoints(pulumi.ComponentResource):
     """By service."""
 
     def __init__(self, name: str, args: InterfaceEndpointsArgs, opts: ResourceOptions | None = None) -> None:
-        """Make them all; each zone's subnet holds one address of each."""
         super().__init__("berth:endpoints:InterfaceEndpoints", name, None, opts)
         policy = Output.from_input(args.account_id).apply(lambda account: json.dumps(interface_policy(account)))
         self.ids = {service: self._interface(name, service, args, policy) for service in args.services}

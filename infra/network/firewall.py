@@ -1,4 +1,4 @@
-"""The firewall: a group for each kind of machine, and the plan's rules, each a resource that a diff can name."""
+"""The firewall: a security group for each kind of machine; each of the plan's rules is a resource that a diff names."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from infra.network.ports import MACHINE_KINDS, MachineKind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirewallArgs:
-    """The network that is guarded, S3's addresses in it, and what lies beyond."""
+    """The VPC, S3's addresses, and what lies outside the groups."""
 
     label: Label
     vpc_id: Input[str]
@@ -25,13 +25,14 @@ class Firewall(pulumi.ComponentResource):
     """Security groups whose every rule comes from the port table; nothing else passes, in or out."""
 
     groups: dict[MachineKind, Output[str]]
-    """Identifiers of the machines' groups."""
+    """IDs of the machines' security groups."""
     endpoints_group_id: Output[str]
 
     def __init__(self, name: str, args: FirewallArgs, opts: ResourceOptions | None = None) -> None:
-        """Make the groups, then the rules, which need them all."""
         super().__init__("berth:firewall:Firewall", name, None, opts)
-        self._name, self._args, self._child = name, args, ResourceOptions(parent=self)
+        self._name = name
+        self._args = args
+        self._child = ResourceOptions(parent=self)
         purposes = {kind.value: f"{kind} machines of {args.label.prefix}" for kind in MACHINE_KINDS}
         purposes[ENDPOINTS.group] = f"AWS endpoints of {args.label.prefix}"
         self._groups = {group: self._group(group, purpose) for group, purpose in purposes.items()}
@@ -46,7 +47,7 @@ class Firewall(pulumi.ComponentResource):
             f"{self._name}-{group}",
             vpc_id=self._args.vpc_id,
             description=purpose,
-            # AWS deletes no group that a rule of another one names, and all of these name each other.
+            # AWS refuses to delete a group that a rule of another one names, and all of these name each other.
             revoke_rules_on_delete=True,
             tags=self._args.label.tags(group),
             opts=self._child,

@@ -1,6 +1,7 @@
 """The firewall plan: pure, from the port table to one rule for each row, direction, group and peer.
 
-Both ends of a connection get a rule: the listener lets it in, the caller lets it out. What no row names is closed.
+Both ends of a connection get a rule: the listener an ingress rule, the caller an egress rule. What no row names is
+closed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ HTTPS = 443
 
 
 class Direction(StrEnum):
-    """Which way a rule lets packets pass, seen from its group."""
+    """Which way packets pass, seen from the rule's group."""
 
     IN = "in"
     OUT = "out"
@@ -54,7 +55,7 @@ class Rule:
 
     @property
     def name(self) -> str:
-        """Its identity: a diff names group, port and peer."""
+        """Its identity, so that a diff names group, port and peer."""
         word = "from" if self.direction is Direction.IN else "to"
         return f"{self.group}-{self.direction}-{self.what}-{self.protocol}-{word}-{self.peer.name}"
 
@@ -67,12 +68,12 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirewallScope:
-    """What lies beyond the groups, as far as this stack is concerned."""
+    """What lies outside the groups: the internet and the premises."""
 
     nat: bool
-    """Whether app and GPU nodes have a way to the internet."""
+    """Whether app and GPU nodes have a route to the internet."""
     egress_ports: tuple[int, ...]
-    """TCP ports of the internet that nodes may call: their registries'."""
+    """TCP ports of the internet that nodes may call: those of image registries."""
     ipv6: bool = False
     on_prem: tuple[IPv4Network, ...] = ()
     """Networks of machines on the premises, which join as clients."""
@@ -98,7 +99,7 @@ def _table_rules(scope: FirewallScope, table: Sequence[PlatformPort]) -> Iterato
 
 
 def _peers(end: Caller, scope: FirewallScope) -> list[Peer]:
-    """Translate one end of a row; the machine itself needs no rule, machines on the premises count as clients."""
+    """Give the peers of one end of a row; loopback needs no rule, and machines on the premises count as clients."""
     if end is OtherCaller.HOST:
         return []
     if end is OtherCaller.WORLD:
@@ -109,14 +110,15 @@ def _peers(end: Caller, scope: FirewallScope) -> list[Peer]:
 
 def _endpoint_rules() -> Iterator[Rule]:
     for kind in MACHINE_KINDS:
-        machine, purpose = _group(kind), "AWS API, inside the network"
+        machine = _group(kind)
+        purpose = "AWS API, inside the network"
         yield _https(Direction.OUT, machine.group, ENDPOINTS, purpose)
         yield _https(Direction.IN, ENDPOINTS.group, machine, purpose)
         yield _https(Direction.OUT, machine.group, S3, "buckets, packages and image layers")
 
 
 def _internet_rules(scope: FirewallScope) -> Iterator[Rule]:
-    """Let the machines that pull images call registries: ingress nodes by themselves, the others where there is NAT."""
+    """Allow nodes to call image registries: ingress nodes always, the others where there is NAT."""
     callers = {MachineKind.INGRESS: [WORLD], MachineKind.CLIENT: [WORLD] if scope.nat else []}
     for kind, worlds in callers.items():
         for world in [*worlds, *([WORLD_V6] if scope.ipv6 else [])]:

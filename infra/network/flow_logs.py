@@ -1,4 +1,4 @@
-"""Flow logs: who tried to reach what in the network, kept in the log bucket."""
+"""VPC flow logs: every connection that was tried, kept in the log bucket."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,6 @@ class FlowLogs(pulumi.ComponentResource):
     """Accepted and rejected connections, as text that `fw-parse` of the catalogue reads."""
 
     def __init__(self, name: str, args: FlowLogsArgs, opts: ResourceOptions | None = None) -> None:
-        """Log everything; the bucket's own policy lets AWS deliver."""
         super().__init__("berth:flow_logs:FlowLogs", name, None, opts)
         ec2.FlowLog(
             f"{name}-all",

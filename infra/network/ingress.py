@@ -1,4 +1,4 @@
-"""The way in: a network load balancer in front of NGINX, the domain's records, and its certificate."""
+"""The public load balancer in front of NGINX, the domain's records, and its certificate."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from pulumi_aws import acm, autoscaling, lb, route53
 from infra.label import Label
 
 LONGEST_STREAM_S = 300
-"""What is under way when a node goes may take this long to end: the longest answer of the catalogue."""
+"""How long a connection may last after its node is deregistered: the longest answer of the catalogue."""
 _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 """TLS 1.2 and 1.3, with forward secrecy alone: AWS's recommendation for network load balancers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IngressArgs:
-    """Where NGINX is, and under which domain it is to be found."""
+    """Where NGINX is, and the domain that leads to it."""
 
     label: Label
     vpc_id: Input[str]
@@ -33,16 +33,17 @@ class IngressArgs:
 
 
 class Ingress(pulumi.ComponentResource):
-    """The load balancer. It keeps callers' addresses: NGINX sees who calls, and the firewall judges it."""
+    """The load balancer. It preserves callers' addresses, which NGINX and the security groups need."""
 
     address: Output[str]
-    """The load balancer's own name."""
+    """The load balancer's DNS name."""
     certificate_arn: Output[str] | None
 
     def __init__(self, name: str, args: IngressArgs, opts: ResourceOptions | None = None) -> None:
-        """Make it, with a listener for each of NGINX's two ports."""
         super().__init__("berth:ingress:Ingress", name, None, opts)
-        self._name, self._args, self._child = name, args, ResourceOptions(parent=self)
+        self._name = name
+        self._args = args
+        self._child = ResourceOptions(parent=self)
         balancer = self._balancer()
         self.address = balancer.dns_name
         self.certificate_arn = self._certificate(args.hosted_zone_id) if args.hosted_zone_id else None
@@ -60,7 +61,7 @@ class Ingress(pulumi.ComponentResource):
             internal=False,
             ip_address_type="dualstack" if self._args.ipv6 else "ipv4",
             subnets=self._args.subnet_ids,
-            # A zone without a node still answers, through the others'.
+            # A zone without an ingress node still answers, through the other zones' nodes.
             enable_cross_zone_load_balancing=True,
             enable_deletion_protection=self._args.protect,
             tags=self._args.label.tags("ingress"),
@@ -68,7 +69,7 @@ class Ingress(pulumi.ComponentResource):
         )
 
     def _listen(self, balancer: lb.LoadBalancer, what: str, port: int, certificate: Output[str] | None) -> None:
-        """Pass a port on to NGINX. With a certificate TLS ends here and begins anew towards NGINX."""
+        """Forward a port to NGINX; with a certificate, the load balancer ends TLS and encrypts anew towards NGINX."""
         protocol = "TLS" if certificate is not None else "TCP"
         target = lb.TargetGroup(
             f"{self._name}-{what}",
@@ -103,7 +104,7 @@ class Ingress(pulumi.ComponentResource):
         )
 
     def _certificate(self, zone: str) -> Output[str]:
-        """Have AWS certify the domain and all names in it, and renew that by itself; the key never leaves AWS."""
+        """Request a certificate for the domain and all names in it; AWS renews it, and its key never leaves AWS."""
         asked = acm.Certificate(
             f"{self._name}-certificate",
             domain_name=self._args.domain,
@@ -113,7 +114,7 @@ class Ingress(pulumi.ComponentResource):
             tags=self._args.label.tags("certificate"),
             opts=self._child,
         )
-        # One record proves both names: AWS asks for the same one.
+        # One record proves both names: AWS requires the same one for each.
         proof = asked.domain_validation_options[0]
         record = route53.Record(
             f"{self._name}-certificate-proof",
@@ -133,7 +134,7 @@ class Ingress(pulumi.ComponentResource):
         ).certificate_arn
 
     def _records(self, balancer: lb.LoadBalancer, zone: str) -> None:
-        """Lead the domain and every name in it to the load balancer."""
+        """Point the domain and every name in it to the load balancer."""
         target: route53.RecordAliasArgsDict = {
             "name": balancer.dns_name,
             "zone_id": balancer.zone_id,

@@ -64,10 +64,11 @@ def _port(  # noqa: PLR0913 - one row of the table below
     )
 
 
-_SERVERS, _BOTH = (MachineKind.SERVER,), ("tcp", "udp")
+_SERVERS = (MachineKind.SERVER,)
+_BOTH = ("tcp", "udp")
 
-# Numbers and peers: Nomad, Consul and Vault documentation of their ports; who may reach each is our choice,
-# the fewest that work. Clients need no way to Serf on 4648, and nobody needs Consul's plain HTTP or gRPC.
+# The numbers are from the documentation of Nomad, Consul and Vault. Who may reach each is our choice, the fewest that
+# work: clients do not need Serf on 4648, and nobody needs Consul's plain HTTP or gRPC.
 TABLE = (
     _port(
         "nomad_http",

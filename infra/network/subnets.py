@@ -2,7 +2,7 @@
 
 The network is cut into one block for each zone there may ever be, so that a zone added later takes the next block and
 no subnet moves. Inside a zone's block the first tier takes half, the next a quarter, and so on; the last takes all that
-is left. Nothing is unused but the blocks of zones not yet there.
+is left. Only the blocks of zones not yet added are unused.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Nat(StrEnum):
     NONE = "none"
     """Not at all: everything comes through AWS's endpoints."""
     SINGLE = "single"
-    """Through one gateway, which costs least and falls with its zone."""
+    """Through one gateway, which costs least and fails with its zone."""
     PER_ZONE = "per_zone"
     """Through one in each zone: no zone needs another's."""
 
@@ -57,14 +57,14 @@ class SubnetPlan:
 
     @property
     def name(self) -> str:
-        """Its identity, which neither its place nor its addresses enter."""
+        """Its identity, which depends neither on its place nor on its addresses."""
         return f"{self.tier}-{self.zone}"
 
 
 def plan_subnets(cidr: IPv4Network, zones: Sequence[str], tiers: Sequence[Tier] = TIERS) -> tuple[SubnetPlan, ...]:
     """Plan one subnet for each zone and tier, in that order.
 
-    `zones` is a history: the n-th takes the n-th block, so a new one goes to its end.
+    The n-th zone takes the n-th block, so a new zone goes to the end of `zones`.
 
     Raises:
         ConfigError: (or ManyErrors) the network is too wide or too narrow, or zones or tiers are too few, too many or

@@ -1,4 +1,4 @@
-"""The network: subnets of three tiers, their ways to the internet, and a default group that allows nothing."""
+"""The network: subnets of three tiers, their routes to the internet, and a default group that allows nothing."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
@@ -15,7 +15,7 @@ _ALL_IPV4, _ALL_IPV6 = "0.0.0.0/0", "::/0"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkArgs:
-    """What a network is made from. `zones` is a history: a new one goes to its end, and the first has the one NAT."""
+    """What a network is made from; a new zone goes to the end of `zones`, and the first has the single NAT gateway."""
 
     label: Label
     cidr: IPv4Network
@@ -42,14 +42,15 @@ class Network(pulumi.ComponentResource):
     """The /56 that AWS gave; None without IPv6."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: ResourceOptions | None = None) -> None:
-        """Make the network; `args.cidr` and `args.zones` are checked by the subnet plan."""
         super().__init__("berth:network:Network", name, None, opts)
-        self._name, self._args = name, args
+        self._name = name
+        self._args = args
         self._child = ResourceOptions(parent=self)
         self._vpc = self._make_vpc()
         plan = plan_subnets(args.cidr, args.zones)
         subnets = {one.name: self._subnet(one) for one in plan}
-        self.vpc_id, self.vpc_cidr = self._vpc.id, self._vpc.cidr_block
+        self.vpc_id = self._vpc.id
+        self.vpc_cidr = self._vpc.cidr_block
         self.ipv6_cidr = self._vpc.ipv6_cidr_block if args.ipv6 else None
         self.subnet_ids = {tier: tuple(subnets[one.name].id for one in plan if one.tier is tier) for tier in Tier}
         self.route_table_ids = self._connect(plan, subnets)
@@ -65,7 +66,7 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("vpc"),
             opts=self._child,
         )
-        # Every VPC is born with a group that lets its members reach each other; adopted here, it lets nothing through.
+        # AWS makes every VPC with a group whose members may reach each other; adopted here, it allows nothing.
         ec2.DefaultSecurityGroup(
             f"{self._name}-default-group",
             vpc_id=vpc.id,
@@ -83,7 +84,7 @@ class Network(pulumi.ComponentResource):
             vpc_id=self._vpc.id,
             cidr_block=str(plan.cidr),
             availability_zone=plan.zone,
-            map_public_ip_on_launch=False,  # only an ingress node asks for a public address, and asks itself
+            map_public_ip_on_launch=False,  # an ingress node asks for its public address itself
             ipv6_cidr_block=self._vpc.ipv6_cidr_block.apply(lambda cidr: ipv6_subnet(cidr, plan.ipv6_index))
             if ipv6
             else None,
@@ -119,8 +120,9 @@ class Network(pulumi.ComponentResource):
         return table
 
     def _private_routes(self, subnets: dict[str, ec2.Subnet]) -> dict[str, ec2.RouteTable]:
-        """One table for each zone even with a single NAT: going to one NAT per zone then changes a route, no table."""
-        zones, tables = self._args.zones, {}
+        """Make a table for each zone even with a single NAT: a later NAT per zone then changes a route, not a table."""
+        zones = self._args.zones
+        tables: dict[str, ec2.RouteTable] = {}
         nats = {zone: self._nat(zone, subnets[f"public-{zone}"]) for zone in nat_zones(zones, self._args.nat)}
         egress_only = self._egress_only() if self._args.ipv6 else None
         for zone in zones:

@@ -1,1 +1,1 @@
-"""The LEAK rules: what no stack may ever have, as pure functions, and the pack that Pulumi runs with them."""
+"""The LEAK rules, L1 to L8: what no stack may ever have, as pure functions, and the policy pack that Pulumi runs."""

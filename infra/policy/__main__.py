@@ -1,4 +1,4 @@
-"""The policy pack: asks every rule of every resource, before the engine makes or changes it."""
+"""The policy pack: checks every resource against every rule, before the engine makes or changes it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def _resource(one: policy.PolicyResource) -> Resource:
 
 
 def _plain(value: Any) -> Any:
-    """Take the SDK's wrappers away, which raise on the first unknown value and would end the whole policy."""
+    """Remove the SDK's wrappers: they raise on the first unknown value, which would end the whole policy."""
     if isinstance(value, proxy._DictProxy | proxy._ListProxy):  # noqa: SLF001 - it has no other way in
         value = value["__target"]
     if isinstance(value, Mapping):

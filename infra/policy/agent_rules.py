@@ -10,13 +10,13 @@ from infra.policy.secret_rules import secret_in
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Must:
-    """A setting that a block must have in every place where its block is."""
+    """A setting that its block must have, wherever the block occurs."""
 
     rule: str
     path: str
     value: str
     within: str = ""
-    """The block without which the setting is not asked for; empty: always."""
+    """The block without which the setting is not required; empty: it always is."""
 
 
 _NOMAD = (
@@ -60,8 +60,8 @@ def agent(program: str, text: str, where: str) -> Iterator[Violation]:
         values = found.get(must.path, ())
         if not values or any(must.value not in {"*", value} for value in values):
             said = f"is {', '.join(values)}" if values else "is not set"
-            mend = f"set it to {must.value}" if must.value != "*" else "name the key"
-            yield Violation(rule=must.rule, resource=where, what=f"{must.path} {said}", mend=mend)
+            fix = f"set it to {must.value}" if must.value != "*" else "name the key"
+            yield Violation(rule=must.rule, resource=where, what=f"{must.path} {said}", fix=fix)
     yield from _secret(text, where)
 
 
@@ -71,11 +71,13 @@ def job(text: str, where: str) -> Iterator[Violation]:
     for path, values in found.items():
         for ending, bad in _NEVER.items():
             if _is_of_task(path, ending) and set(values) & set(bad):
-                what, mend = f"{path} is {', '.join(values)}", "run it in its container, without privileges"
-                yield Violation(rule="L7", resource=where, what=what, mend=mend)
+                what = f"{path} is {', '.join(values)}"
+                fix = "run it in its container, without privileges"
+                yield Violation(rule="L7", resource=where, what=what, fix=fix)
         if path.endswith(".vault") and (found.get(f"{path}.env") != ("false",) or _shows_token(found, path)):
-            what, mend = f"{path} shows the task its token", "set env = false and disable_file = true"
-            yield Violation(rule="L8", resource=where, what=what, mend=mend)
+            what = f"{path} shows the task its token"
+            fix = "set env = false and disable_file = true"
+            yield Violation(rule="L8", resource=where, what=what, fix=fix)
     yield from _secret(text, where)
 
 
@@ -90,5 +92,5 @@ def _is_of_task(path: str, ending: str) -> bool:
 def _secret(text: str, where: str) -> Iterator[Violation]:
     found = secret_in(text)
     if found:
-        mend = "fetch it on the machine, with the machine's or the job's own identity"
-        yield Violation(rule="L5", resource=where, what=f"holds {found}", mend=mend)
+        fix = "fetch it on the machine, with the machine's or the job's own identity"
+        yield Violation(rule="L5", resource=where, what=f"holds {found}", fix=fix)

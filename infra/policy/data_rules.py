@@ -1,4 +1,4 @@
-"""What CIS asks of buckets, keys and logs, and of the way to S3."""
+"""What CIS requires of buckets, keys and logs, and what the S3 endpoint may allow."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ def public_buckets(resource: Resource) -> Iterator[Violation]:
         off = [name for name in _BLOCKS if resource.props.get(name) is not True]
         if off:
             what = f"{', '.join(off)} is off"
-            yield Violation(rule="CIS 2.1.4", resource=resource.name, what=what, mend="set all four to True")
+            yield Violation(rule="CIS 2.1.4", resource=resource.name, what=what, fix="set all four to True")
 
 
 def unguarded_buckets(resources: Sequence[Resource]) -> Iterator[Violation]:
@@ -22,32 +22,36 @@ def unguarded_buckets(resources: Sequence[Resource]) -> Iterator[Violation]:
     for bucket in (one for one in resources if one.kind == "Bucket"):
         beside = [one for one in resources if one.is_from(bucket.urn)]
         if not any(one.kind == "BucketPublicAccessBlock" for one in beside):
-            what, mend = "nothing keeps the public out", "add an s3.BucketPublicAccessBlock"
-            yield Violation(rule="CIS 2.1.4", resource=bucket.name, what=what, mend=mend)
+            what = "public access is not blocked"
+            fix = "add an s3.BucketPublicAccessBlock"
+            yield Violation(rule="CIS 2.1.4", resource=bucket.name, what=what, fix=fix)
         policies = [str(one.get("policy")) for one in beside if one.kind == "BucketPolicy" and one.get("policy")]
         unknown = any(one.kind == "BucketPolicy" and one.get("policy") is None for one in beside)
         if not unknown and not any("aws:SecureTransport" in policy for policy in policies):
-            what, mend = "it answers without TLS", "deny aws:SecureTransport=false in its policy"
-            yield Violation(rule="CIS 2.1.1", resource=bucket.name, what=what, mend=mend)
+            what = "it accepts requests without TLS"
+            fix = "deny aws:SecureTransport=false in its policy"
+            yield Violation(rule="CIS 2.1.1", resource=bucket.name, what=what, fix=fix)
 
 
 def key_rotation(resource: Resource) -> Iterator[Violation]:
     """CIS 3.6: keys are rotated."""
     if resource.type == "aws:kms/key:Key" and resource.props.get("enableKeyRotation") is not True:
-        what, mend = "the key is never rotated", "set enable_key_rotation=True"
-        yield Violation(rule="CIS 3.6", resource=resource.name, what=what, mend=mend)
+        what = "the key is never rotated"
+        fix = "set enable_key_rotation=True"
+        yield Violation(rule="CIS 3.6", resource=resource.name, what=what, fix=fix)
 
 
 def flow_logs(resources: Sequence[Resource]) -> Iterator[Violation]:
-    """CIS 3.7: who tried to reach what is written down."""
+    """CIS 3.7: every VPC has flow logs."""
     for vpc in (one for one in resources if one.kind == "Vpc"):
         if not any(one.kind == "FlowLog" and one.is_from(vpc.urn) for one in resources):
-            what, mend = "nobody would know who tried what", "add an ec2.FlowLog of all its traffic"
-            yield Violation(rule="CIS 3.7", resource=vpc.name, what=what, mend=mend)
+            what = "its connections are not logged"
+            fix = "add an ec2.FlowLog of all its traffic"
+            yield Violation(rule="CIS 3.7", resource=vpc.name, what=what, fix=fix)
 
 
 def s3_endpoint(resource: Resource) -> Iterator[Violation]:
-    """S3: the way to S3 leads to buckets that are named, never to everyone's (AWS's default)."""
+    """S3: the endpoint allows buckets that are named, never everyone's (AWS's default)."""
     if resource.kind != "VpcEndpoint" or not str(resource.get("serviceName")).endswith(".s3"):
         return
     policy = resource.get("policy")
@@ -55,8 +59,9 @@ def s3_endpoint(resource: Resource) -> Iterator[Violation]:
         return  # not known yet
     statements = json.loads(policy)["Statement"] if isinstance(policy, str) else []
     if not statements or any(_is_everything(one) for one in statements if one["Effect"] == "Allow"):
-        what, mend = "data could be carried to anyone's bucket", "name our buckets and those that booting needs"
-        yield Violation(rule="S3", resource=resource.name, what=what, mend=mend)
+        what = "it allows data to be copied to anyone's bucket"
+        fix = "name our buckets and those that booting needs"
+        yield Violation(rule="S3", resource=resource.name, what=what, fix=fix)
 
 
 def _is_everything(statement: dict[str, object]) -> bool:

@@ -1,4 +1,4 @@
-"""Asks the rules from inside the program, for an engine that was started without the policy pack."""
+"""Checks the rules from inside the program, when the engine was started without the policy pack."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reads what HCL sets where: enough of the language for rules to ask, however it is laid out."""
+"""Reads the settings of an HCL text, whatever its layout: enough of the language for the rules."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,9 +16,9 @@ _Token = tuple[str, str]
 
 
 def settings(text: str) -> Mapping[str, tuple[str, ...]]:
-    """Give every value by its path, `plugin.raw_exec.config.enabled`, as often as its block is there.
+    """Give the values of each path, such as `plugin.raw_exec.config.enabled`: one for each time its block occurs.
 
-    A block is there too, by its own path and without a value. A list is its members, joined by commas.
+    The path of a block itself has no values. A list is its members, joined by commas.
     """
     found: dict[str, tuple[str, ...]] = {}
     for path, value in _statements(list(_tokens(text))):
@@ -46,12 +46,14 @@ def _statements(tokens: list[_Token]) -> Iterator[tuple[str, tuple[str, ...]]]:
                 head = []
                 yield ".".join(path), ()
             case ("sign", "}"):
-                path, head = path[:-1], []
+                path = path[:-1]
+                head = []
             case ("sign", "=") if place + 1 < len(tokens) and tokens[place + 1] != ("sign", "{"):
                 end = tokens.index(("sign", "]"), place) if tokens[place + 1] == ("sign", "[") else place + 1
                 value = ",".join(text for kind, text in tokens[place + 1 : end + 1] if kind == "value")
                 yield ".".join([*path, *head[-1:]]), (value,)
-                place, head = end, []
+                place = end
+                head = []
             case ("value", text):
                 head.append(text)
         place += 1

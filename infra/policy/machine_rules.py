@@ -1,4 +1,4 @@
-"""L2, and what CIS asks of machines: public addresses on ingress nodes alone, sealed disks, guarded metadata."""
+"""L2, and what CIS requires of machines: public addresses on ingress nodes only, encrypted disks, IMDSv2."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,8 +12,8 @@ _TEMPLATES = {"LaunchTemplate", "LaunchConfiguration", "Instance"}
 def public_subnets(resource: Resource) -> Iterator[Violation]:
     """L2: no subnet gives public addresses by itself (CT.EC2.PR.9)."""
     if resource.kind in {"Subnet", "DefaultSubnet"} and _is_on(resource.get("mapPublicIpOnLaunch")):
-        mend = "set map_public_ip_on_launch to False; an ingress node asks for its own address"
-        yield Violation(rule="L2", resource=resource.name, what="gives every machine a public address", mend=mend)
+        fix = "set map_public_ip_on_launch to False; an ingress node asks for its own address"
+        yield Violation(rule="L2", resource=resource.name, what="gives every machine a public address", fix=fix)
 
 
 def public_machines(resources: Sequence[Resource]) -> Iterator[Violation]:
@@ -24,25 +24,25 @@ def public_machines(resources: Sequence[Resource]) -> Iterator[Violation]:
             parts = {groups[urn] for urns in resource.made_from.values() for urn in urns if urn in groups}
             if parts != {MachineKind.INGRESS}:
                 whose = f"of {', '.join(sorted(parts))}" if parts else "of no group of ours"
-                mend = "put it into a private subnet; only ingress nodes are public"
-                yield Violation(rule="L2", resource=resource.name, what=f"a machine {whose} is public", mend=mend)
+                fix = "put it into a private subnet; only ingress nodes are public"
+                yield Violation(rule="L2", resource=resource.name, what=f"a machine {whose} is public", fix=fix)
 
 
 def elastic_addresses(resource: Resource) -> Iterator[Violation]:
     """L2: elastic addresses belong to NAT gateways and load balancers."""
     if (resource.kind == "Eip" and resource.props.get("instance")) or resource.kind == "EipAssociation":
-        mend = "reach it through Systems Manager, or serve it through NGINX"
-        yield Violation(rule="L2", resource=resource.name, what="gives a machine a public address", mend=mend)
+        fix = "reach it through Systems Manager, or serve it through NGINX"
+        yield Violation(rule="L2", resource=resource.name, what="gives a machine a public address", fix=fix)
 
 
 def metadata(resource: Resource) -> Iterator[Violation]:
-    """CIS 5.7: the metadata service asks for a token, which containers are one hop too far to get."""
+    """CIS 5.7: the metadata service requires a token, which containers are one hop too far away to get."""
     if resource.kind in {"LaunchTemplate", "Instance"} and resource.props.get("metadataOptions") is not UNKNOWN:
         options = next(iter(resource.items("metadataOptions")), {})
         if options.get("httpTokens") != "required" or options.get("httpPutResponseHopLimit") != 1:
-            mend = "set metadata_options http_tokens=required and http_put_response_hop_limit=1"
-            what = "a container could take the machine's own role"
-            yield Violation(rule="CIS 5.7", resource=resource.name, what=what, mend=mend)
+            fix = "set metadata_options http_tokens=required and http_put_response_hop_limit=1"
+            what = "a container could get the machine's role"
+            yield Violation(rule="CIS 5.7", resource=resource.name, what=what, fix=fix)
 
 
 def disks(resource: Resource) -> Iterator[Violation]:
@@ -52,8 +52,8 @@ def disks(resource: Resource) -> Iterator[Violation]:
     volumes += resource.items("rootBlockDevice") if resource.kind == "Instance" else []
     volumes += [resource.props] if resource.kind == "Volume" else []
     if any(not _is_on(one.get("encrypted")) and one.get("encrypted") is not UNKNOWN for one in volumes):
-        mend = "set encrypted=True, with a key of infra/access/keys.py"
-        yield Violation(rule="CIS 5.1.1", resource=resource.name, what="a volume is not encrypted", mend=mend)
+        fix = "set encrypted=True, with a key of infra/access/keys.py"
+        yield Violation(rule="CIS 5.1.1", resource=resource.name, what="a volume is not encrypted", fix=fix)
 
 
 def _asks_for_address(resource: Resource) -> bool:

@@ -1,4 +1,4 @@
-"""Every way that a firewall rule can be written, brought to one shape: who may pass, which way, at which ports."""
+"""Brings every form of a firewall rule to one shape: who may pass, in which direction, at which ports."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from infra.policy.resource import UNKNOWN, Resource
 LAST_PORT = 65535
 _ALL = {"-1", "all"}
 _NUMBERS = {"6": "tcp", "17": "udp"}
-"""IANA's protocol numbers, which AWS takes for names."""
+"""IANA's protocol numbers, which AWS accepts instead of names."""
 _INSIDE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
 """Addresses that the internet does not route."""
 
@@ -41,13 +41,13 @@ class Opening:
 
     @property
     def world(self) -> str:
-        """What of the sources is, or may be, the internet; empty if nothing."""
+        """The first source that is, or may be, the internet; empty if none."""
         lists = self.prefix_lists if self.is_ingress else ()  # going out they are AWS's own services
         return next(iter([*filter(is_outside, self.networks), *lists]), "")
 
 
 def is_outside(network: str) -> bool:
-    """Whether any address of `network` is the internet's; what is no network is taken for one that is."""
+    """Whether any address of `network` is the internet's; text that is no network counts as the internet."""
     try:
         parsed = ip_network(network, strict=False)
     except ValueError:
@@ -62,7 +62,7 @@ def _holds(wide: IPv4Network | IPv6Network, one: IPv4Network | IPv6Network) -> b
 
 
 def openings(resource: Resource) -> Iterator[Opening]:
-    """Yield what a resource of any kind opens: separate rules of both makes, and rules inside a group."""
+    """Yield what a resource of any kind opens: separate rules, old and new, and rules inside a group."""
     props = resource.props
     match resource.kind:
         case "SecurityGroupIngressRule" | "SecurityGroupEgressRule":

@@ -1,4 +1,4 @@
-"""What rules look at: resources as the engine, a unit test or an exported state holds them; and what rules find."""
+"""What rules check: resources of the engine, a unit test or an exported state; and what they find: violations."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class _Unknown(Enum):
 
 
 UNKNOWN = _Unknown.UNKNOWN
-"""A value that a preview cannot know; no rule is broken by it, for it is judged again once it is known."""
+"""A value that a preview cannot know; it breaks no rule, and is checked again once it is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +36,7 @@ class Resource:
 
     @property
     def part(self) -> str:
-        """What part of the stack its tag says it is; every resource of ours carries that tag."""
+        """The part of the stack that its tag names; every resource of ours carries that tag."""
         tags = self.get("tags")
         return str(tags.get(PART_TAG, "")) if isinstance(tags, Mapping) else ""
 
@@ -63,16 +63,15 @@ class Violation:
     rule: str
     resource: str
     what: str
-    mend: str
+    fix: str
     port: str = ""
 
     def __str__(self) -> str:
-        """One line with all of it."""
         port = f", port {self.port}" if self.port else ""
-        return f"{self.rule} {self.resource}{port}: {self.what} — {self.mend}"
+        return f"{self.rule} {self.resource}{port}: {self.what} — {self.fix}"
 
 
 Check = Callable[[Resource], Iterator[Violation]]
-"""A rule that one resource can break by itself: it is asked before the resource is made."""
+"""A rule that one resource can break by itself: it is checked before the resource is made."""
 StackCheck = Callable[[Sequence[Resource]], Iterator[Violation]]
-"""A rule about resources together: it is asked at the end of a preview, before anything is made."""
+"""A rule about resources together: it is checked at the end of a preview, before anything is made."""

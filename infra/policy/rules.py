@@ -1,4 +1,4 @@
-"""The LEAK rules and those of CIS AWS Foundations 5.0 that apply: all of them, in the order in which they are read."""
+"""All rules in order: the LEAK rules, and those of CIS AWS Foundations 5.0 that apply."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +20,7 @@ CHECKS: tuple[Check, ...] = (
     data_rules.key_rotation,
     data_rules.s3_endpoint,
 )
-"""Asked of each resource before it is made."""
+"""Checked on each resource before it is made."""
 
 STACK_CHECKS: tuple[StackCheck, ...] = (
     firewall_rules.world_ingress_elsewhere,
@@ -30,7 +30,7 @@ STACK_CHECKS: tuple[StackCheck, ...] = (
     data_rules.unguarded_buckets,
     data_rules.flow_logs,
 )
-"""Asked of all of them together."""
+"""Checked on all resources together."""
 
 
 def check(resource: Resource) -> Iterator[Violation]:

@@ -36,12 +36,12 @@ _DEPTH = 3
 
 
 def secrets(resource: Resource) -> Iterator[Violation]:
-    """L5: values of resources and user data hold no secret; nodes fetch theirs with their own identity."""
+    """L5: properties of resources and user data hold no secret; machines fetch theirs with their own IAM role."""
     for path, text in _leaves(resource.props, ""):
         found = secret_in(text, path.rsplit(".", 1)[-1].split("[")[0])
         if found:
-            mend = "keep it in Vault or Parameter Store, and let the machine fetch it"
-            yield Violation(rule="L5", resource=resource.name, what=f"{path} holds {found}", mend=mend)
+            fix = "keep it in Vault or Parameter Store, and let the machine fetch it"
+            yield Violation(rule="L5", resource=resource.name, what=f"{path} holds {found}", fix=fix)
 
 
 def outputs(values: Mapping[str, Any]) -> Iterator[Violation]:
@@ -49,8 +49,8 @@ def outputs(values: Mapping[str, Any]) -> Iterator[Violation]:
     for path, text in _leaves(values, ""):
         found = secret_in(text, path.rsplit(".", 1)[-1])
         if found:
-            mend = "export where it is kept instead"
-            yield Violation(rule="L5", resource="stack outputs", what=f"{path} holds {found}", mend=mend)
+            fix = "export where it is kept instead"
+            yield Violation(rule="L5", resource="stack outputs", what=f"{path} holds {found}", fix=fix)
 
 
 def secret_in(text: str, name: str = "") -> str:

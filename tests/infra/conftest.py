@@ -14,7 +14,7 @@ from infra.machine.servers import _vault_policies
 from infra.machine.system import until
 from infra.machine.web import Api
 
-# It warns of its own deprecated names while it loads.
+# pulumi_aws warns of its own deprecated names while it loads.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     LOADED = (ec2.Vpc, s3.Bucket)

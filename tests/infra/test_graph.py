@@ -1,4 +1,4 @@
-"""The recorder that all tests of infra/ stand on."""
+"""The recorder that all tests of infra/ use."""
 
 import pulumi
 import pytest

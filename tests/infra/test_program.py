@@ -128,7 +128,7 @@ def test_the_way_to_s3_is_in_every_route_table_and_names_every_bucket(graph: Gra
     assert {f"arn:aws:s3:::{node.inputs['bucket']}/*" for node in graph.of("Bucket")} <= named
 
 
-def test_flow_logs_wait_for_the_policy_that_lets_them_in(graph: Graph) -> None:
+def test_flow_logs_wait_for_the_policy_that_allows_them(graph: Graph) -> None:
     logs = graph["flow-all"]
     assert graph["storage-logs-policy"].urn in logs.property_dependencies["logDestination"]
     assert logs.inputs["logDestination"] == f"arn:aws:s3:::{graph['storage-logs'].inputs['bucket']}"
@@ -185,13 +185,14 @@ def test_no_stack_that_can_be_written_breaks_a_rule(
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stack=st.sampled_from(STACKS), changed=changes())
-def test_a_zone_appended_to_any_stack_touchedwhat_spans_zones_and_nothing_else(
+def test_a_zone_appended_to_any_stack_touches_what_spans_zones_and_nothing_else(
     folder: Path, stack: str, changed: dict[str, Any]
 ) -> None:
     three = changed["zones"][:3]
     four = [*three, *sorted({f"{REGION}{letter}" for letter in "abcd"} - set(three))[:1]]
     before, after = (stack_graph(stack, folder, {**changed, "zones": zones}) for zones in (three, four))
-    comparable = [node for node in before.resources if not node.name.startswith("programs-")]  # files equal nothing
+    # Programs are left out: no two file assets are equal.
+    comparable = [node for node in before.resources if not node.name.startswith("programs-")]
     touched = {node.name for node in comparable if node.inputs != after[node.name].inputs}
     endpoints = {"s3-gateway", *(f"endpoints-{service}" for service in changed["interface_endpoints"])}
     pools = {f"pools-{pool['name']}" for pool in changed["pools"] if "zone" not in pool}
@@ -199,7 +200,7 @@ def test_a_zone_appended_to_any_stack_touchedwhat_spans_zones_and_nothing_else(
 
 
 def test_a_bad_configuration_is_told_line_by_line_without_a_traceback(tmp_path: Path) -> None:
-    """As the engine would run it, but with no engine: `PULUMI_CONFIG` is how the engine hands over settings."""
+    """Run the program as the engine would; the engine passes settings in `PULUMI_CONFIG`."""
     program = (
         "import pulumi, sys\n"
         "from infra import __main__\n"

@@ -89,13 +89,13 @@ def test_every_bucket_policy_is_clean(graph: Graph, bucket: str) -> None:
     assert lint(graph[f"storage-{bucket}-policy"].inputs["policy"]) == []
 
 
-def test_logs_go_after_ninety_days(graph: Graph) -> None:
+def test_logs_expire_after_ninety_days(graph: Graph) -> None:
     assert rules(graph, "logs")["delete-old-logs"]["expiration"] == {"days": 90}
     assert rules(graph, "logs")["delete-old-logs"]["status"] == "Enabled"
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
-def test_torn_uploads_go_and_old_versions_stay_a_month(graph: Graph, bucket: str) -> None:
+def test_unfinished_uploads_expire_and_old_versions_stay_a_month(graph: Graph, bucket: str) -> None:
     found = rules(graph, bucket)
     assert found["delete-torn-uploads"]["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
     is_versioned = f"storage-{bucket}-versions" in graph.names
@@ -111,7 +111,7 @@ def test_release_records_and_weights_never_expire(graph: Graph) -> None:
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_protected_buckets_are_given_up_neither_full_nor_empty(protect: bool) -> None:
+def test_protected_buckets_are_deleted_neither_full_nor_empty(protect: bool) -> None:
     for bucket in storage(protect=protect).of("Bucket"):
         assert bucket.protect is protect
         assert bucket.inputs["forceDestroy"] is not protect

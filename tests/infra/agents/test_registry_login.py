@@ -26,7 +26,8 @@ OTHERS = (
     *("etc/berth/tls/node.pem", "etc/consul.d/secrets.json", "etc/nomad.d/secrets.json"),
     "data/nomad/client/intro_token.jwt",
 )
-INTERVAL_S, WAIT_S = 2, 60
+INTERVAL_S = 2
+WAIT_S = 60
 
 
 def test_a_node_reads_one_secret_of_the_catalogues() -> None:

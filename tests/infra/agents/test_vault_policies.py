@@ -10,7 +10,8 @@ from infra.machine.vault import _POLICIES
 from infra.machine.web import Api, Refused
 
 pytestmark = pytest.mark.live
-KEY, SAMPLE = "default/llama-4-scout/hugging-face", "default/llama-4-scout/sample-key"
+KEY = "default/llama-4-scout/hugging-face"
+SAMPLE = "default/llama-4-scout/sample-key"
 ROLE = {"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault.io"]}
 
 
@@ -81,7 +82,8 @@ def test_a_pipeline_asks_with_sample_keys_and_deploys_with_the_platforms_tokens(
 
 @pytest.mark.parametrize("role", ["deploy", "operator"])
 def test_whoever_deploys_writes_services_policies_and_roles_and_no_others(seeded: Api, role: str) -> None:
-    api, rules = log_in(seeded, role), {"policy": "# nothing"}
+    api = log_in(seeded, role)
+    rules = {"policy": "# nothing"}
     assert is_let(api, "PUT", "sys/policies/acl/berth-chat", rules)
     assert is_let(api, "POST", "auth/jwt-nomad/role/berth-chat", ROLE)
     assert is_let(api, "GET", "auth/jwt-nomad/role/berth-chat")
@@ -92,14 +94,15 @@ def test_whoever_deploys_writes_services_policies_and_roles_and_no_others(seeded
 
 
 @pytest.mark.parametrize("role", ["deploy", "operator"])
-def test_whoever_deploys_sees_whether_vault_is_as_it_must_be(seeded: Api, role: str) -> None:
+def test_whoever_deploys_sees_how_vault_is_set_up(seeded: Api, role: str) -> None:
     api = log_in(seeded, role)
     for path in ("sys/audit", "sys/auth", "sys/health", "sys/mounts", "secret/config", "auth/token/lookup-self"):
         assert is_let(api, "GET", path), path
 
 
 def test_people_write_read_and_mark_secrets(seeded: Api) -> None:
-    api, path = log_in(seeded, "operator"), "default/chat/key"
+    api = log_in(seeded, "operator")
+    path = "default/chat/key"
     assert is_let(api, "POST", f"secret/data/{path}", {"data": {"value": "made up"}})
     assert is_let(api, "POST", f"secret/metadata/{path}", {"custom_metadata": {"berth_stack": "prod"}})
     assert api.get(f"secret/data/{path}")["data"]["data"] == {"value": "made up"}

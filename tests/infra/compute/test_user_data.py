@@ -1,4 +1,4 @@
-"""User data, whole, for every kind of machine; judged by cloud-init, the agents, systemd and the shell themselves."""
+"""User data, whole, for every kind of machine; checked by cloud-init, the agents, systemd and the shell themselves."""
 
 import json
 import re
@@ -110,7 +110,7 @@ def test_only_the_first_server_begins_clusters() -> None:
         assert not any("bootstrap_expect" in text for text in server_agents(server(slot)).values())
 
 
-def test_another_state_key_is_another_beginning() -> None:
+def test_another_state_key_gives_another_folder_of_parameters() -> None:
     assert facts("app")["parameters"] == "/berth/prod/00000000-0000-4000-8000-00000000000a"
 
 
@@ -173,7 +173,7 @@ def test_the_real_agents_take_their_configurations(program: str, text: str, tmp_
 
 
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
-    """All but the programs, which are on machines only: for each unit a program that does nothing stands in."""
+    """The programs are on machines only, so a program that does nothing stands in for each."""
     for unit in UNITS.iterdir():
         text = unit.read_text().replace("/usr/local/bin/", f"{tmp_path}/bin/")
         name = unit.name if unit.name != "nomad-server.service" else "nomadserver.service"

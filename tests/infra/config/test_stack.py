@@ -72,10 +72,10 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"cidr": "10.0.0.0/8"}, "larger than AWS allows", "berth:cidr 10.0.0.0/16"),
     ({"cidr": "2001:db8::/32"}, "must be a network", "berth:cidr 10.20.0.0/16"),
     ({"cidr": "10.0.0.0/33"}, "must be a network", "berth:cidr 10.20.0.0/16"),
-    ({"cidr": "8.8.0.0/16"}, "not of private addresses", "berth:cidr 10.20.0.0/16"),
+    ({"cidr": "8.8.0.0/16"}, "not a private network", "berth:cidr 10.20.0.0/16"),
     ({"cidr": "172.17.0.0/16"}, "overlaps 172.17.0.0/16, Docker's own network", "berth:cidr 10.0.0.0/16"),
     ({"on_prem_cidrs": ["10.21.4.0/24"]}, "overlaps 10.21.4.0/24, berth:on_prem_cidrs", "berth:cidr 10.0.0.0/16"),
-    ({"on_prem_cidrs": ["8.8.8.0/24"]}, "not of private", "'berth:on_prem_cidrs[0]' 192.168.10.0/24"),
+    ({"on_prem_cidrs": ["8.8.8.0/24"]}, "not a private network", "'berth:on_prem_cidrs[0]' 192.168.10.0/24"),
     ({"servers": 2}, "must be 1, 3 or 5", "berth:servers 3"),
     ({"servers": 1}, "prod needs 3 or 5", "berth:servers 3"),
     ({"servers": "three"}, "must be a whole number", "berth:servers 3"),
@@ -84,10 +84,10 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"region": "cn-north-1"}, "no region 'cn-north-1'", "aws:region "),
     ({"region": None}, "is missing", "aws:region us-east-1"),
     ({"domain": None}, "is missing", "berth:domain berth.example.com"),
-    ({"domain": "not a domain"}, "is no domain name", "berth:domain berth.example.com"),
-    ({"hosted_zone_id": "example.com"}, "no identifier of a Route 53 zone", "berth:hosted_zone_id Z"),
-    ({"alarm_email": "nobody"}, "is no mail address", "berth:alarm_email team@example.com"),
-    ({"budget_usd_month": 0}, "0 is no budget", "berth:budget_usd_month 1000"),
+    ({"domain": "not a domain"}, "is not a domain name", "berth:domain berth.example.com"),
+    ({"hosted_zone_id": "example.com"}, "not the ID of a Route 53 hosted zone", "berth:hosted_zone_id Z"),
+    ({"alarm_email": "nobody"}, "is not a mail address", "berth:alarm_email team@example.com"),
+    ({"budget_usd_month": 0}, "at least 1 US dollar, not 0", "berth:budget_usd_month 1000"),
     ({"zones": ["us-east-1a", "us-east-1b", "eu-west-1c"]}, "no zone of us-east-1", "'berth:zones[2]' us-east-1c"),
     ({"zones": ["us-east-1a"], "servers": 3}, "1 zone(s)", "'berth:zones[1]' us-east-1b"),
     ({"zones": ["us-east-1a", "us-east-1b"]}, "may lose the majority", "'berth:zones[2]' us-east-1c"),
@@ -95,23 +95,23 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"zones": "us-east-1a"}, "must be a list", "'berth:zones[0]' us-east-1a"),
     ({"nat": "two"}, "must be none, single, per_zone", "berth:nat none"),
     ({"ipv6": "perhaps"}, "must be true or false", "berth:ipv6 false"),
-    ({"egress_ports": [443, 70000]}, "70000 is no port", "'berth:egress_ports[1]' 443"),
-    ({"interface_endpoints": list(ALWAYS_NEEDED[1:])}, "'ec2' must be there", "'berth:interface_endpoints[6]' ec2"),
+    ({"egress_ports": [443, 70000]}, "70000 is not a port number", "'berth:egress_ports[1]' 443"),
+    ({"interface_endpoints": list(ALWAYS_NEEDED[1:])}, "'ec2' must be listed", "'berth:interface_endpoints[6]' ec2"),
     ({"zonse": ["us-east-1a"]}, "did you mean berth:zones?", "pulumi config rm"),
-    ({"stack": "Prod!"}, "small letters", "pulumi stack rename"),
+    ({"stack": "Prod!"}, "lower-case letters", "pulumi stack rename"),
     ({"stack": "local"}, "is the laptop", "pulumi stack rename"),
 ]
 
 
-@pytest.mark.parametrize(("changes", "says", "mend"), FAULTS)
-def test_a_fault_says_what_and_how_to_mend_it(changes: dict[str, Any], says: str, mend: str) -> None:
+@pytest.mark.parametrize(("changes", "says", "fix"), FAULTS)
+def test_a_fault_says_what_is_wrong_and_how_to_fix_it(changes: dict[str, Any], says: str, fix: str) -> None:
     texts = [str(error) for error in errors_of(changes)]
-    assert any(says in text and mend in text for text in texts), texts
+    assert any(says in text and fix in text for text in texts), texts
     assert not any("\n" in text for text in texts)
 
 
 @pytest.mark.parametrize("changes", [changes for changes, _, _ in FAULTS], ids=str)
-def test_the_commands_that_faults_name_do_mend_them(changes: dict[str, Any]) -> None:
+def test_the_commands_that_faults_name_fix_them(changes: dict[str, Any]) -> None:
     written = values("prod", changes)
     for _ in range(8):
         try:
@@ -135,7 +135,8 @@ def run_command(written: dict[str, Any], command: str) -> dict[str, Any]:
             name, _, rest = key.split(":")[1].partition("[")
             if not rest:
                 return {**written, name: value}
-            held, place = list(written[name]) if isinstance(written[name], list) else [], int(rest.rstrip("]"))
+            held = list(written[name]) if isinstance(written[name], list) else []
+            place = int(rest.rstrip("]"))
             return {**written, name: [*held[:place], value, *held[place + 1 :]]}
     raise AssertionError(f"nobody could run {command!r}")
 

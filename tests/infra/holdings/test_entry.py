@@ -1,4 +1,4 @@
-"""What differs is found and written; what somebody else added is not a difference; twice is once."""
+"""`hold` writes what differs; what somebody else added is no difference; a second call writes nothing."""
 
 from typing import Any
 

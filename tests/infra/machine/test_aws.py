@@ -94,7 +94,7 @@ def test_what_was_written_first_stays(parameters: Parameters) -> None:
     assert parameters.get("server/authority") == "first"
 
 
-def test_secrets_are_locked_with_our_key_and_the_rest_is_plain(parameters: Parameters, store: Any) -> None:
+def test_secrets_are_encrypted_with_our_key_and_the_rest_is_plain(parameters: Parameters, store: Any) -> None:
     parameters.put("server/authority", "a", is_secret=True)
     parameters.put("agent/authority", "b", is_secret=False)
     secret, plain = store.entries["/berth/prod/key/server/authority"], store.entries["/berth/prod/key/agent/authority"]

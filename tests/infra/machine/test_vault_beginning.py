@@ -1,4 +1,4 @@
-"""Vault's beginning, cut short at each point: it is begun anew only where nobody can have put anything in."""
+"""Vault's initialisation, cut short at each point: it is repeated only where nobody can have stored anything."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ class PowerCut(BaseException):
 
 
 class Store:
-    """Parameter Store in a dictionary; `cut` is the name whose writing the machine does not live to see."""
+    """Parameter Store in a dictionary; `cut` is the name at whose writing the machine goes off."""
 
     def __init__(self) -> None:
         self.entries: dict[str, str] = {}
@@ -39,7 +39,8 @@ class Server:
     """A Vault that remembers whether it was initialised, and how often."""
 
     def __init__(self) -> None:
-        self.initialised, self.times = False, 0
+        self.initialised = False
+        self.times = 0
 
     def get(self, _path: str) -> Any:
         return {"initialized": self.initialised}
@@ -47,7 +48,8 @@ class Server:
     def put(self, path: str, _body: Any) -> Any:
         assert path == "sys/init"
         assert not self.initialised
-        self.initialised, self.times = True, self.times + 1
+        self.initialised = True
+        self.times += 1
         return {"root_token": f"root-{self.times}", "recovery_keys_base64": [f"key-{self.times}"]}
 
 
@@ -55,47 +57,47 @@ class Server:
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     made = Server()
     monkeypatch.setattr(vault, "_BEGUN", tmp_path / "vault-begun")
-    monkeypatch.setattr(vault, "_forget", lambda: setattr(made, "initialised", False))
+    monkeypatch.setattr(vault, "_delete_data", lambda: setattr(made, "initialised", False))
     return made
 
 
-def begin(server: Any, store: Any) -> None:
-    if vault.is_to_begin(server):
+def initialise(server: Any, store: Any) -> None:
+    if vault.needs_init(server):
         vault.initialise(server, store, "server/vault-init-vol-1")
 
 
-def test_what_vault_says_once_is_kept(server: Any) -> None:
+def test_what_vault_says_once_is_stored(server: Any) -> None:
     store: Any = Store()
-    begin(server, store)
+    initialise(server, store)
     assert json.loads(store.entries["server/vault-init-vol-1"]) == {"root_token": "root-1", "recovery_keys": ["key-1"]}
-    begin(server, store)
+    initialise(server, store)
     assert server.times == 1
 
 
-def test_a_crash_before_the_note_leaves_nothing_that_anyone_needs(server: Any) -> None:
+def test_after_a_crash_before_the_record_vault_is_initialised_again(server: Any) -> None:
     store: Any = Store()
     store.cut = "server/vault-init-vol-1"
     with pytest.raises(PowerCut):
-        begin(server, store)
+        initialise(server, store)
     assert server.initialised
-    begin(server, store)
+    initialise(server, store)
     assert server.times == 2
     assert json.loads(store.entries["server/vault-init-vol-1"]) == {"root_token": "root-2", "recovery_keys": ["key-2"]}
 
 
-def test_a_vault_in_use_is_never_begun_anew_even_if_every_parameter_is_gone(server: Any) -> None:
+def test_a_vault_in_use_is_never_initialised_again_even_if_every_parameter_is_gone(server: Any) -> None:
     store: Any = Store()
-    begin(server, store)
+    initialise(server, store)
     store.entries.clear()
-    begin(server, store)
+    initialise(server, store)
     assert server.times == 1
 
 
 def test_keys_of_another_vault_are_not_written_over(server: Any) -> None:
     store: Any = Store()
     store.entries["server/vault-init-vol-1"] = "of another Vault"
-    with pytest.raises(Fault, match="take it away"):
-        begin(server, store)
+    with pytest.raises(Fault, match="delete it"):
+        initialise(server, store)
     assert store.entries["server/vault-init-vol-1"] == "of another Vault"
 
 

@@ -17,7 +17,9 @@ class Disks:
     """What lsblk says, and what was run."""
 
     def __init__(self, disks: dict[str, str], content: str = "") -> None:
-        self.disks, self.content, self.ran = disks, content, list[tuple[str, ...]]()
+        self.disks = disks
+        self.content = content
+        self.ran = list[tuple[str, ...]]()
         self.serials: dict[str, str] = {}
 
     def run(self, *argv: str, **_: object) -> str:
@@ -93,10 +95,12 @@ def test_what_is_mounted_is_left_alone(machine: Any, monkeypatch: pytest.MonkeyP
 
 
 class Ec2:
-    """Volumes: held by the machine before for two questions, then free, then ours."""
+    """EC2, whose volume is attached to the machine before for two questions, then free, then ours."""
 
     def __init__(self, disks: Disks, held: int = 2) -> None:
-        self.disks, self.left, self.calls = disks, held, list[str]()
+        self.disks = disks
+        self.left = held
+        self.calls = list[str]()
 
     def query(self, _service: str, action: str, **fields: str) -> ET.Element:
         self.calls.append(action)
@@ -110,7 +114,7 @@ class Ec2:
         return ET.fromstring(f"<r><volumeSet><item><status>{status}</status>{held}</item></volumeSet></r>")
 
 
-def test_a_server_waits_until_the_one_before_it_has_let_go(machine: Any) -> None:
+def test_a_server_waits_until_the_one_before_it_has_detached_the_volume(machine: Any) -> None:
     disks = machine({"/dev/nvme0n1": "Amazon Elastic Block Store"}, "xfs")
     ec2: Any = Ec2(disks)
     volume.attach(ec2, "vol-0abc", "i-new")
@@ -119,7 +123,7 @@ def test_a_server_waits_until_the_one_before_it_has_let_go(machine: Any) -> None
     assert disks.ran[0][2:4] == ("noatime,nodev,nosuid", "/dev/nvme1n1")
 
 
-def test_a_volume_that_is_not_let_go_of_is_said_with_its_holder(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_volume_that_stays_attached_is_named_with_its_holder(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(volume, "_ATTACH_S", 0.0)
     ec2: Any = Ec2(machine({}), held=9)
     with pytest.raises(Fault, match="vol-0abc is in-use, held by i-old"):

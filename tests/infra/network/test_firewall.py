@@ -34,7 +34,7 @@ def passes(rules: tuple[Rule, ...], direction: Direction, group: str, peer: str,
 
 
 def connects(rules: tuple[Rule, ...], caller: str, listener: str, port: int) -> bool:
-    """A packet passes when the caller's group lets it out and the listener's lets it in."""
+    """A packet passes when the caller's group has an egress rule for it and the listener's an ingress rule."""
     return passes(rules, Direction.OUT, caller, listener, port) and passes(rules, Direction.IN, listener, caller, port)
 
 

@@ -30,11 +30,11 @@ def the_one(found: Any) -> Violation:
     return violation
 
 
-def test_a_violation_names_rule_resource_port_and_mend_on_one_line() -> None:
+def test_a_violation_names_rule_resource_port_and_fix_on_one_line() -> None:
     said = str(the_one(check(rule(name="wall-oops", cidrIpv4="0.0.0.0/0"))))
     assert said == (
         "L1 wall-oops, port 4646/tcp (nomad_http): is open to 0.0.0.0/0 — "
-        "name the group that needs it instead; people come in through Systems Manager"
+        "name the group that needs it instead; people connect through Systems Manager"
     )
 
 
