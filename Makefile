@@ -37,7 +37,7 @@ check: setup ## format, lint, types, import directions; changes nothing
 	.venv/bin/lint-imports
 
 .PHONY: format
-format: setup ## format and mend what can be mended by itself
+format: setup ## format, and fix what the linter can fix by itself
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 

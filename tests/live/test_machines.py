@@ -172,7 +172,7 @@ def test_a_node_gets_no_servers_certificate(site: Cloud) -> None:
         assert refused.value.status == 400
 
 
-def test_a_role_that_is_not_the_stacks_is_not_let_in(site: Cloud) -> None:
+def test_a_role_that_is_not_the_stacks_may_not_log_in(site: Cloud) -> None:
     with pytest.raises(Refused) as refused:
         site.vault(site.machines["server-0"].address, "client", as_role="stranger")
     assert "does not belong to the role" in refused.value.body
