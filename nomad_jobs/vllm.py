@@ -31,7 +31,7 @@ def argv(model: str, *, name: str, longest_stream_s: int) -> tuple[str, ...]:
 def files(keys: Sequence[Secret]) -> tuple[File, ...]:
     """Give the engine its `keys`, any of which opens it, the guard that asks for them, and the probe."""
     return (
-        json_file("secrets/keys.json", {"keys": [key["value"] for key in keys]}),
+        json_file("secrets/keys.json", {"keys": [key["value"] for key in keys]}, is_reread=True),
         File(path="local/engine_keys.py", parts=(Source("nomad_jobs/apps/engine_keys.py"),)),
         File(path="local/probe.py", parts=(Source("nomad_jobs/apps/probe.py"),)),
     )

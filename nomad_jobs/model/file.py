@@ -53,6 +53,8 @@ class File:
     parts: tuple[Part, ...]
     is_template: bool = False
     """Whether the file is a Consul template of ours rather than plain data; it can then hold text only."""
+    is_reread: bool = False
+    """Whether the process itself reads the file again when it changes."""
     on_change: OnChange = OnChange.NOOP
     script: tuple[str, ...] = ()
     """Argv of a program, run in the task's folder, that makes the task take up the change."""
@@ -60,7 +62,7 @@ class File:
     @property
     def follows(self) -> bool:
         """Whether its task takes up a change while it runs; Consul then holds the versions of its secrets."""
-        return self.on_change is not OnChange.NOOP
+        return self.is_reread or self.on_change is not OnChange.NOOP
 
     @property
     def refs(self) -> tuple[SecretRef, ...]:
@@ -81,9 +83,9 @@ JsonValue = str | int | SecretRef | Peers | Sequence["JsonValue"] | Mapping[str,
 """What a JSON file may hold; a secret field, as a JSON value, is written by the node."""
 
 
-def json_file(path: str, value: JsonValue) -> File:
+def json_file(path: str, value: JsonValue, *, is_reread: bool = False) -> File:
     """Build a JSON file of one line from `value`: its secret fields and peers are looked up on the node."""
-    return File(path=path, parts=(*_json_parts(value), "\n"))
+    return File(path=path, parts=(*_json_parts(value), "\n"), is_reread=is_reread)
 
 
 def _json_parts(value: JsonValue) -> Iterator[Part]:

@@ -28,5 +28,5 @@ BOT_DETECTOR = Service(
             expect='"probability"',
         ),
     ),
-    files=(json_file("secrets/keys.json", {"keys": [_KEY["value"], _SAMPLE_KEY["value"]]}),),
+    files=(json_file("secrets/keys.json", {"keys": [_KEY["value"], _SAMPLE_KEY["value"]]}, is_reread=True),),
 )

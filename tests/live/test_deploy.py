@@ -14,7 +14,7 @@ from nginx.render import route_host
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Secret, Service, secret_path
-from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT, OPERATOR_KEY
+from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT, OPERATOR_KEY, SAMPLE_KEY
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import Done, deploy
@@ -110,6 +110,19 @@ def test_each_key_opens_the_model_and_a_wrong_one_does_not(target: Target, front
         for bearer in (key(target, OPERATOR_KEY), key(target, CHAT_KEY), "wrong")
     ]
     assert answers == [200, 200, 401]
+
+
+@pytest.mark.usefixtures("first")
+def test_a_changed_key_reaches_the_engines_that_run(target: Target, front: httpx.Client) -> None:
+    before = target.consul.instances(LLAMA_4_SCOUT.name)
+    path = f"default/{secret_path(SAMPLE_KEY, LLAMA_4_SCOUT)}"
+    old = key(target, SAMPLE_KEY)
+    target.vault.put_secret(path, {"value": "changed-for-a-test"}, after_version=target.vault.newest(path).version)
+    deploy(SERVICES, target, Pins(), quiet())
+    assert target.consul.instances(LLAMA_4_SCOUT.name) == before
+    bearers = ("changed-for-a-test", old, key(target, OPERATOR_KEY))
+    answers = [front.send(chat_request(target, front, bearer, max_tokens=1)).status_code for bearer in bearers]
+    assert answers == [200, 401, 200]
 
 
 @pytest.mark.usefixtures("first")

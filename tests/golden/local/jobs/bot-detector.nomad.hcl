@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "e7f9852bbaad"
+    "berth_form"  = "852020aad7d6"
     "berth_stack" = "local"
   }
 
@@ -84,16 +84,29 @@ job "bot-detector" {
         change_mode  = "noop"
       }
 
+      consul {}
+
+      identity {
+        name = "consul_default"
+        aud  = ["consul.io"]
+        ttl  = "1h"
+      }
+
       template {
         destination = "secrets/keys.json"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"keys": [{{ with secret "secret/data/default/bot-detector/api-key?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret "secret/data/default/bot-detector/sample-key?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
+{"keys": [{{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/local/versions/bot-detector/api-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/local/versions/bot-detector/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       resources {

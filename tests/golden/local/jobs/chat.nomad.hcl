@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "7bbc40bd0b6a"
+    "berth_form"  = "1fedccf30746"
     "berth_stack" = "local"
   }
 
@@ -96,12 +96,17 @@ job "chat" {
         destination = "secrets/model-key.json"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"key": {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}}
+{"key": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/local/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}}
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {

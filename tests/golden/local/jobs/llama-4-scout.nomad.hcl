@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "0cee37a29c0e"
+    "berth_form"  = "c6c8e2d5fdcf"
     "berth_stack" = "local"
   }
 
@@ -95,6 +95,14 @@ job "llama-4-scout" {
         change_mode  = "noop"
       }
 
+      consul {}
+
+      identity {
+        name = "consul_default"
+        aud  = ["consul.io"]
+        ttl  = "1h"
+      }
+
       template {
         destination = "secrets/env"
         perms       = "0600"
@@ -114,12 +122,17 @@ EOT
         destination = "secrets/keys.json"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"keys": [{{ with secret "secret/data/default/llama-4-scout/key-operator?version=3" }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret "secret/data/default/llama-4-scout/sample-key?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
+{"keys": [{{ with secret (printf "secret/data/default/llama-4-scout/key-operator?version=%s" (key "berth/local/versions/llama-4-scout/key-operator")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/local/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/llama-4-scout/sample-key?version=%s" (key "berth/local/versions/llama-4-scout/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {

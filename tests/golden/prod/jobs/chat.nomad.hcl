@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_form"  = "518a1a731131"
+    "berth_form"  = "a0573298980d"
     "berth_stack" = "prod"
   }
 
@@ -98,12 +98,17 @@ job "chat" {
         destination = "secrets/model-key.json"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"key": {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}}
+{"key": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/prod/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}}
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {

@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "gpu-h200"
   type        = "service"
   meta = {
-    "berth_form"  = "08d56feab6de"
+    "berth_form"  = "0a0a6a71091e"
     "berth_stack" = "prod"
   }
 
@@ -99,6 +99,14 @@ job "llama-4-scout" {
         change_mode  = "noop"
       }
 
+      consul {}
+
+      identity {
+        name = "consul_default"
+        aud  = ["consul.io"]
+        ttl  = "1h"
+      }
+
       template {
         destination = "secrets/env"
         perms       = "0600"
@@ -118,12 +126,17 @@ EOT
         destination = "secrets/keys.json"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"keys": [{{ with secret "secret/data/default/llama-4-scout/key-operator?version=3" }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret "secret/data/default/llama-4-scout/key-chat?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret "secret/data/default/llama-4-scout/sample-key?version=0" }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
+{"keys": [{{ with secret (printf "secret/data/default/llama-4-scout/key-operator?version=%s" (key "berth/prod/versions/llama-4-scout/key-operator")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/prod/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/llama-4-scout/sample-key?version=%s" (key "berth/prod/versions/llama-4-scout/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
