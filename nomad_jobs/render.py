@@ -8,7 +8,7 @@ from pathlib import Path
 from nomad_jobs.contents import ROOT, RenderedFile, SecretVersions, is_literal, rendered_files
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.keys import pin_key, routes_prefix
-from nomad_jobs.model import ENGINE_SHUTDOWN_S, Container, Env, Gpus, Port, Process, Service, model_words
+from nomad_jobs.model import ENGINE_SHUTDOWN_S, Container, Env, Gpus, Kind, Port, Process, Service, model_words
 from nomad_jobs.platform import NodePool, Platform
 from nomad_jobs.text import hcl, render
 
@@ -48,6 +48,11 @@ class _Job:
     def canaries(self) -> int:
         """None with GPUs: instances hold all of them, and a canary would find no room. Nomad replaces them in turn."""
         return 0 if self.shape.gpus else 1
+
+    @property
+    def restart_mode(self) -> str:
+        """A failed instance of a service is placed anew; one of a system job has no other place, so it is tried on."""
+        return "delay" if self.service.kind is Kind.SYSTEM else "fail"
 
     @property
     def gpu_pattern(self) -> str:

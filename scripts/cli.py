@@ -14,6 +14,10 @@ from nomad_jobs.errors import BerthError, Exit, ManyErrors
 VERBS = ("up", "down", "doctor", "status", "render", "deploy", "infra", "cost", "tools", "images")
 
 
+_INTERRUPTED = 130
+"""What Typer makes of Ctrl-C."""
+
+
 class Verbs(TyperGroup):
     """Loads a verb's module only when that verb runs, so that `berth --help` and each verb start fast."""
 
@@ -53,7 +57,8 @@ def run(argv: list[str]) -> int:
     """Run one command line and return its exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        return typer.main.get_command(app).main(argv, prog_name="berth", standalone_mode=False) or Exit.DONE
+        code = typer.main.get_command(app).main(argv, prog_name="berth", standalone_mode=False) or Exit.DONE
+        return _cancelled(console) if code == _INTERRUPTED else code
     except BerthError as error:
         if "--debug" in argv:
             console.print_exception()
@@ -62,8 +67,12 @@ def run(argv: list[str]) -> int:
         error.show()  # type: ignore[attr-defined]
         return Exit.CONFIG
     except (typer.Abort, KeyboardInterrupt):
-        console.print("[red]cancelled[/red]: what was done stays; run the same command again to go on")
-        return Exit.CANCELLED
+        return _cancelled(console)
+
+
+def _cancelled(console: Console) -> int:
+    console.print("[red]cancelled[/red]: what was done stays; run the same command again to go on")
+    return Exit.CANCELLED
 
 
 def _explain(error: BerthError, console: Console) -> int:

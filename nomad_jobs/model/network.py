@@ -17,6 +17,7 @@ _ROUTE_PATH = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za
 """A path as a person writes it: no encoding, no `..`, no `//`, nothing that NGINX would read as more than a path."""
 _LONGEST_PATH = 200
 _MOST_PATHS = 50
+_LONGEST_PATTERN = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +145,10 @@ class Route:
                 yield f"hidden path {path!r} must not end with /: what is below it is hidden as well"
         if max(len(self.paths), len(self.hidden)) > _MOST_PATHS:
             yield f"route has {len(self.paths)} paths and {len(self.hidden)} hidden ones, but may have {_MOST_PATHS}"
+        if len(set(self.paths)) < len(self.paths):
+            yield f"route paths {', '.join(self.paths)} must differ"
+        if sum(map(len, self.hidden)) > _LONGEST_PATTERN:
+            yield f"hidden paths have more than {_LONGEST_PATTERN} letters together, which NGINX would not read"
 
     @property
     def _odd_paths(self) -> list[str]:

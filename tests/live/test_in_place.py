@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nomad_jobs.errors import BerthError
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Check, Env, Gpus, Route, Sample, Service
 from nomad_jobs.services.ingress import INGRESS
@@ -97,6 +98,12 @@ def test_a_parked_service_keeps_job_and_route_and_frees_its_gpus(target: Target,
     run(target, other)
     target.nomad.stop("test-takes-them", purge=True)
     assert [one.changed for one in run(target, sized(greedy, 0))] == [False]
+    with pytest.raises(BerthError):
+        run(target, replace(greedy, process=replace(greedy.process, argv=("no-such-program",))))
+    job = target.nomad.job(NAME)
+    assert job
+    assert job["TaskGroups"][0]["Count"] == 0, "Nomad reverts to the parked version"
+    assert instances(target) == set()
     run(target, greedy)
     assert len(instances(target)) == 1
 

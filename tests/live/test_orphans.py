@@ -6,6 +6,7 @@ import pytest
 
 from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
+from nomad_jobs.model import Route, Sample
 from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
@@ -23,6 +24,16 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 def _purged(target: Target) -> Iterator[None]:
     yield
     target.nomad.stop("test-orphan", purge=True)
+
+
+def test_a_service_with_a_new_name_takes_its_host_over(target: Target, platform: Laptop) -> None:
+    route = Route(host="test-host", sample=Sample(path="/said"))
+    seed([INGRESS], target.platform, target.vault, platform.state.keys)
+    deploy([INGRESS, web("test-orphan", route=route)], target, Pins(), quiet(), whole=False, deadline_s=60)
+    target.nomad.stop("test-orphan")
+    deploy([INGRESS, web("test-new", route=route)], target, Pins(), quiet(), deadline_s=60)
+    assert get(target, "test-host.localhost").status_code == 200
+    target.nomad.stop("test-new", purge=True)
 
 
 def test_a_service_that_left_the_catalogue_keeps_its_route_and_is_reported(

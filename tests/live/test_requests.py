@@ -1,4 +1,4 @@
-"""What passes through the front door, and what does not: paths, headers, bodies, WebSockets, HTTP/2."""
+"""What passes through the front door, and what does not: headers, bodies, WebSockets, HTTP/2."""
 
 import json
 import socket
@@ -7,109 +7,25 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 
-from nomad_jobs.images import Pins
-from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
-from scripts.ops.deploy.run import deploy
 from scripts.ops.local import processes
-from scripts.ops.local.setup.seed import seed
-from tests.support.laptop import Laptop, quiet
-from tests.support.services import echo
+from tests.support.echoes import HOST, ask, echoes, raw
+from tests.support.laptop import Laptop
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 
-HOST = "test-echo.localhost"
 MIB = 2**20
 
 
 @pytest.fixture(scope="module")
-def front(target: Target, platform: Laptop) -> Iterator[httpx.Client]:
-    services = [
-        INGRESS,
-        echo("test-echo", max_body_mb=200),
-        echo("test-listed", paths=("/said", "/v1/models", "/v1/files/")),
-        echo("test-open-docs", paths=("/", "/docs"), max_body_mb=1),
-    ]
-    seed(services, target.platform, target.vault, platform.state.keys)
-    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
-    base = f"http://{target.platform.entry}:{target.platform.http_port}"
-    with httpx.Client(base_url=base, trust_env=False, timeout=30) as client:
+def front(platform: Laptop) -> Iterator[httpx.Client]:
+    with echoes(platform) as client:
         yield client
-    for service in services[1:]:
-        target.nomad.stop(service.name, purge=True)
-
-
-def ask(front: httpx.Client, path: str = "/said", host: str = HOST, **headers: str) -> dict[str, Any]:
-    answer = front.get(path, headers={"Host": host, **headers})
-    assert answer.status_code == 200, answer.text
-    said: dict[str, Any] = answer.json()
-    return said
-
-
-def raw(target: Target, request: str) -> str:
-    """Send a request as it stands, since a client would normalise its path; give the answer."""
-    with closing(socket.create_connection((target.platform.entry, target.platform.http_port), timeout=10)) as sock:
-        sock.sendall(request.replace("\n", "\r\n").encode())
-        return b"".join(iter(lambda: sock.recv(65536), b"")).decode()
-
-
-@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/metrics/more", "/docs", "/openapi.json", "/admin/users"])
-def test_what_is_for_the_inside_is_kept_back_unless_named(front: httpx.Client, path: str) -> None:
-    answer = front.get(path, headers={"Host": HOST})
-    assert (answer.status_code, answer.json()) == (404, {"error": "not for the world"})
-
-
-def test_a_path_that_only_begins_alike_passes(front: httpx.Client) -> None:
-    assert ask(front, "/metrics-page")["path"] == "/metrics-page"
-    assert ask(front, "/openapi-json")["path"] == "/openapi-json"
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "//metrics",
-        "/./metrics",
-        "/x/../metrics",
-        "/%6detrics",
-        "/%6Detrics?x=1",
-        "/x/%2e%2e/metrics",
-        "/x%2f..%2fmetrics",
-        "/metrics;jsessionid=1",
-        "/metrics%2f",
-        "http://test-echo.localhost/metrics",
-    ],
-)
-def test_no_spelling_of_a_hidden_path_passes(front: httpx.Client, target: Target, path: str) -> None:
-    del front
-    answer = raw(target, f"GET {path} HTTP/1.1\nHost: {HOST}\nConnection: close\n\n")
-    assert answer.startswith("HTTP/1.1 404"), answer
-    assert "not for the world" in answer
-
-
-@pytest.mark.parametrize(("path", "passes"), [("/v1/models", 200), ("/v1/files/a/b", 200), ("/v1/files/", 200)])
-def test_a_listed_path_passes(front: httpx.Client, path: str, passes: int) -> None:
-    assert front.get(path, headers={"Host": "test-listed.localhost"}).status_code == passes
-
-
-@pytest.mark.parametrize(
-    "path", ["/", "/invocations", "/v1/models/", "/v1/modelsx", "/v1", "/metrics", "/v1/files", "/v1/../invocations"]
-)
-def test_a_route_with_a_list_lets_nothing_else_through(front: httpx.Client, target: Target, path: str) -> None:
-    del front
-    answer = raw(target, f"POST {path} HTTP/1.1\nHost: test-listed.localhost\nContent-Length: 0\nConnection: close\n\n")
-    assert answer.split()[1] == "404"
-    assert "no such path" in answer or "not for the world" in answer
-
-
-def test_a_hidden_path_that_is_listed_itself_passes(front: httpx.Client) -> None:
-    assert ask(front, "/docs", host="test-open-docs.localhost")["path"] == "/docs"
-    assert front.get("/metrics", headers={"Host": "test-open-docs.localhost"}).status_code == 404
 
 
 def test_the_host_keeps_its_port(front: httpx.Client) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from nginx.render import render_route
@@ -116,6 +117,41 @@ def test_a_record_that_does_not_fit_is_left_out_and_named(target: Target, record
 
 
 @pytest.mark.usefixtures("served")
+def test_three_hundred_routes_and_a_hundred_instances_are_served(target: Target, platform: Laptop) -> None:
+    instances = [
+        {"ID": f"many-{number}", "Service": "test-many-0", "Address": f"127.0.1.{number}", "Port": 1}
+        for number in range(1, 101)
+    ]
+    for service in instances:
+        node = {"Node": "test-many", "Address": "127.0.0.1"}
+        platform.consul.put("/v1/catalog/register", json={**node, "Service": service})
+    for number in range(300):
+        record = {**GOOD, "host": f"test-many-{number}.localhost"}
+        target.consul.put_key(f"{prefix(target)}/test-many-{number}", json.dumps(record))
+    try:
+        wait_until(
+            lambda: None if sum(name.startswith("test-many") for name in door(target).routes) == 300 else "not all",
+            where="the front door",
+            what="300 routes",
+            deadline_s=60,
+        )
+        assert len(door(target).routes["test-many-0"].peers) == 100
+        assert said(target) == "served"
+    finally:
+        platform.consul.put("/v1/catalog/deregister", json={"Node": "test-many"})
+
+
+@pytest.mark.usefixtures("served")
+def test_a_value_that_is_no_text_is_left_out_and_can_be_overwritten(target: Target, platform: Laptop) -> None:
+    key = f"{prefix(target)}/test-bytes"
+    url = f"{platform.platform.consul_url}/v1/kv/{key}"
+    httpx.put(url, content=b"\xff\xfe", headers={"X-Consul-Token": platform.credentials.consul}, trust_env=False)
+    until_skipped(target, "test-bytes")
+    run(target, INGRESS)
+    assert target.consul.key(key) is not None
+
+
+@pytest.mark.usefixtures("served")
 def test_a_host_that_is_taken_is_left_out_and_named(target: Target) -> None:
     target.consul.put_key(f"{prefix(target)}/test-thief", json.dumps({**GOOD, "host": "test-routed.localhost"}))
     assert until_skipped(target, "test-thief") == "test-routed.localhost is already the host of test-routed"
@@ -134,8 +170,10 @@ def test_a_key_that_is_no_service_is_left_out(target: Target) -> None:
 def test_an_address_in_consul_that_is_none_is_left_out_and_named(target: Target, platform: Laptop) -> None:
     target.consul.put_key(f"{prefix(target)}/test-strange", json.dumps(GOOD))
     node = {"Node": "test-strange", "Address": "127.0.0.1"}
-    service = {"ID": "x", "Service": "test-strange", "Address": "127.0.0.1; } server { listen 1", "Port": 1}
-    platform.consul.put("/v1/catalog/register", json={**node, "Service": service})
+    odd = ({"Address": "127.0.0.1; } server { listen 1", "Port": 1}, {"Address": "127.0.0.1", "Port": 99_999})
+    for number, one in enumerate((*odd, {"Address": "a" * 4000, "Port": 1})):
+        service = {"ID": f"x{number}", "Service": "test-strange", **one}
+        platform.consul.put("/v1/catalog/register", json={**node, "Service": service})
     try:
         wait_until(
             lambda: None if any("no address" in fault for fault in door(target).faults()) else "not named",
@@ -144,6 +182,7 @@ def test_an_address_in_consul_that_is_none_is_left_out_and_named(target: Target,
             deadline_s=20,
         )
         assert door(target).routes["test-strange"].peers == frozenset()
+        assert door(target).refused == ""
         assert get(target, "test-other.localhost").status_code == 503
         assert said(target) == "served"
     finally:

@@ -1,7 +1,9 @@
 """The front door's transaction with the real NGINX: it runs what it says, and a bad route harms no other."""
 
+import os
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,13 +120,79 @@ def test_a_certificate_that_nginx_refuses_leaves_the_good_one(front: Door, tmp_p
             good.partition("-----BEGIN PRIVATE")[0] + "-----BEGIN PRIVATE" + other.partition("-----BEGIN PRIVATE")[2]
         )
     front.write_pem(wrong)
-    assert front.apply().returncode == 1
+    front.routes(front.route("app", says="new"))
+    assert front.apply().returncode == 0
     assert front.certificate() == before
     assert front.runs().certificate == "1"
     assert "tls.pem" in front.runs().refused
+    assert front.asks("app.localhost") == "new", "routes change although the certificate does not"
     front.write_pem(good)
     assert front.apply().returncode == 0
     assert front.runs().refused == ""
+
+
+def test_each_bad_route_costs_one_test(front: Door) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    bad = [front.route(f"bad-{number}", body="proxy_read_timeout two three;") for number in range(3)]
+    good = [front.route(f"good-{number}") for number in range(100)]
+    front.routes(*good[:50], *bad, *good[50:])
+    tests = front.local / "tests"
+    (front.task / "bin").mkdir()
+    wrapper = front.task / "bin" / "nginx"
+    wrapper.write_text(f'#!/bin/sh\necho x >> {tests}\nexec /usr/sbin/nginx "$@"\n')
+    wrapper.chmod(0o755)
+    assert front.apply(folder=wrapper.parent).returncode == 0
+    assert len(tests.read_text().splitlines()) == len(bad) + 1
+    assert len(front.runs().routes) == 100
+    assert front.runs().refused.count("route bad-") == 3
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.5, 0.99])
+def test_what_was_not_written_to_its_end_is_not_taken_up(front: Door, cut: float) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    front.routes(front.route("app", says="new"), front.route("other"))
+    text = (front.local / "next" / "sites.conf").read_text()
+    (front.local / "next" / "sites.conf").write_text(text[: int(len(text) * cut)])
+    assert front.apply().returncode == 1
+    assert front.asks("app.localhost") == "app"
+    assert "not whole" in front.runs().refused
+
+
+def test_a_full_disk_leaves_what_runs(front: Door) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    front.routes(front.route("app", says="new"), *(front.route(f"more-{number}") for number in range(40)))
+    limited = subprocess.run(
+        ["/bin/bash", "-c", "ulimit -f 4; exec /bin/bash local/apply.sh"],
+        cwd=front.task,
+        env=front.environment,
+        capture_output=True,
+        check=False,
+    )
+    assert limited.returncode != 0
+    assert front.asks("app.localhost") == "app"
+    assert (front.local / "live" / "sites.conf").stat().st_size > 0
+    assert front.apply().returncode == 0
+    assert front.asks("app.localhost") == "new"
+
+
+def test_a_reload_that_takes_long_is_confirmed_in_the_end(front: Door) -> None:
+    front.routes(front.route("app"))
+    front.started()
+    os.kill(int(master(front)), signal.SIGSTOP)
+    front.routes(front.route("app", says="new"))
+    assert front.apply().returncode == 1
+    assert "does not run" in front.runs().refused
+    os.kill(int(master(front)), signal.SIGCONT)
+    wait_until(
+        lambda: None if not front.runs().refused else front.runs().refused,
+        where="NGINX",
+        what="confirming",
+        deadline_s=20,
+    )
+    assert front.asks("app.localhost") == "new"
 
 
 def test_without_anything_good_it_does_not_start_and_says_why(front: Door) -> None:

@@ -84,6 +84,8 @@ def build(**changes: Any) -> Service:
         ({"route": Route(host="x", paths=("/a;",))}, "route path '/a;' must be plain"),
         ({"route": Route(host="x", paths=("/" + "a" * 300,))}, "must be plain"),
         ({"route": Route(host="x", hidden=("/a/",))}, "hidden path '/a/' must not end with /"),
+        ({"route": Route(host="x", paths=("/", "/a", "/a"))}, "route paths /, /a, /a must differ"),
+        ({"route": Route(host="x", hidden=tuple(f"/{n}{'a' * 190}" for n in range(20)))}, "more than 2000 letters"),
         ({"route": Route(host="x", paths=("/v1",))}, "sample path '/' is not let through by the route's paths /v1"),
         ({"route": Route(host="x", sample=Sample(path="/metrics?x"))}, "sample path '/metrics' is not let through"),
         ({"process": Process(argv=("app", "${NOMAD_PORT_htpp}"))}, "names ${NOMAD_PORT_htpp}, which Nomad does not"),

@@ -69,17 +69,18 @@ class Door:
     def routes(self, *routes: str) -> None:
         """Write a new configuration where Nomad would."""
         base = f"server {{ listen 127.0.0.1:{self.port} default_server; return 404 'no such host'; }}\n"
-        (self.local / "next" / "sites.conf").write_text(base + "".join(routes))
+        (self.local / "next" / "sites.conf").write_text(base + "".join(routes) + "# end\n")
 
-    def apply(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def apply(self, *words: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Do what Nomad does after it has written a new configuration."""
         argv = ["/bin/bash", "local/apply.sh", *words]
-        return subprocess.run(argv, cwd=self.task, env=self._env, capture_output=True, text=True, check=False)
+        env = {**self.environment, "PATH": f"{folder or self.task}:{self.environment['PATH']}"}
+        return subprocess.run(argv, cwd=self.task, env=env, capture_output=True, text=True, check=False)
 
     def start(self) -> None:
         argv = ["/bin/bash", str(self.local / "start.sh")]
         with (self.task / "stderr.txt").open("w") as stderr:
-            self.process = subprocess.Popen(argv, cwd=self.task, env=self._env, stderr=stderr, text=True)
+            self.process = subprocess.Popen(argv, cwd=self.task, env=self.environment, stderr=stderr, text=True)
 
     def started(self) -> FrontDoor:
         self.start()
@@ -109,7 +110,7 @@ class Door:
         return path.read_text() if path.exists() else ""
 
     @property
-    def _env(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         return {
             "PATH": f"{os.environ['PATH']}:/usr/sbin",
             "NOMAD_TASK_DIR": str(self.local),

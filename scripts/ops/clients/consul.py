@@ -35,13 +35,13 @@ class Consul:
         """Read every entry below `prefix`: its text by its key."""
         with self._translated(f"read {prefix}"):
             _, rows = self._client.kv.get(prefix, recurse=True)
-        return {row["Key"]: (row["Value"] or b"").decode() for row in rows or ()}
+        return {row["Key"]: (row["Value"] or b"").decode(errors="replace") for row in rows or ()}
 
     def key(self, key: str) -> str | None:
         """Read one entry; None if there is none."""
         with self._translated(f"read {key}"):
             _, row = self._client.kv.get(key)
-        return None if row is None else (row["Value"] or b"").decode()
+        return None if row is None else (row["Value"] or b"").decode(errors="replace")
 
     def put_key(self, key: str, text: str) -> None:
         """Write an entry."""

@@ -98,6 +98,16 @@ class Nomad:
         """Stop a job; with `purge`, forget it too. A missing job is fine."""
         self._api.delete(f"/v1/job/{_id(job_id)}", purge=str(purge).lower(), namespace=self.namespace)
 
+    def evaluate(self, job_id: str) -> None:
+        """Have the scheduler look at a job again: what failed for good is then placed anew."""
+        body = {"JobID": job_id, "EvalOptions": {"ForceReschedule": True}}
+        self._api.put(f"/v1/job/{_id(job_id)}/evaluate", json=body, namespace=self.namespace)
+
+    def mark_stable(self, job_id: str, version: int) -> None:
+        """Make a version the one to which Nomad reverts."""
+        body = {"JobID": job_id, "JobVersion": version, "JobStable": True}
+        self._api.put(f"/v1/job/{_id(job_id)}/stable", json=body, namespace=self.namespace)
+
     def evaluation(self, eval_id: str, index: int, wait_s: float) -> Answer:
         """Wait for a change of an evaluation."""
         return self._api.blocking(f"/v1/evaluation/{_id(eval_id)}", index, wait_s)

@@ -20,6 +20,10 @@ class Entries:
         """Remove an entry; give whether there was one."""
         return self._change(key, None)
 
+    def keep(self) -> None:
+        """Let what was written stay: it has proved right."""
+        self._before.clear()
+
     def put_back(self) -> None:
         """Restore every entry: remove it if it is new, write its old text if it was changed."""
         for key, text in self._before.items():

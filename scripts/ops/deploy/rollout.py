@@ -54,6 +54,9 @@ class Rollout:
             self.step.says("the front door is replaced: it takes no connection until the old instance has ended")
         if changed:
             self._register(job, live)
+        elif self.instances and not self._current():
+            self.step.says("nothing runs any more: asking the scheduler again")
+            self.nomad.evaluate(self.service.name)
         self._settle()
         return changed
 
@@ -76,8 +79,10 @@ class Rollout:
         registered = self.nomad.job(self.service.name)
         if registered is None:
             raise DeployError(f"job {self.service.name}", "disappeared just after it was registered")
-        if self.instances:  # for a job without instances Nomad makes no deployment
+        if self.instances:
             self._deployed(registered["Version"])
+        else:  # Nomad makes no deployment for none, and would revert to the version that had some
+            self.nomad.mark_stable(self.service.name, registered["Version"])
 
     def _placed(self, eval_id: str) -> None:
         self.step.says("the scheduler")

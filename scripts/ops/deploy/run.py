@@ -73,8 +73,14 @@ def deploy(
         deadline_s=deadline_s,
         entries={service.name: Entries(target.consul) for service in services},
     )
-    done = [one for wave in deploy_order(services) for one in deployment.roll_out(wave)]
-    deployment.verify(services)
+    try:
+        done = [one for wave in deploy_order(services) for one in deployment.roll_out(wave)]
+        if whole:  # first, for the host of a service that is gone may have a new owner
+            forget_dead_routes(services, target)
+        deployment.verify(services)
+    except KeyboardInterrupt:
+        deployment.put_back()
+        raise
     _report_rest(services, target, progress, whole=whole)
     return tuple(done)
 
@@ -158,7 +164,21 @@ class _Deployment:
             verification.run()
         except BaseException:
             self.entries[service.name].put_back()
+            if service.is_front_door:
+                self._follow_what_runs(service)
             raise
+        self.entries[service.name].keep()
+
+    def put_back(self) -> None:
+        """Restore every entry that has not proved right yet."""
+        for entries in self.entries.values():
+            entries.put_back()
+
+    def _follow_what_runs(self, service: Service) -> None:
+        """Pin the certificate that the front doors run: an earlier run may have left a pin that they refused."""
+        running = {door.certificate for door in front_doors(self.target.nomad)} - {""}
+        for key in self.rendered.pins[service.name] if len(running) == 1 else ():
+            self.target.consul.put_key(key, *running)
 
 
 def _side_by_side(work: Callable[[Service], Result], services: Sequence[Service]) -> list[Result]:
@@ -183,7 +203,6 @@ def _report_rest(services: Sequence[Service], target: Target, progress: Progress
         for fault in door.faults():
             progress.note(f"[red]✗[/red] the front door on {door.node} {fault}")
     if whole:
-        forget_dead_routes(services, target)
         for name in orphans(services, target):
             note = f"{name} still runs and is not in the catalogue: `nomad job stop {name}` stops it"
             progress.note(f"[yellow]![/yellow] {note}")

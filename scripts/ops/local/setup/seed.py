@@ -18,6 +18,7 @@ from scripts.ops.clients.vault import Vault
 
 _YEAR = dt.timedelta(days=365)
 _TOKEN_BYTES = 32
+_RENEWED_BEFORE = dt.timedelta(days=30)
 _AUTHORITY = "Berth laptop authority"
 _MARK = {"made_by": "berth"}
 """In the metadata of each secret written here: no other secret is ever changed."""
@@ -37,7 +38,7 @@ def seed(services: Sequence[Service], platform: Platform, vault: Vault, keys: Pa
 def _seed_one(path: str, named: Sequence[Secret], hosts: Sequence[str], vault: Vault, keys: Path) -> bool:
     newest = vault.newest(path)
     current = vault.secret(path) if newest.is_there else {}
-    if newest.version and not _is_ours(path, current, vault):
+    if newest.version and not _is_ours(path, newest.version, vault):
         return False
     is_certificate = any(secret.origin is Origin.CERTIFICATE for secret in named)
     if is_certificate:
@@ -50,8 +51,8 @@ def _seed_one(path: str, named: Sequence[Secret], hosts: Sequence[str], vault: V
         if not missing:
             return False
         values = {**current, **{field: secrets.token_urlsafe(_TOKEN_BYTES) for field in missing}}
-    vault.put_secret(path, values, after_version=newest.version)
-    vault.mark(path, _MARK)
+    version = vault.put_secret(path, values, after_version=newest.version)
+    vault.mark(path, {**_MARK, "version": str(version)})
     return True
 
 
@@ -77,12 +78,9 @@ def _paths(services: Sequence[Service], platform: Platform) -> Mapping[str, list
     return found
 
 
-def _is_ours(path: str, values: Mapping[str, str], vault: Vault) -> bool:
-    """Whether a secret was made here: it has our mark, or is a certificate of this laptop's authority."""
-    if (vault.metadata(path) or {}).get("custom_metadata") == _MARK:
-        return True
-    certificate = values.get("certificate", "")
-    return bool(certificate) and x509.load_pem_x509_certificate(certificate.encode()).issuer == _subject(_AUTHORITY)
+def _is_ours(path: str, version: int, vault: Vault) -> bool:
+    """Whether this version of a secret was made here: what somebody else wrote after it is theirs."""
+    return (vault.metadata(path) or {}).get("custom_metadata") == {**_MARK, "version": str(version)}
 
 
 def _subject(name: str) -> x509.Name:
@@ -90,10 +88,13 @@ def _subject(name: str) -> x509.Name:
 
 
 def _covers(certificate: str, hosts: Sequence[str]) -> bool:
+    """Whether a certificate that was made here is good for `hosts`, and will be for a month."""
     if not certificate:
         return False
-    extensions = x509.load_pem_x509_certificate(certificate.encode()).extensions
-    names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    found = x509.load_pem_x509_certificate(certificate.encode())
+    if found.not_valid_after_utc - dt.datetime.now(dt.UTC) < _RENEWED_BEFORE:
+        return False
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return set(hosts) <= set(names.get_values_for_type(x509.DNSName))
 
 

@@ -13,6 +13,7 @@ check_update_interval = "0s"
 ui_config { enabled = false }
 http_config { allow_write_http_from = ["127.0.0.0/8"] }
 performance { raft_multiplier = 1 }
+limits { http_max_conns_per_client = 4096 }
 telemetry {
   prometheus_retention_time = "60s"
   disable_hostname          = true

@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "default"
   type        = "system"
   meta = {
-    "berth_form"  = "8f5b7a138ecd"
+    "berth_form"  = "4f1d0b98f665"
     "berth_stack" = "local"
   }
 
@@ -37,7 +37,7 @@ job "ingress" {
       attempts = 2
       interval = "30m"
       delay    = "5s"
-      mode     = "fail"
+      mode     = "delay"
     }
 
     service {
@@ -193,7 +193,7 @@ http {
     ssl_certificate tls.pem;
     ssl_certificate_key tls.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
-    ssl_session_cache shared:tls:4m;
+    ssl_session_cache shared:_tls:4m;
 
     # Answers health checks, and 503 with Retry-After for a service without healthy instances.
     server {
@@ -249,60 +249,99 @@ EOT
 #!/bin/bash
 # Makes NGINX run what Nomad rendered, as a transaction: NGINX tests a copy, the script swaps the folders, reloads NGINX,
 # and asks it which configuration it runs. It writes what NGINX runs to running.jsonl, one route a line, and what NGINX
-# refused last to refused.txt, which is empty otherwise. It leaves out a route that NGINX refuses. Where NGINX refuses
-# everything, the last good configuration stays.
+# refused last to refused.txt, which is empty otherwise. It leaves out a route that NGINX refuses, and keeps the last
+# certificate where it refuses the new one. Where NGINX refuses everything, the last good configuration stays.
 set -eu
 umask 077
 cd "$${NOMAD_TASK_DIR}"
-exec 9>apply.lock
-flock 9
 certificate=../secrets/tls.pem
 
 generation() { cat next/nginx.conf next/sites.conf "$certificate" | sha256sum | cut -c 1-16; }
 
 certificate_version() { sed -n 's/^berth version \([0-9]*\)$/\1/p' ../secrets/live.pem; }
 
-# Let NGINX test candidate/ with the routes that stdin holds.
+# Cut sites.conf into parts/: the beginning, which is 0000, and each route, as NGINX's text and as its line of JSON.
+split() {
+    rm -rf parts && mkdir parts && : > parts/0000.json || return 1
+    awk '/^#berth /{ part++; print substr($0, 8) > sprintf("parts/%04d.json", part); next }
+         { print > sprintf("parts/%04d.conf", part) }' next/sites.conf || return 1
+    grep -q '^# end$' next/sites.conf && [ -s parts/0000.conf ]
+}
+
+# Let NGINX test candidate/ with these parts. Where the disk is full nothing is tested, and nothing was refused.
 accepts() {
-    cat > candidate/sites.conf
+    written=no
+    cat "$@" > candidate/sites.conf && cat "$${@/%.conf/.json}" > candidate/routes.jsonl || return 1
+    written=yes
     nginx -t -q -p "$${NOMAD_TASK_DIR}" -e stderr -c candidate/nginx.conf 2> candidate/said.txt
 }
 
 # Print NGINX's reason without its time, process number and folder.
 said() { sed -n "s|.*\[emerg\] \([0-9#]*: \)*||; s|$${NOMAD_TASK_DIR}/||g; 1p" candidate/said.txt; }
 
-# Add the routes one by one, and leave out those that NGINX refuses beside the others.
-leave_bad_routes_out() {
-    rm -rf parts && mkdir parts
-    awk '/^#berth /{ part++ } { print > sprintf("parts/%04d.conf", part) }' next/sites.conf
-    local good=(parts/0000.conf) part
-    accepts < parts/0000.conf || return 1
-    for part in parts/*.conf; do
-        if [ "$part" = parts/0000.conf ]; then continue; fi
-        if cat "$${good[@]}" "$part" | accepts; then
-            good+=("$part")
-        else
-            echo "route $(sed -n '1s/.*"service": "\([a-z0-9-]*\)".*/\1/p' "$part"): $(said)" >> refused.next
+# Print the part that holds the line which NGINX names, if it names one.
+refused_part() {
+    local line part lines
+    line=$(sed -n '1s|.*candidate/sites.conf:\([0-9]*\).*|\1|p' candidate/said.txt)
+    for part in "$@"; do
+        lines=$(wc -l < "$part")
+        if [ -n "$line" ] && [ "$line" -le "$lines" ]; then
+            [ "$part" = parts/0000.conf ] || echo "$part"
+            return 0
         fi
+        line=$((line - lines))
     done
-    cat "$${good[@]}" | accepts
+}
+
+leave_out() { echo "route $(sed -n 's/.*"service": "\([a-z0-9-]*\)".*/\1/p' "$${1%.conf}.json"): $(said)" >> refused.next; }
+
+# Leave out the route that NGINX names, until it names none.
+without_named() {
+    good=(parts/*.conf)
+    local bad part kept
+    until accepts "$${good[@]}"; do
+        [ "$written" = yes ] || return 1
+        bad=$(refused_part "$${good[@]}")
+        [ -n "$bad" ] || return 1
+        leave_out "$bad"
+        kept=()
+        for part in "$${good[@]}"; do [ "$part" = "$bad" ] || kept+=("$part"); done
+        good=("$${kept[@]}")
+    done
+}
+
+# Add the routes one by one: NGINX does not name a line for everything that it refuses.
+one_by_one() {
+    local all=("$${good[@]}") part
+    good=(parts/0000.conf)
+    accepts "$${good[@]}" || return 1
+    for part in "$${all[@]:1}"; do
+        if accepts "$${good[@]}" "$part"; then good+=("$part"); continue; fi
+        [ "$written" = yes ] || return 1
+        leave_out "$part"
+    done
+    accepts "$${good[@]}"
 }
 
 prepare() {
-    rm -rf candidate && mkdir candidate
-    : > refused.next
-    cp next/nginx.conf candidate/nginx.conf
-    cp "$certificate" ../secrets/candidate.pem
-    ln -s ../../secrets/candidate.pem candidate/tls.pem
-    echo "return 200 '$1\n';" > candidate/generation.conf
-    accepts < next/sites.conf || leave_bad_routes_out || { said > refused.next; return 1; }
+    rm -rf candidate && mkdir candidate && : > refused.next || return 1
+    split || { echo "the configuration that Nomad rendered is not whole" > refused.next; return 1; }
+    cp next/nginx.conf candidate/nginx.conf && cp "$certificate" ../secrets/candidate.pem || return 1
+    ln -s ../../secrets/candidate.pem candidate/tls.pem && echo "return 200 '$1\n';" > candidate/generation.conf || return 1
+    if without_named; then return 0; fi
+    [ "$written" = yes ] || { : > refused.next; return 1; }
+    said > refused.next
+    if grep -q 'tls.pem\|certificate' refused.next && cp ../secrets/live.pem ../secrets/candidate.pem 2> /dev/null; then
+        if without_named; then return 0; fi
+    fi
+    one_by_one
 }
 
 swap() {
     mv -f ../secrets/candidate.pem ../secrets/live.pem
     ln -sfn ../../secrets/live.pem candidate/tls.pem
+    echo "$1" > candidate/generation
     rm -rf live && mv candidate live
-    echo "$1" > live/generation
 }
 
 # After a reload the old workers accept connections for another moment, beside the new ones.
@@ -320,42 +359,49 @@ answers_with() {
     local answer
     exec 8<> "/dev/tcp/127.0.0.1/$${NOMAD_PORT_status}" || return 1
     printf 'GET /generation HTTP/1.0\r\n\r\n' >&8
-    answer=$(tail -n 1 <&8)
+    answer=$(timeout 2 tail -n 1 <&8)
     exec 8>&-
     [ "$answer" = "$1" ]
 }
 
-# Wait until NGINX answers with this generation, and the given old workers accept no more connections.
+# Ask NGINX until it says that it runs live/, and the given old workers accept nothing more.
 confirm() {
-    local wanted=$1 tries=0
+    local most=$1 tries=0
     shift
-    until answers_with "$wanted" 2> /dev/null && ! accept_still "$@"; do
+    until answers_with "$(cat live/generation)" 2> /dev/null && ! accept_still "$@"; do
         tries=$((tries + 1))
-        if [ "$tries" -ge 200 ]; then
-            echo "NGINX does not run the configuration that it was told to load" > refused.txt
-            return 1
-        fi
-        # The first signal may have come before NGINX was there to hear it.
+        if [ "$tries" -ge "$most" ]; then return 1; fi
+        # It may not have been there yet when it was told.
         if [ $((tries % 40)) = 0 ] && [ -s nginx.pid ]; then kill -HUP "$(cat nginx.pid)"; fi
         sleep 0.05
     done
-    { echo "{\"generation\": \"$wanted\", \"certificate\": \"$(certificate_version)\"}"; sed -n 's/^#berth //p' live/sites.conf; } > running.next
+    {
+        echo "{\"generation\": \"$(cat live/generation)\", \"certificate\": \"$(certificate_version)\"}"
+        cat live/routes.jsonl
+    } > running.next
     mv running.next running.jsonl
 }
 
+# Begun in the background, where nobody waits: without the lock, so that others go on, until it is confirmed.
 if [ "$${1:-}" = confirm ]; then
-    confirm "$(cat live/generation)"
+    confirm 6000 && { grep -qs 'does not run' refused.txt && : > refused.txt || true; }
     exit
 fi
+exec 9>apply.lock
+flock 9
 wanted=$(generation)
 if [ -d live ] && [ "$wanted" = "$(cat tried.generation 2> /dev/null)" ]; then
-    exit 0  # Nomad rendered nothing new, so refused.txt still holds
+    exit 0  # nothing new, and what NGINX said of it is in refused.txt
 fi
 if ! prepare "$wanted"; then
-    echo "$wanted" > tried.generation
+    if [ -s refused.next ]; then
+        echo "$wanted" > tried.generation
+    else
+        echo "the configuration could not be written: is the disk full?" > refused.next
+    fi
     mv refused.next refused.txt
     cat refused.txt >&2
-    # At the start there is no master yet: then succeed if this task, before its restart, left a configuration.
+    # At the start there is no master yet: then what it served before this task restarted will do.
     [ ! -s nginx.pid ] && [ -d live ]
     exit
 fi
@@ -366,7 +412,11 @@ if [ -s nginx.pid ]; then
     master=$(cat nginx.pid)
     workers=$(cat "/proc/$master/task/$master/children" 2> /dev/null || true)
     kill -HUP "$master"
-    confirm "$wanted" $workers
+    if ! confirm 200 $workers; then
+        echo "NGINX does not run the configuration that it was told to load" > refused.txt
+        ( bash ./apply.sh confirm 9>&- > /dev/null 2>&1 < /dev/null & )
+        exit 1
+    fi
 fi
 EOT
       }
@@ -439,12 +489,13 @@ server {
 #berth {"skipped": "{{ $service }}", "why": "{{ $route.host }} is already the host of {{ scratch.Get $taken }}"}
 {{- else }}{{ scratch.Set $taken $service }}{{ scratch.Set "peers" "" }}{{ scratch.Set "unfit" "" }}
 {{- range service $service }}{{ $peer := printf "%s:%d" .Address .Port }}
-{{- $list := "unfit" }}{{ if .Address | regexMatch $address }}{{ $list = "peers" }}{{ end }}
+{{- $fits := and (.Address | regexMatch $address) (ge .Port 1) (le .Port 65535) }}
+{{- $list := "unfit" }}{{ if $fits }}{{ $list = "peers" }}{{ else }}{{ $peer = sprig_trunc 60 $peer }}{{ end }}
 {{- scratch.Set $list (printf `%s, %s` (scratch.Get $list) ($peer | toJSON)) }}{{ end }}
 {{- $peers := printf "[%s]" (scratch.Get "peers" | trimPrefix ", ") }}
 #berth {"service": "{{ $service }}", "record": {{ .Value }}, "peers": {{ $peers }}, "unfit": [{{ scratch.Get "unfit" | trimPrefix ", " }}]}
 upstream {{ $service }} {
-    zone {{ $service }} 64k;
+    zone {{ $service }} 1m;
     least_conn;
     {{- range parseJSON $peers }}
     server {{ . }} max_fails=0;
@@ -459,6 +510,8 @@ server {
     {{- end }}
     listen {{ $tls }} ssl;
     server_name {{ $route.host }};
+    {{- /* A service gets the path as it was asked for, so it must mean there what it means here. */}}
+    if ($request_uri ~* "^[^?]*(?:/|%2f)(?:[.]|%2e){1,2}(?:;|/|%2f|[?]|$)") { return 400 '{"error": "dots in the path"}\n'; }
     client_max_body_size {{ $route.max_body_mb }}m;
     proxy_read_timeout {{ $route.longest_request_s }}s;
     proxy_send_timeout {{ $route.longest_request_s }}s;
@@ -476,6 +529,7 @@ server {
     {{- end }}
 }
 {{- end }}{{ end }}{{ end }}
+# end
 EOT
 
         change_script {
