@@ -105,7 +105,7 @@ class Nomad:
 
     def mark_stable(self, job_id: str, version: int) -> None:
         """Make a version the one to which Nomad reverts."""
-        body = {"JobID": job_id, "JobVersion": version, "JobStable": True}
+        body = {"JobID": job_id, "JobVersion": version, "Stable": True}
         self._api.put(f"/v1/job/{_id(job_id)}/stable", json=body, namespace=self.namespace)
 
     def evaluation(self, eval_id: str, index: int, wait_s: float) -> Answer:

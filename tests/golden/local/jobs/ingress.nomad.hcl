@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "default"
   type        = "system"
   meta = {
-    "berth_form"  = "4f1d0b98f665"
+    "berth_form"  = "df86d7c52be8"
     "berth_stack" = "local"
   }
 
@@ -263,7 +263,12 @@ certificate_version() { sed -n 's/^berth version \([0-9]*\)$/\1/p' ../secrets/li
 # Cut sites.conf into parts/: the beginning, which is 0000, and each route, as NGINX's text and as its line of JSON.
 split() {
     rm -rf parts && mkdir parts && : > parts/0000.json || return 1
-    awk '/^#berth /{ part++; print substr($0, 8) > sprintf("parts/%04d.json", part); next }
+    awk '/^#berth /{
+             part++
+             print substr($0, 8) > sprintf("parts/%04d.json", part)
+             printf "" > sprintf("parts/%04d.conf", part)  # a route that the template skipped has no text
+             next
+         }
          { print > sprintf("parts/%04d.conf", part) }' next/sites.conf || return 1
     grep -q '^# end$' next/sites.conf && [ -s parts/0000.conf ]
 }
