@@ -9,7 +9,7 @@ from infra.policy.resource import UNKNOWN, Resource
 from infra.policy.rules import check
 
 SETTING = "PULUMI_OPTION_POLICY_PACK"
-"""Pulumi reads any option from the environment, this one among them: Makefile, CI and .envrc all set it."""
+"""Pulumi reads any option from the environment, this one among them; .envrc and `berth infra` set it."""
 
 
 def guard() -> None:

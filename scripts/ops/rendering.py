@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.holdings.consul import TASK_ROLE
 from nginx.render import render_route
 from nomad_jobs.images import Pins
 from nomad_jobs.keys import pin_key
@@ -53,8 +54,8 @@ def _pins(service: Service, platform: Platform, versions: SecretVersions) -> dic
 
 
 def consul_role(job: str, platform: Platform) -> str:
-    """Name of the Consul role that a job's templates log in to; Consul's binding rule builds the same name."""
-    return f"nomad-task-{platform.namespace}-{job}"
+    """Name of the Consul role that a job's templates log in to, as Consul's binding rule builds it."""
+    return TASK_ROLE.format(namespace=platform.namespace, job=job)
 
 
 def write(rendered: Rendered, folder: Path) -> tuple[Path, ...]:
