@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-STACK_TAG = "berth:stack"
+from infra.holdings.names import STACK_TAG
+
 PART_TAG = "berth:part"
 
 

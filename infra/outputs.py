@@ -4,14 +4,12 @@ from collections.abc import Mapping
 
 from pulumi import Output
 
-from infra.compute.agent_configs import MAX_KILL_TIMEOUT_S
 from infra.compute.pools import node_pools
 from infra.config.stack import StackConfig
+from infra.holdings.names import CA_FILE
 from infra.network.ports import BY_NAME
+from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
 from nomad_jobs.platform import Driver, Platform
-
-CA_FILE = "/etc/berth/tls/ca.pem"
-"""Path of the stack's CA certificate, on every machine and for whoever deploys."""
 
 
 def platform(

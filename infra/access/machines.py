@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from infra.access.arns import StackArns
 from infra.access.statements import Condition, Statement
-from infra.label import STACK_TAG
+from infra.holdings.names import STACK_TAG
 from infra.network.ports import MACHINE_KINDS, MachineKind
 
 

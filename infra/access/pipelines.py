@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from infra.access import pipeline_actions as actions
 from infra.access.arns import StackArns
 from infra.access.statements import Condition, Statement
-from infra.label import STACK_TAG
+from infra.holdings.names import STACK_TAG
 
 _SERVICE_LINKED = {
     "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",

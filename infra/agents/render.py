@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.network.ports import TABLE
+from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
 from nomad_jobs.platform import Driver
 from nomad_jobs.text import environment
 
@@ -111,7 +112,7 @@ class NomadClient:
     """Folder that jobs may mount as the host volume `models`; empty: none."""
     docker_config: str = ""
     """Docker's file of registries' logins, which Nomad reads at every pull, and so must be there; empty: none."""
-    drain_s: int = 600
+    drain_s: int = MAX_KILL_TIMEOUT_S
     """How long a node that is told to stop lets its jobs finish."""
 
 

@@ -6,25 +6,19 @@ from dataclasses import dataclass
 from infra.access.arns import parameter_folder
 from infra.agents import render
 from infra.agents.render import PORTS, Kms, Tls
-from infra.compute.node_files import ADDRESS, NODE, NODE_TLS, node_files
+from infra.compute.node_files import NODE_TLS, node_files
 from infra.compute.pools import PoolConfig
+from infra.holdings.names import ADDRESS, JOINS_TAG, NODE, SERVER_CERTIFICATE, SERVER_KEY
 from infra.label import Label
 from infra.machine.facts import Download
 from infra.machine.nodes import DOCKER_CONFIG
 from infra.network.ports import BY_NAME, MachineKind
+from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
 from nomad_jobs.platform import Driver
 
-MAX_KILL_TIMEOUT_S = 600
-"""Nodes cap every job's `kill_timeout` here."""
-DRAIN_S = 600
-"""How long a node that is to terminate lets its jobs finish."""
-JOINS_TAG = "berth:joins"
-"""Tag of servers, by which agents find them."""
-POOL_TAG = "berth:pool"
-"""Tag of nodes: the name of their pool."""
-ROLE_TAG = "berth:role"
-"""Tag of every machine: its kind."""
-_SERVER_TLS = Tls(ca_file=NODE_TLS.ca_file, cert_file="/etc/berth/tls/cert.pem", key_file="/etc/berth/tls/key.pem")
+DRAIN_S = MAX_KILL_TIMEOUT_S
+"""How long a node that is to terminate lets its jobs finish: as long as any may take to stop."""
+_SERVER_TLS = Tls(ca_file=NODE_TLS.ca_file, cert_file=SERVER_CERTIFICATE, key_file=SERVER_KEY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

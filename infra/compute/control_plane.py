@@ -13,11 +13,12 @@ import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import autoscaling, ebs, ec2, route53
 
-from infra.compute.agent_configs import JOINS_TAG, ROLE_TAG, ServerBoot, private_zone, server_name
+from infra.compute.agent_configs import ServerBoot, private_zone, server_name
 from infra.compute.disks import SERVER_DATA_GB, SERVER_ROOT_GB
 from infra.compute.launch import METADATA, PLAIN_IMAGE, Disk, LaunchArgs, encoded, group_tags, hooks, root_disk, tagged
 from infra.compute.program_files import AGENT_VERSIONS
 from infra.compute.user_data import server_user_data
+from infra.holdings.names import JOINS_TAG, ROLE_TAG
 from infra.label import Label
 from infra.network.ports import BY_NAME, MachineKind
 

@@ -3,16 +3,14 @@
 import json
 
 from infra.agents.render import AgentFile, Tls
+from infra.holdings.names import ADDRESS, CA_FILE, NODE_CERTIFICATE
 from infra.machine.nodes import DOCKER_CONFIG
 from nomad_jobs.mounts import KV_MOUNT
 from nomad_jobs.platform import Platform
 from nomad_jobs.registry import REGISTRY
 
-ADDRESS = "@address@"
-NODE = "@node@"
-"""Placeholders for what only the machine knows; its own program fills them in."""
 # One file for both, so that certificate and key change at once.
-NODE_TLS = Tls(ca_file="/etc/berth/tls/ca.pem", cert_file="/etc/berth/tls/node.pem", key_file="/etc/berth/tls/node.pem")
+NODE_TLS = Tls(ca_file=CA_FILE, cert_file=NODE_CERTIFICATE, key_file=NODE_CERTIFICATE)
 _NAMESPACE: str = Platform.model_fields["namespace"].default
 REGISTRY_LOGIN = f"{KV_MOUNT}/data/{REGISTRY.login_path(_NAMESPACE)}"
 """Path in Vault of the registry's login, the same for every node."""

@@ -7,13 +7,14 @@ import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import autoscaling, ec2, vpc
 
-from infra.compute.agent_configs import DRAIN_S, POOL_TAG, ROLE_TAG, NodeBoot
+from infra.compute.agent_configs import DRAIN_S, NodeBoot
 from infra.compute.disks import root_gb
 from infra.compute.launch import METADATA, Disk, LaunchArgs, encoded, group_tags, hooks, root_disk, tagged
 from infra.compute.pool_plan import image, machine_kind, plan_interfaces, plan_refresh, zone_indexes
 from infra.compute.pools import PoolConfig
 from infra.compute.program_files import AGENT_VERSIONS, DEVICE_PLUGIN
 from infra.compute.user_data import node_user_data
+from infra.holdings.names import POOL_TAG, ROLE_TAG
 from infra.network.ports import MachineKind
 from infra.network.subnets import Tier
 

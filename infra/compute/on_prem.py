@@ -16,11 +16,13 @@ from pulumi_aws import s3
 from infra import agents
 from infra.agents import render
 from infra.agents.render import PORTS
-from infra.compute.agent_configs import DRAIN_S, MAX_KILL_TIMEOUT_S, private_zone
+from infra.compute.agent_configs import DRAIN_S, private_zone
 from infra.compute.node_files import NODE_TLS, REGISTRY_LOGIN
+from infra.holdings.names import ADDRESS, NODE
 from infra.label import Label
 from infra.machine.nodes import DOCKER_CONFIG
 from infra.network.ports import BY_NAME
+from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
 from nomad_jobs.platform import Driver
 from nomad_jobs.registry import REGISTRY
 from nomad_jobs.text import render as render_text
@@ -86,10 +88,10 @@ class OnPrem(pulumi.ComponentResource):
 def _consul(site: OnPremSite) -> str:
     return render.consul(
         render.ConsulAgent(
-            name="@node@",
+            name=NODE,
             datacenter=site.region,
             data_dir="/data/consul",
-            bind_addr="@address@",
+            bind_addr=ADDRESS,
             ports=PORTS,
             retry_join=site.server_addresses,
             tls=NODE_TLS,
@@ -114,12 +116,12 @@ def _nomad(site: OnPremSite) -> str:
     )
     return render.nomad(
         render.NomadAgent(
-            name="@node@",
+            name=NODE,
             region=site.region,
             datacenter=site.region,
             data_dir="/data/nomad",
-            bind_addr="@address@",
-            advertise_addr="@address@",
+            bind_addr=ADDRESS,
+            advertise_addr=ADDRESS,
             ports=PORTS,
             consul_addr=f"127.0.0.1:{PORTS['consul_https']}",
             vault_url=site.vault_url,

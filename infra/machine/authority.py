@@ -9,15 +9,16 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from infra.holdings import names
 from infra.machine.aws import Parameters
 from infra.machine.facts import Facts
 from infra.machine.fault import Fault
 from infra.machine.system import folder, run, write
 
-TLS = Path("/etc/berth/tls")
-CA = TLS / "ca.pem"
-CERT = TLS / "cert.pem"
-KEY = TLS / "key.pem"
+TLS = Path(names.TLS_FOLDER)
+CA = Path(names.CA_FILE)
+CERT = Path(names.SERVER_CERTIFICATE)
+KEY = Path(names.SERVER_KEY)
 CERTIFIED = "berth"
 """Group that may read the machine's key."""
 LEAF_DAYS = 3

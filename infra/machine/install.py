@@ -6,6 +6,7 @@ import pkgutil
 import sys
 from pathlib import Path
 
+from infra.holdings.names import ADDRESS, NODE
 from infra.machine.authority import CERTIFIED
 from infra.machine.aws import Aws
 from infra.machine.facts import Facts
@@ -64,7 +65,7 @@ def configure(facts: Facts, node: str, address: str) -> None:
     """Fill in what only the instance knows, and give each program its own configuration and data."""
     for path in AGENT_CONFIG_DIR.glob("*.hcl"):
         owner = path.stem if facts.is_server or path.stem == "consul" else "root"
-        text = path.read_text().replace("@node@", node).replace("@address@", address)
+        text = path.read_text().replace(NODE, node).replace(ADDRESS, address)
         folder(Path(f"/etc/{path.stem}.d"), 0o750, owner)
         write(Path(f"/etc/{path.stem}.d/{path.stem}.hcl"), text, 0o640, owner)
         if path.stem != "vault-agent":

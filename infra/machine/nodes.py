@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from infra.holdings.names import NODE_CERTIFICATE
 from infra.machine import nomad
 from infra.machine.authority import CA
 from infra.machine.fault import Fault
 from infra.machine.system import folder, systemctl, until, write
 
-_CERTIFICATE = "/etc/berth/tls/node.pem"
 NEEDS = {
-    "consul": (_CERTIFICATE, "/etc/consul.d/secrets.json"),
-    "nomad": (_CERTIFICATE, "/etc/nomad.d/secrets.json", "/data/nomad/client/intro_token.jwt"),
+    "consul": (NODE_CERTIFICATE, "/etc/consul.d/secrets.json"),
+    "nomad": (NODE_CERTIFICATE, "/etc/nomad.d/secrets.json", "/data/nomad/client/intro_token.jwt"),
 }
 """Files that each agent needs before it starts; Vault's agent writes them, in any order."""
 DOCKER_CONFIG = Path("/etc/berth/docker/config.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from infra.holdings.names import POOL_TAG, ROLE_TAG, STACK_TAG
 from infra.holdings.nomad import BOOTSTRAP, HEADER, JWKS_PATH, first_token
 from infra.holdings.ports import NOMAD_HTTP
 from infra.machine.aws import Aws
@@ -70,9 +71,9 @@ class Introductions:
         return due
 
     def _introduce(self, name: str, tags: dict[str, str]) -> None:
-        body = {"NodeName": name, "NodePool": tags["berth:pool"], "TTL": f"{INTRODUCTION_S}s"}
+        body = {"NodeName": name, "NodePool": tags[POOL_TAG], "TTL": f"{INTRODUCTION_S}s"}
         token = self._nomad.ask("POST", "acl/identity/client-introduction-token", body)["JWT"]
-        role = f"berth-{self._stack}-machine-{tags['berth:role']}"
+        role = f"berth-{self._stack}-machine-{tags[ROLE_TAG]}"
         # A node reads only below its own name in Vault, which is its role's session name: the instance ID.
         path = f"platform/data/introduction/arn:aws:sts::{self._account}:assumed-role/{role}/{name}"
         version = ((self._vault.get(path) or {}).get("data") or {}).get("metadata", {}).get("version", 0)
@@ -83,10 +84,10 @@ class Introductions:
         found = self._aws.query(
             "ec2",
             "DescribeInstances",
-            Filter_1_Name="tag:berth:stack",
+            Filter_1_Name=f"tag:{STACK_TAG}",
             Filter_1_Value_1=self._stack,
             Filter_2_Name="tag-key",
-            Filter_2_Value_1="berth:pool",
+            Filter_2_Value_1=POOL_TAG,
             Filter_3_Name="instance-state-name",
             Filter_3_Value_1="running",
         )

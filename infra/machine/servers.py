@@ -14,6 +14,7 @@ import uuid
 from pathlib import Path
 
 from infra.holdings.consul import AGENT_POLICIES
+from infra.holdings.names import JOINS_TAG
 from infra.machine import authority, consul, nomad, vault
 from infra.machine.authority import CA
 from infra.machine.aws import Aws, Parameters
@@ -154,7 +155,7 @@ def addresses(aws: Aws, facts: Facts) -> list[str]:
     found = aws.query(
         "ec2",
         "DescribeInstances",
-        Filter_1_Name="tag:berth:joins",
+        Filter_1_Name=f"tag:{JOINS_TAG}",
         Filter_1_Value_1=f"berth-{facts.stack}",
         Filter_2_Name="instance-state-name",
         Filter_2_Value_1="running",

@@ -7,9 +7,8 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_aws import acm, autoscaling, lb, route53
 
 from infra.label import Label
+from nomad_jobs.limits import LONGEST_STREAM_S
 
-LONGEST_STREAM_S = 300
-"""How long a connection may last after its node is deregistered: the longest answer of the catalogue."""
 _TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 """TLS 1.2 and 1.3, with forward secrecy alone: AWS's recommendation for network load balancers."""
 
@@ -79,7 +78,7 @@ class Ingress(pulumi.ComponentResource):
             port=port,
             protocol=protocol,
             preserve_client_ip="true",
-            deregistration_delay=LONGEST_STREAM_S,
+            deregistration_delay=LONGEST_STREAM_S,  # a connection may last as long as the longest answer
             connection_termination=False,
             health_check={"protocol": "TCP", "port": str(port), "interval": 10, "healthy_threshold": 2},
             tags=self._args.label.tags(f"ingress-{what}"),

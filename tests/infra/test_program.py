@@ -13,7 +13,6 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.compute.agent_configs import MAX_KILL_TIMEOUT_S
 from infra.network.ports import MACHINE_KINDS, MachineKind
 from infra.policy import agent_rules
 from infra.policy.rules import check_all
@@ -21,6 +20,7 @@ from infra.policy.secret_rules import outputs, secret_in
 from nomad_jobs import checks
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
+from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
 from nomad_jobs.platform import Platform
 from tests.support.generated_stacks import changes
 from tests.support.graph import ACCOUNT, Graph, Node

@@ -1,11 +1,11 @@
 """The Platform record of a laptop: a pure function, so `berth render local` works before the first boot."""
 
+from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
 from nomad_jobs.platform import Driver, NodePool, Platform
 from scripts.ops.local.settings import GPUS_PER_NODE, Settings
 
 DATACENTER = "dc1"
 REGION = "global"
-MAX_KILL_TIMEOUT_S = 600
 FIRST_POOL = "default"
 OTHER_POOL = "more"
 

@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.compute.agent_configs import JOINS_TAG, POOL_TAG, ROLE_TAG, NodeBoot, ServerBoot, private_zone, server_name
+from infra.compute.agent_configs import NodeBoot, ServerBoot, private_zone, server_name
 from infra.compute.pools import PoolConfig
 from infra.compute.program_files import installed
 from infra.compute.user_data import node_user_data, server_user_data
+from infra.holdings.names import JOINS_TAG, POOL_TAG, ROLE_TAG
 from infra.machine.aws import Aws
 from infra.machine.web import Api
 from infra.network.ports import MachineKind

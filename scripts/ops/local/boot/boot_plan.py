@@ -8,8 +8,9 @@ from pathlib import Path
 
 from infra.agents import render
 from infra.agents.render import ConsulAgent, ConsulSecrets, NomadAgent, NomadClient, NomadSecrets, NomadServer
+from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
 from nomad_jobs.platform import Driver
-from scripts.ops.local.platform import DATACENTER, FIRST_POOL, MAX_KILL_TIMEOUT_S, OTHER_POOL, REGION
+from scripts.ops.local.platform import DATACENTER, FIRST_POOL, OTHER_POOL, REGION
 from scripts.ops.local.processes import MARK
 from scripts.ops.local.settings import DEFAULTS, GPUS_PER_NODE, PORTS_PER_NODE, Settings
 from scripts.ops.local.state import State

@@ -1,0 +1,22 @@
+"""Names on which user data, permissions and the machines' own program agree: files, placeholders and tags."""
+
+TLS_FOLDER = "/etc/berth/tls"
+CA_FILE = f"{TLS_FOLDER}/ca.pem"
+"""The stack's own authority."""
+SERVER_CERTIFICATE = f"{TLS_FOLDER}/cert.pem"
+SERVER_KEY = f"{TLS_FOLDER}/key.pem"
+NODE_CERTIFICATE = f"{TLS_FOLDER}/node.pem"
+"""A node's certificate and its key, in one file."""
+
+ADDRESS = "@address@"
+"""Where a machine's configuration says its address, which only the machine knows."""
+NODE = "@node@"
+"""The same for its name."""
+
+STACK_TAG = "berth:stack"
+JOINS_TAG = "berth:joins"
+"""On servers: the cluster that they are in."""
+POOL_TAG = "berth:pool"
+"""On nodes: Nomad's node pool."""
+ROLE_TAG = "berth:role"
+"""On every machine: its kind."""
