@@ -45,6 +45,7 @@ format: setup ## format, and fix what the linter can fix by itself
 golden: setup ## write the golden files anew; read the diff before you commit it
 	.venv/bin/python -m pytest -q tests/test_golden.py tests/nomad_jobs/test_fields.py tests/infra/agents \
 		tests/infra/compute/test_user_data.py --golden
+	git add --intent-to-add tests/golden tests/nomad_jobs/fields
 	git --no-pager diff --stat -- tests/golden tests/nomad_jobs/fields
 
 .PHONY: bench

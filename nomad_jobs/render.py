@@ -157,6 +157,9 @@ def _form(job: _Job) -> str:
         "files": [asdict(file) for file in job.files],
         "ports": [asdict(port) for port in job.ports],
         "size": [shape.cpu_mhz, shape.memory_mb, shape.shm_mb, gpus, job.platform.gpu_device],
+        # Nomad would change a check in place, for all instances at once: with a wrong one, none would serve any more.
+        "checks": [(check.port, check.protocol, check.path) for check in job.service.checks],
+        "scripts": [(check.name, check.script) for check in job.service.script_checks],
         "identities": [job.service.vault_name if job.service.secrets else "", job.service.reads_consul],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

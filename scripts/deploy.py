@@ -9,6 +9,8 @@ from scripts.ops import catalogue, images, stacks
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import deploy
+from scripts.ops.local.setup.serve import give_first_values
+from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 from scripts.ops.questions import confirm
 
@@ -27,6 +29,12 @@ def run(
     pins = images.read_pins()
     services = catalogue.load(record, pins, only or ())
     confirm(f"deploy {len(services)} service(s) to {stack}", yes=yes or stack == stacks.LOCAL)
+    progress = Progress()
     with Target.of(record, stacks.credentials_of(stack)) as target:
-        done = deploy(services, target, pins, Progress(), whole=not only, deadline_s=deadline_s)
-        print_report(done, target, as_json=as_json)
+        headers = None
+        if (
+            stack == stacks.LOCAL
+        ):  # nobody else gives a laptop's new secrets, and its new hosts' certificate, their value
+            headers = give_first_values(catalogue.load(record, pins), State.default(), target, progress)
+        done = deploy(services, target, pins, progress, whole=not only, deadline_s=deadline_s)
+        print_report(done, target, as_json=as_json, headers=headers)

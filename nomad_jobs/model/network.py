@@ -48,7 +48,7 @@ class Check:
 
     @property
     def title(self) -> str:
-        """Its name in Consul, such as `http GET /health`."""
+        """Its name in Consul, port first, such as `http http /health`."""
         return f"{self.port} {self.protocol}" + ("" if self.protocol == "tcp" else f" {self.path}")
 
     def faults(self) -> Iterator[str]:

@@ -7,7 +7,7 @@ from nomad_jobs.errors import ConfigError
 
 
 class Origin(StrEnum):
-    """Where the first value of a secret comes from on a laptop; in the cloud `berth secrets set` gives it."""
+    """Where the first value of a secret comes from on a laptop; in the cloud somebody writes it."""
 
     TOKEN = auto()
     """Random text, which Berth makes."""

@@ -158,7 +158,7 @@ def _name_faults(service: Service) -> Iterator[str]:
     named += [("used service", name) for name in service.uses]
     for what, name in named:
         if not _NAME.fullmatch(name):
-            yield f"{what} {name!r} must be lower-case letters, digits and dashes, starting with a letter"
+            yield f"{what} {name!r} must be lower-case letters, digits and dashes, starting with a letter, at most 63"
     for name in dict.fromkeys(name for secret in service.secrets for name in secret.fields):
         if not _FIELD_NAME.fullmatch(name):
             yield f"secret field {name!r} must be letters, digits and _ . - between them"

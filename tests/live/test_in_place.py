@@ -62,6 +62,18 @@ def test_wording_and_clocks_replace_nothing(target: Target, placed: Service, cha
     assert instances(target) == before
 
 
+def test_a_wrong_check_is_tried_on_one_and_the_others_go_on_serving(target: Target, placed: Service) -> None:
+    run(target, placed)
+    before = instances(target)
+    wrong = replace(
+        placed, checks=(Check(path="/nope", interval_s=1),), process=replace(placed.process, starts_within_s=5)
+    )
+    with pytest.raises(BerthError):
+        run(target, wrong)
+    assert instances(target) == before
+    assert get(target, f"{NAME}.localhost").text == "v1"
+
+
 def test_scaling_keeps_the_instances_that_run(target: Target, placed: Service) -> None:
     run(target, placed)
     (first,) = instances(target)

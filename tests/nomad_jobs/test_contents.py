@@ -37,7 +37,7 @@ def test_no_task_is_given_the_registrys_login(service: Service, platform: Platfo
     "changes",
     [
         {"summary": "Other words"},
-        {"checks": (Check(path="/other"),)},
+        {"checks": (Check(interval_s=9),)},
         {"healthy_for_s": 9},
         {"process": Process(argv=("app",), instances=7, starts_within_s=99)},
     ],
@@ -51,6 +51,7 @@ def test_the_form_stays_where_nomad_changes_in_place(changes: dict[str, Any]) ->
     [
         {"process": Process(argv=("app", "--other"))},
         {"process": Process(argv=("app",), memory_mb=256)},
+        {"checks": (Check(path="/other"),)},
         {"env": (Env(name="A", value="1"),)},
         {"env": (Env(name="A", value=KEY["value"]),)},
         {"files": (File(path="local/a", parts=("text",)),)},

@@ -89,7 +89,7 @@ def _try_lines(services: Sequence[Service], platform: Platform, headers: Path | 
     yield ""
     yield "try"
     for service in services:
-        if service.route is not None:
+        if service.route is not None and expected_instances(service, platform):
             yield f"  {_curl(service, service.route.sample, platform, headers)}"
 
 

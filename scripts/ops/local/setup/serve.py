@@ -35,11 +35,17 @@ def serve(services: Sequence[Service], state: State, platform: Platform, progres
         DeployError: (or a subclass) a service did not become healthy; the message says why.
 
     """
-    headers = Path(os.path.relpath(state.root / "headers"))
     with Target.of(platform, state.credentials()) as target:
-        with progress.step("first values", "secrets that Vault lacks") as step:
-            made = seed(services, platform, target.vault, state.keys)
-            write_headers(services, platform, target.vault, headers)
-            step.says(f"{made} made" if made else "all there")
+        headers = give_first_values(services, state, target, progress)
         done = deploy(services, target, Pins(), progress)
         print_report(done, target, as_json=as_json, headers=headers)
+
+
+def give_first_values(services: Sequence[Service], state: State, target: Target, progress: Progress) -> Path:
+    """Make what Vault lacks of the whole catalogue `services`; give the folder with ready Authorization headers."""
+    headers = Path(os.path.relpath(state.root / "headers"))
+    with progress.step("first values", "secrets that Vault lacks") as step:
+        made = seed(services, target.platform, target.vault, state.keys)
+        write_headers(services, target.platform, target.vault, headers)
+        step.says(f"{made} made" if made else "all there")
+    return headers

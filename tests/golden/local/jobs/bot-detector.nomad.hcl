@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "852020aad7d6"
+    "berth_form"  = "94452b22bdb5"
     "berth_stack" = "local"
   }
 

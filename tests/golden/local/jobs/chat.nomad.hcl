@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "1fedccf30746"
+    "berth_form"  = "e12613b18f26"
     "berth_stack" = "local"
   }
 

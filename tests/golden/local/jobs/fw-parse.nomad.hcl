@@ -7,7 +7,7 @@ job "fw-parse" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "50bb34fd1998"
+    "berth_form"  = "10a6fc044cd6"
     "berth_stack" = "local"
   }
 

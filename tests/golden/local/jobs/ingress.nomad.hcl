@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "default"
   type        = "system"
   meta = {
-    "berth_form"  = "df86d7c52be8"
+    "berth_form"  = "5f7e40219098"
     "berth_stack" = "local"
   }
 

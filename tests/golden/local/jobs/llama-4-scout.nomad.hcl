@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "c6c8e2d5fdcf"
+    "berth_form"  = "cce48bb8a34d"
     "berth_stack" = "local"
   }
 

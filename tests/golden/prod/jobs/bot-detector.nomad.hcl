@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_form"  = "ad2109923c1c"
+    "berth_form"  = "42619c92074b"
     "berth_stack" = "prod"
   }
 

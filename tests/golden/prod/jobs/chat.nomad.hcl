@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_form"  = "a0573298980d"
+    "berth_form"  = "729fce5f2626"
     "berth_stack" = "prod"
   }
 

@@ -7,7 +7,7 @@ job "fw-parse" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_form"  = "24ee5ff94a1a"
+    "berth_form"  = "6b76af922ffd"
     "berth_stack" = "prod"
   }
 

@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_form"  = "c5e56a9e2645"
+    "berth_form"  = "b695413f6ea7"
     "berth_stack" = "prod"
   }
 

@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "gpu-h200"
   type        = "service"
   meta = {
-    "berth_form"  = "0a0a6a71091e"
+    "berth_form"  = "2b9453c8baf3"
     "berth_stack" = "prod"
   }
 
