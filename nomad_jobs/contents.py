@@ -45,16 +45,18 @@ def is_literal(env: Env) -> bool:
 def rendered_files(service: Service, platform: Platform, versions: SecretVersions) -> Iterator[RenderedFile]:
     """Render the variables that cannot stand in the job, then each file."""
     writer = _Writer(service, platform, versions)
+    # Nomad reads a text once where nothing in the task changes, so an instance keeps running while Vault is away. It
+    # does not wait for such texts beside others that change: a task began without its variables.
+    once = not any(file.follows or any(isinstance(part, Peers) for part in file.parts) for file in service.files)
     if variables := [env for env in service.env if not is_literal(env)]:
         lines = "".join(f"{env.name}={writer.variable(env.value)}\n" for env in variables)
         # An environment file may begin with a blank line, which makes its lines easier to read.
-        yield RenderedFile(path="secrets/env", data=_with_definition(f"\n{lines}"), env=True)
+        yield RenderedFile(path="secrets/env", data=_with_definition(f"\n{lines}"), env=True, once=once)
     for file in service.files:
         yield RenderedFile(
             path=file.path,
             data=_template(file) if file.is_template else _with_definition(writer.text(file)),
-            # Nomad reads a pinned or fixed text once, so an instance keeps running while Vault is away.
-            once=not file.follows and not any(isinstance(part, Peers) for part in file.parts),
+            once=once,
             on_change=file.on_change.value,
             script=file.script,
         )

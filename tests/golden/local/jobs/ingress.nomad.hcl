@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "default"
   type        = "system"
   meta = {
-    "berth_form"  = "5f7e40219098"
+    "berth_form"  = "61b1e4cc5a9e"
     "berth_stack" = "local"
   }
 
@@ -107,7 +107,7 @@ job "ingress" {
         destination = "local/next/nginx.conf"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -217,13 +217,18 @@ http {
     include sites.conf;
 }
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
         destination = "local/start.sh"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -236,13 +241,18 @@ bash ./apply.sh
 ( bash ./apply.sh confirm & )
 exec nginx -p "$${NOMAD_TASK_DIR}" -e stderr -c live/nginx.conf
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
         destination = "local/apply.sh"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -424,6 +434,11 @@ if [ -s nginx.pid ]; then
     fi
 fi
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {

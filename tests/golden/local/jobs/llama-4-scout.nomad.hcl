@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "cce48bb8a34d"
+    "berth_form"  = "3ca5ca7a4935"
     "berth_stack" = "local"
   }
 
@@ -107,7 +107,7 @@ job "llama-4-scout" {
         destination = "secrets/env"
         perms       = "0600"
         env         = true
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -116,6 +116,11 @@ ENGINE_KEYS_FILE="{{ env "NOMAD_SECRETS_DIR" }}/keys.json"
 PYTHONPATH="{{ env "NOMAD_TASK_DIR" }}"
 HF_TOKEN={{ with secret "secret/data/default/llama-4-scout/hugging-face?version=0" }}{{ executeTemplate "text" (index .Data.data "token") | toJSON }}{{ end }}
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
@@ -139,7 +144,7 @@ EOT
         destination = "local/engine_keys.py"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -299,13 +304,18 @@ def _keys_of_environment() -> Keys:
 
 KEYS = _keys_of_environment()
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
         destination = "local/probe.py"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -404,6 +414,11 @@ def _reason(error: Exception) -> str:
 if __name__ == "__main__":
     sys.exit(main())
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       resources {

@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_form"  = "b695413f6ea7"
+    "berth_form"  = "21ec2d95dcb5"
     "berth_stack" = "prod"
   }
 
@@ -111,7 +111,7 @@ job "ingress" {
         destination = "local/next/nginx.conf"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -221,13 +221,18 @@ http {
     include sites.conf;
 }
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
         destination = "local/start.sh"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -240,13 +245,18 @@ bash ./apply.sh
 ( bash ./apply.sh confirm & )
 exec nginx -p "$${NOMAD_TASK_DIR}" -e stderr -c live/nginx.conf
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
         destination = "local/apply.sh"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -428,6 +438,11 @@ if [ -s nginx.pid ]; then
     fi
 fi
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {

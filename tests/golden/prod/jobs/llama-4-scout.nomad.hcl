@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "gpu-h200"
   type        = "service"
   meta = {
-    "berth_form"  = "2b9453c8baf3"
+    "berth_form"  = "e4ba92aa25a5"
     "berth_stack" = "prod"
   }
 
@@ -111,7 +111,7 @@ job "llama-4-scout" {
         destination = "secrets/env"
         perms       = "0600"
         env         = true
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -120,6 +120,11 @@ ENGINE_KEYS_FILE="{{ env "NOMAD_SECRETS_DIR" }}/keys.json"
 PYTHONPATH="{{ env "NOMAD_TASK_DIR" }}"
 HF_TOKEN={{ with secret "secret/data/default/llama-4-scout/hugging-face?version=0" }}{{ executeTemplate "text" (index .Data.data "token") | toJSON }}{{ end }}
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
@@ -143,7 +148,7 @@ EOT
         destination = "local/engine_keys.py"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -303,13 +308,18 @@ def _keys_of_environment() -> Keys:
 
 KEYS = _keys_of_environment()
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       template {
         destination = "local/probe.py"
         perms       = "0600"
         env         = false
-        once        = true
+        once        = false
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
@@ -408,6 +418,11 @@ def _reason(error: Exception) -> str:
 if __name__ == "__main__":
     sys.exit(main())
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
       }
 
       resources {
