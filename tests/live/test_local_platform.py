@@ -125,7 +125,7 @@ def test_no_token_shows_in_command_lines_output_or_logs(platform: Laptop) -> Non
 def test_agents_get_a_clean_environment(platform: Laptop) -> None:
     for name, process in Supervisor(platform.state).processes().items():
         given = {key for key in psutil.Process(process.pid).environ() if not key.startswith("SUPERVISOR_")}
-        assert given == {"HOME", "LANG", "PATH", "BERTH_PLATFORM", "BERTH_CONFIG"}, name
+        assert given == {"GOGC", "HOME", "LANG", "PATH", "BERTH_PLATFORM", "BERTH_CONFIG"}, name
 
 
 def test_a_second_up_changes_nothing(platform: Laptop) -> None:
