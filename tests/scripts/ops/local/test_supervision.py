@@ -24,7 +24,7 @@ def test_agents_start_with_nothing_of_the_shell_they_were_started_from(
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/ca.pem")
     given = environment(State(tmp_path), "/home/me", Path("/opt/bin"))
-    assert sorted(given) == ["BERTH_PLATFORM", "HOME", "LANG", "PATH"]
+    assert sorted(given) == ["BERTH_PLATFORM", "GOGC", "HOME", "LANG", "PATH"]
     assert given["PATH"].split(":")[1:] == ["/opt/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
 
 
