@@ -21,6 +21,7 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "setup: python3 is $(python3 --version 2>&1 | cut -d" " -f2), but Berth needs 3.11 or newer" >&2
     exit 2
 }
+[ -d .venv ] || python3 -m scripts.ops.toolchain.outlook || true # how long all will take, from the first second
 if command -v uv >/dev/null 2>&1; then
     uv=uv
 else

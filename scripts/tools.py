@@ -8,10 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from scripts.ops import toolchain
 from scripts.ops.progress import Progress
-from scripts.ops.toolchain import programs, system_packages
-from scripts.ops.toolchain.present import Found
+from scripts.ops.toolchain import cache, order, programs, system_packages
+from scripts.ops.toolchain.present import Found, look
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Install and list the programs that Berth runs.",
 )
-_BY_DEFAULT = (*programs.PROGRAMS, "nginx")
+_BY_DEFAULT = (*(name for name in programs.PROGRAMS if name not in programs.ON_DEMAND), "nginx")
 
 
 @app.command()
@@ -35,14 +34,14 @@ def install(
     """
     progress = Progress()
     wanted = names or list(_BY_DEFAULT)
-    wanted += system_packages.FOR_TESTS if for_tests else ()
+    wanted += (*programs.ON_DEMAND, *system_packages.FOR_TESTS) if for_tests else ()
     system = [name for name in wanted if name in system_packages.SYSTEM_PROGRAMS]
-    paths = toolchain.install([name for name in wanted if name not in system], progress)
+    paths = order.install([name for name in wanted if name not in system], progress)
     paths |= system_packages.ensure(system, progress)
     if as_json:
         typer.echo(json.dumps({name: str(path) for name, path in paths.items()}, indent=2))
     else:
-        progress.note(f"all there; for your own shell: export PATH={toolchain.bin_dir()}:$PATH")
+        progress.note(f"all there; for your own shell: export PATH={cache.bin_dir()}:$PATH")
 
 
 @app.command(name="list")
@@ -64,7 +63,7 @@ def list_(
 
 def _rows() -> Iterator[dict[str, str]]:
     for program in programs.PROGRAMS.values():
-        found = toolchain.look(program)
+        found = look(program)
         wanted = {"program": program.name, "wanted": program.version}
         if isinstance(found, Found):
             yield wanted | {"found": found.version, "from": found.origin, "path": str(found.path)}

@@ -18,6 +18,9 @@ def run(
         int | None, typer.Option(min=1, max=MAX_NODES, help="Nomad clients, 8 emulated GPUs each.")
     ] = None,
     port: Annotated[list[str] | None, typer.Option(help="name=number; may be given again. Remembered.")] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="An engine Vault is to offer; may be given again. Remembered.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before nodes are removed.")] = False,
     deploy: Annotated[bool, typer.Option(help="Deploy the catalogue.")] = True,
     as_json: Annotated[
@@ -31,7 +34,7 @@ def run(
     progress = Progress()
     state = State.default()
     before = state.settings()
-    settings = before.with_changes(nodes=nodes, ports=parse_ports(port or ()))
+    settings = before.with_changes(nodes=nodes, ports=parse_ports(port or ()), engines=engine or ())
     services = checked_services(settings) if deploy else ()
     if settings.nodes < before.nodes:
         confirm(f"remove {before.nodes - settings.nodes} of {before.nodes} nodes", yes=yes)

@@ -149,6 +149,7 @@ class VaultServer:
     tls: Tls | None = None
     tls_name: str = ""
     kms: Kms | None = None
+    plugin_dir: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

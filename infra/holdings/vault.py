@@ -31,6 +31,12 @@ def policy(name: str, rules: str) -> Entry:
     return Entry(at=path, within=("data",), body={"policy": rules}, make=path)
 
 
+def plugin(kind: str, name: str, command: str, sha256: str) -> Entry:
+    """Describe an engine outside Vault's own program; `command` is its file in Vault's plugin directory."""
+    path = f"sys/plugins/catalog/{kind}/{name}"
+    return Entry(at=path, within=("data",), body={"command": command, "sha256": sha256}, make=path)
+
+
 def kv(mount: str) -> tuple[Entry, Entry]:
     """Describe a KV v2 engine and its settings, which a new engine refuses for a moment: retry until it takes them."""
     engine = Entry(

@@ -10,6 +10,10 @@ from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
+class CancelledError(BaseException):
+    """The user gave up while this step ran in another thread; nothing but the step's own cleaning up may catch it."""
+
+
 class Step:
     """One running piece of work; `says` replaces the text that says what it waits for."""
 
@@ -20,7 +24,13 @@ class Step:
         self.task: TaskID | None = None
 
     def says(self, text: str) -> None:
-        """Show what the step waits for now."""
+        """Show what the step waits for now.
+
+        Raises:
+            CancelledError: the user gave up.
+
+        """
+        self._progress.refuse_if_cancelled()
         if text != self.text:
             self.text = text
             self._progress.changed(self)
@@ -44,16 +54,27 @@ class Progress:
             transient=True,
         )
         self._running = 0
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Let every step of another thread end at its next word."""
+        self.is_cancelled = True
+
+    def refuse_if_cancelled(self) -> None:
+        """Raise CancelledError if the user gave up."""
+        if self.is_cancelled:
+            raise CancelledError
 
     @contextmanager
     def step(self, name: str, waiting_for: str = "") -> Iterator[Step]:
         """Show `name` until the block ends, then leave one line with its duration."""
+        self.refuse_if_cancelled()
         step = Step(self, name)
         start = time.monotonic()
         mark = "[red]✗[/red]"
         self._begin(step)
-        step.says(waiting_for)
         try:
+            step.says(waiting_for)
             yield step
             mark = "[green]✓[/green]"
         finally:

@@ -23,7 +23,7 @@ from nomad_jobs.errors import (
 )
 from nomad_jobs.render import ROOT
 from scripts.ops.cost import config_of
-from scripts.ops.toolchain import resolve
+from scripts.ops.toolchain.order import resolve
 
 PROGRAMS = ("pulumi", "pulumi-language-python")
 PACK = "PULUMI_OPTION_POLICY_PACK"

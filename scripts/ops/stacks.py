@@ -11,7 +11,7 @@ from scripts.ops.credentials import Credentials
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
-from scripts.ops.toolchain import resolve
+from scripts.ops.toolchain.order import resolve
 
 LOCAL = "local"
 _PULUMI_S = 60

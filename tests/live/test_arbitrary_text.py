@@ -17,7 +17,7 @@ from nomad_jobs.text import consul_template, driver_text
 from scripts.ops.clients.nomad import Nomad
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
-from scripts.ops.toolchain import resolve
+from scripts.ops.toolchain.order import resolve
 from tests.nomad_jobs.test_model import build
 from tests.support.laptop import Laptop, quiet
 from tests.support.platforms import LAPTOP

@@ -24,7 +24,7 @@ from scripts.ops.local.doctor.findings import Mark
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
-from scripts.ops.toolchain import resolve
+from scripts.ops.toolchain.order import resolve
 from tests.support.laptop import Laptop, command_lines, free_ports, quiet
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]

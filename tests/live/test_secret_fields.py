@@ -16,7 +16,7 @@ from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
 from scripts.ops.local.setup.seed import seed
-from scripts.ops.toolchain import resolve
+from scripts.ops.toolchain.order import resolve
 from tests.support.laptop import Laptop, quiet
 from tests.support.services import web
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from scripts.ops.toolchain import resolve
+from scripts.ops.toolchain.order import resolve
 from tests.support.aws_provider import account
 from tests.support.moto_server import credentials
 

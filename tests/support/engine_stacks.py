@@ -13,7 +13,7 @@ from infra.compute.program_files import AGENT_VERSIONS, DEVICE_PLUGIN, DEVICE_PL
 from infra.config.stack import StackConfig
 from infra.policy.resource import Resource
 from scripts.ops.pulumi import PROGRAMS
-from scripts.ops.toolchain import resolve
+from scripts.ops.toolchain.order import resolve
 from tests.support.engine import Engine, Outcome, copy_program
 from tests.support.moto_server import REGION, credentials, moto_server
 from tests.support.stacks import settings

@@ -2,7 +2,10 @@
 
 import hashlib
 import io
+import os
 import re
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -12,7 +15,7 @@ from pathlib import Path
 
 from pysequoia import SignatureMode, Tsk, sign
 
-from scripts.ops.toolchain import cache
+from scripts.ops.toolchain import cache, releases
 from scripts.ops.toolchain.programs import Program, Release
 
 MakeProgram = Callable[..., Path]
@@ -94,6 +97,26 @@ class Publisher:
     def archives_asked(self) -> list[str]:
         """Return the Range of each request for an archive."""
         return [range_ for path, range_ in self.asked if path.endswith(".zip")]
+
+
+_INSTALL = """
+import sys
+from pathlib import Path
+from scripts.ops.toolchain import order
+from scripts.ops.progress import Progress
+from scripts.ops.toolchain import releases
+from scripts.ops.toolchain.programs import PROGRAMS, Program, Release
+PROGRAMS["tool"] = eval(sys.argv[1])
+releases.LOCK = Path(sys.argv[2])
+print(order.install(["tool"], Progress())["tool"])
+"""
+
+
+def start(publisher: Publisher) -> subprocess.Popen[str]:
+    """Install `tool` in a process of its own."""
+    argv = [sys.executable, "-c", _INSTALL, repr(publisher.program()), str(releases.LOCK)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, env=dict(os.environ))
 
 
 @contextmanager

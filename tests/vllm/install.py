@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from nomad_jobs.errors import BerthError
-from scripts.ops.toolchain import cache
+from scripts.ops.toolchain import cache, turns
 from tests.vllm import tiny_model
 from tests.vllm.stand_ins import make_stand_ins
 
@@ -35,7 +35,7 @@ def install(version: str) -> None:
     pins = _HERE / f"requirements-{version}.txt"
     sources = (pins, _HERE / "stand_ins.py", Path(__file__))
     mark, wanted = home(version) / "complete", hashlib.sha256(b"".join(map(Path.read_bytes, sources))).hexdigest()
-    with cache.turn(f"vllm-{version}"):
+    with turns.turn(f"vllm-{version}"):
         if mark.is_file() and mark.read_text() == wanted:
             return
         sys.stderr.write(f"vLLM {version}: installing 3 GB into {home(version)}\n")

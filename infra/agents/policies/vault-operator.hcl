@@ -18,6 +18,7 @@ path "pki/issue/node" { capabilities = ["update"] }
 path "sys/audit" { capabilities = ["read", "sudo"] }
 path "sys/auth" { capabilities = ["read"] }
 path "sys/health" { capabilities = ["read", "sudo"] }
+path "sys/plugins/catalog/*" { capabilities = ["read", "sudo"] }
 path "sys/mounts" { capabilities = ["read"] }
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self" { capabilities = ["update"] }

@@ -35,16 +35,41 @@ DEFAULTS: Mapping[str, int] = MappingProxyType(
 )
 """The ports of a local platform by name; `dynamic` is the first of `nodes` times PORTS_PER_NODE."""
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """An engine that a minimal Vault lacks: Vault's names for the plugin, and the program that holds it."""
+
+    name: str
+    kind: str
+    plugin: str
+    program: str
+
+
+ENGINES: Mapping[str, Engine] = MappingProxyType(
+    {
+        name: Engine(name=name, kind=kind, plugin=plugin, program=program)
+        for name, kind, plugin, program in (
+            ("aws", "secret", "aws", "vault-plugin-secrets-aws"),
+            ("consul", "secret", "consul", "vault-plugin-secrets-consul"),
+            ("nomad", "secret", "nomad", "vault-plugin-secrets-nomad"),
+            ("postgresql", "database", "postgresql-database-plugin", "vault-plugin-database-postgresql"),
+        )
+    }
+)
+"""What `berth up --engine` takes. Vault's `database` engine itself is in every build."""
+
 _LAST_PORT = 65535
 _FIRST_PORT = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """How many Nomad clients, and the ports that differ from the defaults."""
+    """How many Nomad clients, the ports that differ from the defaults, and the engines that were asked for."""
 
     nodes: int = 1
     ports: Mapping[str, int] = field(default_factory=dict)
+    engines: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         raise_all(ConfigError("local platform", what, "see `berth up --help`") for what in _faults(self))
@@ -53,9 +78,16 @@ class Settings:
         """The number of the port with this name."""
         return self.ports.get(name, DEFAULTS[name])
 
-    def with_changes(self, *, nodes: int | None = None, ports: Mapping[str, int] | None = None) -> Self:
-        """Copy the settings with what is given changed."""
-        return replace(self, nodes=nodes or self.nodes, ports={**self.ports, **(ports or {})})
+    def with_changes(
+        self, *, nodes: int | None = None, ports: Mapping[str, int] | None = None, engines: Iterable[str] = ()
+    ) -> Self:
+        """Copy the settings with what is given changed; engines are added."""
+        return replace(
+            self,
+            nodes=nodes or self.nodes,
+            ports={**self.ports, **(ports or {})},
+            engines=tuple(sorted({*self.engines, *engines})),
+        )
 
     @property
     def consul_url(self) -> str:
@@ -91,7 +123,11 @@ class Settings:
         """
         try:
             read = json.loads(text)
-            return cls(nodes=read["nodes"], ports={str(name): int(port) for name, port in read["ports"].items()})
+            return cls(
+                nodes=read["nodes"],
+                ports={str(name): int(port) for name, port in read["ports"].items()},
+                engines=tuple(map(str, read.get("engines", ()))),  # an older berth wrote none
+            )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             fix = "repair it, or remove it to go back to one node on the usual ports"
             raise ConfigError(where, f"cannot be read: {error}", fix) from None
@@ -119,6 +155,9 @@ def parse_ports(pairs: Iterable[str]) -> dict[str, int]:
 def _faults(settings: Settings) -> Iterable[str]:
     if not 1 <= settings.nodes <= MAX_NODES:
         yield f"nodes is {settings.nodes}, but must be 1 to {MAX_NODES}"
+    for name in settings.engines:
+        if name not in ENGINES:
+            yield f"there is no engine {name!r}; there are {', '.join(ENGINES)}"
     for name, number in settings.ports.items():
         if name not in DEFAULTS:
             yield f"there is no port {name!r}; there are {', '.join(DEFAULTS)}"

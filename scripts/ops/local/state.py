@@ -34,6 +34,7 @@ class State:
         self.run = self.root / "run"
         self.logs = self.root / "logs"
         self.keys = self.root / "keys"
+        self.vault_plugins = self.root / "vault-plugins"
         self.socket = self.run / "supervisor.sock"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Berth's cache of programs: a version appears as a whole, and only one `berth` at a time installs it."""
+"""Berth's cache of programs: a version appears as a whole or not at all."""
 
 import errno
 import os
@@ -10,13 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from nomad_jobs.errors import BerthError, DeadlineError
-from scripts.ops.progress import Step
+from nomad_jobs.errors import BerthError
 from scripts.ops.toolchain.programs import Program
 
-_TURN_S = 2700  # longer than the slowest build (vault, about 20 minutes on one slow core)
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -44,7 +40,7 @@ def home(program: Program) -> Path:
 
 def holds(program: Program) -> bool:
     """Whether the program and every file that belongs beside it are there and can be run."""
-    return all(os.access(home(program) / file, os.X_OK) for file in (program.name, *program.companions))
+    return all(os.access(home(program) / file, os.X_OK) for file in (program.command, *program.companions))
 
 
 @contextmanager
@@ -63,37 +59,6 @@ def disk_full(what: str) -> BerthError:
     """Make the error for a full disk."""
     fix = "free some space and run it again; what is complete stays, downloads go on where they stopped"
     return BerthError(what, f"the disk is full under {root()}", fix)
-
-
-@contextmanager
-def turn(name: str, step: Step | None = None) -> Iterator[None]:
-    """Hold the cache's lock on `name`; wait for another `berth` that holds it.
-
-    Raises:
-        DeadlineError: the other one did not finish within 45 minutes.
-
-    """
-    folder = root() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        if step:
-            step.says("another berth is installing it; waiting")
-        _wait(lock, name)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _wait(lock: FileLock, name: str) -> None:
-    try:
-        lock.acquire(timeout=_TURN_S)
-    except Timeout as error:
-        what = f"another berth has been installing it for {_TURN_S / 60:.0f} minutes"
-        raise DeadlineError(name, what, "end that one and run this again") from error
 
 
 @contextmanager

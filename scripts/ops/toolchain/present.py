@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache as remembered
 from pathlib import Path
@@ -24,6 +25,22 @@ class Found:
     origin: str
 
 
+def look(program: Program) -> Found | dict[str, str]:
+    """Return the program that was found, or for each place the reason why it is not there."""
+    tried = {}
+    for place, find in (("PATH", on_path), ("cache", cached)):
+        try:
+            return find(program)
+        except UnavailableError as reason:
+            tried[place] = str(reason)
+    return tried
+
+
+def told(tried: Mapping[str, str]) -> str:
+    """Put into words why a program is not there."""
+    return "; ".join(f"{way}: {reason}" for way, reason in tried.items())
+
+
 def on_path(program: Program) -> Found:
     """Return the first one on PATH whose version is good.
 
@@ -36,7 +53,7 @@ def on_path(program: Program) -> Found:
     if not program.version_args:
         raise UnavailableError("cannot be told apart by version")
     faults = []
-    for path in _candidates(program.name):
+    for path in _candidates(program.command):
         version = asked(path, program.version_args)
         if not (fault := _fault(program, version)):
             return Found(path, version, "PATH")
@@ -53,7 +70,7 @@ def cached(program: Program) -> Found:
     """
     if not cache.holds(program):
         raise UnavailableError("not there")
-    return Found(cache.home(program) / program.name, program.version, "cache")
+    return Found(cache.home(program) / program.command, program.version, "cache")
 
 
 def asked(path: Path, arguments: tuple[str, ...]) -> str:
@@ -100,6 +117,6 @@ def _candidates(name: str) -> list[Path]:
 def _beside(program: Program) -> Found:
     main = on_path(named(program.ships_with))
     for folder in (main.path.parent, main.path.resolve().parent):
-        if os.access(folder / program.name, os.X_OK):
-            return Found(folder / program.name, main.version, "PATH")
+        if os.access(folder / program.command, os.X_OK):
+            return Found(folder / program.command, main.version, "PATH")
     raise UnavailableError(f"not beside {main.path}")

@@ -1,5 +1,6 @@
 """The programs that Berth runs: which version, how Berth recognises it, and where it comes from."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nomad_jobs.errors import ConfigError
@@ -9,7 +10,7 @@ from nomad_jobs.errors import ConfigError
 class Release:
     """A publisher's archives, and the OpenPGP key that signs their checksums.
 
-    `folder` and the file names may hold `{name}`, `{version}`, `{os}` and `{arch}`.
+    `folder` and the file names may hold `{name}` (the program's file), `{version}`, `{os}` and `{arch}`.
     """
 
     folder: str
@@ -22,13 +23,14 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Program:
-    """One program, named as its file must be named.
+    """One program, under the name by which `berth tools` knows it.
 
-    `version` is what Berth installs; on PATH anything from `floor` up to the next major version is good.
-    `package` is the Go package, `module` the folder of `scripts/toolchain` that pins it, `version_variable`
-    the Go variable that must be told the version. `scripts` are paths inside the Go module `scripts_module`
-    of files that must lie beside the program. A program that cannot tell its version (`version_args` is
-    empty) is taken from PATH only beside the program it `ships_with`.
+    `command` is the name of its file, by default `name`. `version` is what Berth installs; on PATH anything from
+    `floor` up to the next major version is good. `package` is the Go package, `module` the folder of
+    `scripts/toolchain` that pins it, `tags` what Go is told to leave out, `version_variable` the Go variable that must
+    be told the version. `scripts` are paths inside the Go module `scripts_module` of files that must lie beside the
+    program. A program that cannot tell its version (`version_args` is empty) is taken from PATH only beside the
+    program it `ships_with`. One that `is_on_demand` is installed only where something asks for it by name.
     """
 
     name: str
@@ -44,6 +46,12 @@ class Program:
     ships_with: str = ""
     scripts_module: str = ""
     scripts: tuple[str, ...] = ()
+    command: str = ""
+    tags: tuple[str, ...] = ()
+    is_on_demand: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "command", self.command or self.name)
 
     @property
     def label(self) -> str:
@@ -71,6 +79,31 @@ _HASHICORP = Release(
 _PULUMI_UNSIGNED = "its archives carry no OpenPGP signature, so Berth does not use them"
 _PULUMI_VERSION = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
+_VAULT = "github.com/hashicorp/vault"
+_VAULT_VERSION = "1.21.1"
+_VAULT_PLUGINS = {
+    "vault-plugin-secrets-aws": "builtin/logical/aws/cmd/aws",
+    "vault-plugin-secrets-consul": "builtin/logical/consul/cmd/consul",
+    "vault-plugin-secrets-nomad": "builtin/logical/nomad/cmd/nomad",
+    "vault-plugin-database-postgresql": "plugins/database/postgresql/postgresql-database-plugin",
+}
+"""What a minimal Vault lacks, and the package of Vault's own module that holds it."""
+
+
+def _plugins() -> Iterator[Program]:
+    for name, package in _VAULT_PLUGINS.items():
+        yield Program(
+            name=name,
+            version=_VAULT_VERSION,
+            floor=_VAULT_VERSION,
+            package=f"{_VAULT}/{package}",
+            module="vault",
+            homepage="https://developer.hashicorp.com/vault/docs/plugins",
+            no_release="it is published only as a part of Vault",
+            is_on_demand=True,
+        )
+
+
 _ALL = (
     Program(
         name="nomad",
@@ -92,16 +125,29 @@ _ALL = (
         version_args=("version",),
         release=_HASHICORP,
     ),
-    Program(  # without `-tags minimal`, which leaves out the aws and database engines
-        name="vault",
-        version="1.21.1",
+    Program(  # the laptop's: a release holds every engine, a build only those that few laptops lack
+        name="vault-minimal",
+        command="vault",
+        version=_VAULT_VERSION,
         floor="1.19.0",
-        package="github.com/hashicorp/vault",
+        package=_VAULT,
+        module="vault",
+        tags=("minimal",),
+        homepage="https://developer.hashicorp.com/vault/install",
+        version_args=("version",),
+        release=_HASHICORP,
+    ),
+    Program(  # the cloud's, with every engine
+        name="vault",
+        version=_VAULT_VERSION,
+        floor="1.19.0",
+        package=_VAULT,
         module="vault",
         homepage="https://developer.hashicorp.com/vault/install",
         version_args=("version",),
         release=_HASHICORP,
     ),
+    *_plugins(),
     Program(
         name="consul-template",
         version="0.41.1",
@@ -150,7 +196,10 @@ _ALL = (
     ),
 )
 
+LAPTOP = ("consul", "vault-minimal", "nomad", "example-fs-device")
+"""What a laptop's platform runs, in the order of installing."""
 PROGRAMS: dict[str, Program] = {program.name: program for program in _ALL}
+ON_DEMAND = tuple(program.name for program in _ALL if program.is_on_demand)
 
 
 def named(name: str) -> Program:

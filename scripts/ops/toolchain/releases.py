@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nomad_jobs.errors import BerthError
 from scripts.ops.progress import Step
-from scripts.ops.toolchain import cache, download, signature
+from scripts.ops.toolchain import cache, download, signature, turns
 from scripts.ops.toolchain.programs import Program, Release
 from scripts.ops.toolchain.ways import UnavailableError, bar
 
@@ -34,15 +34,16 @@ def obtain(program: Program, folder: Path, step: Step) -> None:
     expected = _expected(program, program.release, archive)
     part = cache.root() / "downloads" / f"{archive}.part"
     url = f"{_filled(program.release.folder, program)}/{archive}"
-    download.fetch(url, part, lambda have, total: step.says(bar(f"release, {total // _MB} MB", have, total)))
-    _verify(part, archive, expected)
-    _extract(part, archive, program.name, folder)
-    part.unlink()
+    with turns.turn(archive):  # another program may be in the same archive
+        download.fetch(url, part, lambda have, total: step.says(bar(f"release, {total // _MB} MB", have, total)))
+        _verify(part, archive, expected)
+        _extract(part, archive, program.command, folder)
+        part.unlink()
 
 
 def _filled(template: str, program: Program) -> str:
     system, processor = cache.machine()
-    return template.format(name=program.name, version=program.version, os=system, arch=processor)
+    return template.format(name=program.command, version=program.version, os=system, arch=processor)
 
 
 def _expected(program: Program, release: Release, archive: str) -> str:
@@ -67,7 +68,7 @@ def _locked() -> dict[str, str]:
 def _lock(sums: Mapping[str, str]) -> None:
     """Write the checksums of the archives for every machine that Berth runs on, in the format of `sha256sum`."""
     ours = {name: digest for name, digest in sums.items() if re.search(r"_(linux|darwin)_(amd64|arm64)\.", name)}
-    with cache.turn("releases"):
+    with turns.turn("releases"):
         lines = [f"{digest}  {name}\n" for name, digest in sorted((_locked() | ours).items())]
         fresh = LOCK.with_suffix(".new")
         try:

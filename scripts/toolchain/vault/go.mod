@@ -2,7 +2,13 @@ module berth.invalid/toolchain/vault
 
 go 1.25.3
 
-tool github.com/hashicorp/vault
+tool (
+	github.com/hashicorp/vault
+	github.com/hashicorp/vault/builtin/logical/aws/cmd/aws
+	github.com/hashicorp/vault/builtin/logical/consul/cmd/consul
+	github.com/hashicorp/vault/builtin/logical/nomad/cmd/nomad
+	github.com/hashicorp/vault/plugins/database/postgresql/postgresql-database-plugin
+)
 
 require (
 	cel.dev/expr v0.24.0 // indirect

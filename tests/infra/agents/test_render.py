@@ -21,6 +21,7 @@ from nomad_jobs.platform import Driver
 from scripts.ops.local.boot.boot_plan import plan
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
+from scripts.ops.toolchain.programs import LAPTOP
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "agents"
 KMS = Kms(region="eu-west-1", key_id="alias/berth-unseal")
@@ -103,7 +104,7 @@ def cloud() -> dict[str, str]:
 
 
 def laptop() -> dict[str, str]:
-    programs = {name: Path("/opt/berth/bin") / name for name in ("consul", "vault", "nomad", "example-fs-device")}
+    programs = {name: Path("/opt/berth/bin") / name for name in LAPTOP}
     state = State(Path("/var/lib/berth"))
     keys = {
         "consul-management": "11111111-made-up",

@@ -20,7 +20,6 @@ ISSUER = "http://nomad.localhost"
 """Issuer of workload identities. It can never change, so it names no port."""
 SERVER = "nomad-server"
 """Runs apart from the nodes, as in the cloud: a node that starts before its server has keys waits half a minute."""
-PROGRAMS = ("consul", "vault", "nomad", "example-fs-device")
 KEYS = ("consul-management", "consul-nomad", "consul-agent")
 """Secrets in configurations: made first, so that each agent can start before the others know them."""
 _STOP_S = 20
@@ -70,7 +69,7 @@ def plan(settings: Settings, state: State, programs: Mapping[str, Path], keys: M
     return BootPlan(
         files={state.run / name: text for name, text in configs.items()},
         programs=_programs(settings, state, configs, programs),
-        folders=(*data, state.run / "plugins", *dict.fromkeys(gpu.parent for gpu in gpus)),
+        folders=(*data, state.run / "plugins", state.vault_plugins, *dict.fromkeys(gpu.parent for gpu in gpus)),
         links={state.run / "plugins" / "example-fs-device": programs["example-fs-device"]},
         touched=tuple(gpus),
     )
@@ -104,6 +103,7 @@ def _configs(settings: Settings, state: State, keys: Mapping[str, str]) -> dict[
                 data_dir=str(state.root / "vault"),
                 bind_addr="127.0.0.1",
                 api_url=settings.vault_url,
+                plugin_dir=str(state.vault_plugins),
                 cluster_url=f"https://127.0.0.1:{settings.port('vault_cluster')}",
                 ports=ports,
             )
@@ -183,7 +183,7 @@ def _programs(
         digest = hashlib.sha256("\0".join(configs[file] for file in files).encode()).hexdigest()[:16]
         return Program(name=name, argv=(*argv, *given), digest=digest, stop_s=_STOP_S, stdout=stdout)
 
-    consul, vault, nomad = (str(programs[name]) for name in ("consul", "vault", "nomad"))
+    consul, vault, nomad = (str(programs[name]) for name in ("consul", "vault-minimal", "nomad"))
     moto = str(Path(sys.executable).parent / "moto_server")
     unseal = (
         "-m",

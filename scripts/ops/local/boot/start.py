@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from infra.holdings.nomad import JWKS_PATH
 from nomad_jobs.errors import BerthError, raise_all
 from nomad_jobs.platform import Platform
-from scripts.ops import toolchain
 from scripts.ops.local import processes
 from scripts.ops.local.boot import boot_plan, drains, layout
 from scripts.ops.local.boot.agent_wait import AgentWait
@@ -18,11 +17,12 @@ from scripts.ops.local.settings import DEFAULTS, Settings
 from scripts.ops.local.setup import consul as consul_setup
 from scripts.ops.local.setup import nomad as nomad_setup
 from scripts.ops.local.setup import vault as vault_setup
-from scripts.ops.local.setup import vault_keys
+from scripts.ops.local.setup import vault_keys, vault_plugins
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.progress import Progress, Step
-from scripts.ops.toolchain import system_packages
+from scripts.ops.toolchain import cache, order, system_packages
+from scripts.ops.toolchain.programs import LAPTOP
 
 _END_S = 15
 _RETIRE_S = 30
@@ -30,8 +30,10 @@ _RETIRE_S = 30
 
 def install(progress: Progress) -> None:
     """Install every program that the platform runs and that is missing."""
-    toolchain.install(boot_plan.PROGRAMS, progress)
-    system_packages.ensure(["nginx"], progress)
+    with ThreadPoolExecutor(1) as pool:  # this thread is the one that hears of Ctrl-C, so it leads the longer work
+        nginx = pool.submit(system_packages.ensure, ["nginx"], progress)
+        order.install(LAPTOP, progress)
+        nginx.result()
 
 
 def up(state: State, settings: Settings, progress: Progress) -> Platform:
@@ -47,7 +49,9 @@ def up(state: State, settings: Settings, progress: Progress) -> Platform:
         with progress.step("agents", "looking at what runs") as step:
             _start(state, settings, supervisor, step)
         with ExitStack() as sessions:
-            _Verification(state, settings, supervisor, progress, sessions).run()
+            verification = _Verification(state, settings, supervisor, progress, sessions)
+            verification.run()
+            vault_plugins.offer(verification.vault, state, settings.engines, progress)
         platform = local_platform(settings)
         state.write(state.root / "platform.json", platform.to_json())
         return platform
@@ -55,13 +59,13 @@ def up(state: State, settings: Settings, progress: Progress) -> Platform:
 
 def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step) -> None:
     with ThreadPoolExecutor() as pool:  # each program is asked for its version, which takes a moment
-        programs = dict(zip(boot_plan.PROGRAMS, pool.map(toolchain.resolve, boot_plan.PROGRAMS), strict=True))
+        programs = dict(zip(LAPTOP, pool.map(order.resolve, LAPTOP), strict=True))
     if not supervisor.alive():
         _clear(state, step)
     processes.refuse_foreign({name: settings.port(name) for name in DEFAULTS if name != "dynamic"}, state.root)
     keys = {name: state.ensure_key(name) for name in boot_plan.KEYS}
     plan = boot_plan.plan(settings, state, programs, keys)
-    env = boot_plan.environment(state, os.environ.get("HOME", "/"), toolchain.bin_dir())
+    env = boot_plan.environment(state, os.environ.get("HOME", "/"), cache.bin_dir())
     with _retired(layout.surplus(supervisor, plan), state, step):
         state.write(state.root / "settings.json", settings.to_json())
         layout.write(state, plan, env)

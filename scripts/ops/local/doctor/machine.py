@@ -7,13 +7,12 @@ import psutil
 
 from nomad_jobs.errors import BerthError
 from scripts.ops.local import processes
-from scripts.ops.local.boot import boot_plan
 from scripts.ops.local.doctor.findings import Finding, note, ok, problem
 from scripts.ops.local.settings import DEFAULTS, Settings
 from scripts.ops.local.state import FREE_MB, State
-from scripts.ops.toolchain import look, system_packages
-from scripts.ops.toolchain.present import Found
-from scripts.ops.toolchain.programs import named
+from scripts.ops.toolchain import system_packages
+from scripts.ops.toolchain.present import Found, look
+from scripts.ops.toolchain.programs import LAPTOP, named
 
 FLOORS = {"nomad": ("2.0.1", "CVE-2026-7474"), "vault": ("2.0.2", "CVE-2026-39829")}
 """For each program, the version that fixes a vulnerability, and the vulnerability."""
@@ -28,20 +27,20 @@ def findings(state: State, settings: Settings) -> Iterator[Finding]:
 
 
 def _programs() -> Iterator[Finding]:
-    for name in boot_plan.PROGRAMS:
+    for name in LAPTOP:
         found = look(named(name))
         if not isinstance(found, Found):
             yield problem(f"program {name}", "not installed", f"run `berth tools install {name}`")
             continue
         yield ok(f"program {name}", f"{found.version} at {found.path}")
-        yield from _floor(name, found.version)
+        yield from _floor(name, named(name).command, found.version)
     nginx = system_packages.find("nginx")
     missing = problem("program nginx", "not installed", "run `berth tools install nginx`")
     yield ok("program nginx", str(nginx)) if nginx else missing
 
 
-def _floor(name: str, version: str) -> Iterator[Finding]:
-    floor, vulnerability = FLOORS.get(name, ("0", ""))
+def _floor(name: str, command: str, version: str) -> Iterator[Finding]:
+    floor, vulnerability = FLOORS.get(command, ("0", ""))
     if _numbers(version) < _numbers(floor):
         fix = "on loopback only this machine's users reach it; in the cloud install that version first"
         yield note(f"program {name}", f"{version} is below {floor}, which fixes {vulnerability}", fix)

@@ -10,6 +10,7 @@ import httpx
 from infra.holdings import consul, nomad, vault
 from nomad_jobs.errors import BerthError, DeadlineError
 from nomad_jobs.services.ingress import INGRESS
+from scripts.ops.clients.api import Api
 from scripts.ops.clients.target import Target
 from scripts.ops.front_door import front_doors
 from scripts.ops.local import processes
@@ -18,6 +19,7 @@ from scripts.ops.local.doctor import status
 from scripts.ops.local.doctor.findings import Finding, note, ok, problem
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import GPUS_PER_NODE, Settings
+from scripts.ops.local.setup import vault_plugins
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.waiting import wait_until
@@ -124,10 +126,26 @@ def _vault(state: State, settings: Settings) -> Iterator[Finding]:
         ttl_s = vault.get("/v1/auth/token/lookup-self")["data"]["ttl"]
         yield ok("Vault token", f"valid for {ttl_s // 86400} days; `berth up` renews it")
         devices = vault.get("/v1/sys/audit")["data"]
+        yield from _engines(vault, state, settings)
     if len(devices) < _AUDIT_DEVICES:
         yield problem("Vault audit", f"{len(devices)} of {_AUDIT_DEVICES} devices", FIX)
     else:
         yield ok("Vault audit", f"on: {', '.join(sorted(devices))}")
+
+
+def _engines(operator: Api, state: State, settings: Settings) -> Iterator[Finding]:
+    """Check that Vault offers what was asked for, each from the file that it registered."""
+    bad = {fault.where: fault for fault in vault_plugins.faults(operator, state, settings.engines)}
+    for fault in bad.values():
+        yield problem(fault.where, fault.what, fault.fix)
+    for name in settings.engines:
+        check = f"vault engine {name}"
+        if check in bad:
+            continue
+        if vault_plugins.is_offered(operator, name):
+            yield ok(check, "offered")
+        else:
+            yield problem(check, "not offered", FIX)
 
 
 def _clock(state: State, settings: Settings) -> Iterator[Finding]:

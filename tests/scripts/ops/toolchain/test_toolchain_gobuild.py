@@ -1,15 +1,18 @@
 """The Go build: what Go is told, what is said when it fails, and that the pins agree with the program table."""
 
+import signal
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from nomad_jobs.errors import BerthError, ConfigError
-from scripts.ops import toolchain
 from scripts.ops.progress import Progress
-from scripts.ops.toolchain import gobuild
+from scripts.ops.toolchain import cache, gobuild, order
 from scripts.ops.toolchain.programs import PROGRAMS, Program
-from tests.support.publisher import NAME, MakeProgram, Publisher
+from scripts.ops.waiting import wait_until
+from tests.support.publisher import NAME, MakeProgram, Publisher, start
 
 # A Go of shell builtins: it builds a script that prints the version it was asked for.
 GO = """
@@ -38,10 +41,12 @@ def fake_go(on_path: MakeProgram, notes: Path, *, minor: int = 26, build: str = 
 @pytest.mark.usefixtures("no_release")
 def test_without_a_release_the_pinned_module_is_built(progress: Progress, on_path: MakeProgram, tmp_path: Path) -> None:
     fake_go(on_path, tmp_path)
-    path = toolchain.install([NAME], progress)[NAME]
-    assert toolchain.resolve(NAME) == path
+    path = order.install([NAME], progress)[NAME]
+    assert order.resolve(NAME) == path
     call = (tmp_path / "calls").read_text().splitlines()[-1]
-    assert call.startswith(f"{gobuild.MODULES}/nomad build -v -trimpath -ldflags -s -w -o ")
+    assert call.startswith(f"{gobuild.MODULES}/nomad build -v -trimpath -gcflags=all=-dwarf=false ")
+    assert "-gcflags=github.com/aws/aws-sdk-go-v2/service/...=-dwarf=false -l " in call
+    assert " -ldflags -s -w -o " in call
     assert call.endswith("/tool example.invalid/tool")
 
 
@@ -54,7 +59,7 @@ def test_go_hears_of_proxies_and_certificates_and_of_nothing_else(
     for name, value in (kept | dropped | {"GOFLAGS": "-mod=vendor"}).items():
         monkeypatch.setenv(name, value)
     fake_go(on_path, tmp_path)
-    toolchain.install([NAME], progress)
+    order.install([NAME], progress)
     words = (line.removeprefix("export ").partition("=") for line in (tmp_path / "env").read_text().splitlines())
     env = {name: value.strip("'\"") for name, _, value in words}
     assert env.items() >= (kept | {"GOFLAGS": "-buildvcs=false", "GOWORK": "off"}).items()
@@ -71,9 +76,9 @@ def test_the_scripts_of_the_language_host_lie_beside_it(
         (tmp_path / script).parent.mkdir(parents=True)
         (tmp_path / script).write_text("#!/bin/sh\n")
     fake_go(on_path, tmp_path)
-    path = toolchain.install([host.name], progress)[host.name]
+    path = order.install([host.name], progress)[host.name]
     assert {file.name for file in path.parent.iterdir()} == {host.name, *host.companions}
-    assert all(file.stat().st_mode & 0o111 for file in toolchain.bin_dir().iterdir())
+    assert all(file.stat().st_mode & 0o111 for file in cache.bin_dir().iterdir())
     assert f"-X {host.version_variable}=v3.76.0 " in (tmp_path / "calls").read_text()
 
 
@@ -92,24 +97,24 @@ def test_a_failed_build_says_why(
 ) -> None:
     fake_go(on_path, tmp_path, build=build)
     with pytest.raises(ConfigError, match=f"Go build: {reason}"):
-        toolchain.install([NAME], progress)
+        order.install([NAME], progress)
 
 
 @pytest.mark.usefixtures("no_release")
 def test_a_disk_that_fills_up_while_building_is_named(progress: Progress, on_path: MakeProgram, tmp_path: Path) -> None:
     fake_go(on_path, tmp_path, build="echo 'write /tmp/x: no space left on device' >&2; exit 1")
     with pytest.raises(BerthError, match=r"^tool 1\.2\.3: the disk is full under "):
-        toolchain.install([NAME], progress)
+        order.install([NAME], progress)
 
 
 @pytest.mark.usefixtures("no_release")
 def test_a_go_that_is_too_old_is_named(progress: Progress, on_path: MakeProgram, tmp_path: Path) -> None:
     fake_go(on_path, tmp_path, minor=19)
     with pytest.raises(ConfigError, match=r"Go build: Go 1\.19 is older than 1\.21\)"):
-        toolchain.install([NAME], progress)
+        order.install([NAME], progress)
 
 
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=str)
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=lambda program: program.name)
 def test_the_module_pins_the_version_of_the_table(program: Program) -> None:
     folder = gobuild.MODULES / program.module
     pins = dict(line.split()[-3:-1] for line in _required(folder / "go.mod"))
@@ -130,3 +135,53 @@ def test_a_pinned_module_replaces_only_by_public_modules(folder: Path) -> None:
 def _required(go_mod: Path) -> list[str]:
     lines = [line.partition("//")[0] + "//" for line in go_mod.read_text().splitlines()]
     return [f"{line[:-2]} //" for line in lines if " v" in line and "=>" not in line]
+
+
+@pytest.mark.usefixtures("no_release")
+def test_the_next_program_is_fetched_while_one_is_built(
+    progress: Progress, on_path: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first build ends only when the sources of the second are there."""
+    monkeypatch.setitem(PROGRAMS, "next", replace(PROGRAMS[NAME], name="next", package="example.invalid/next"))
+    awaited = f"for _ in $(/usr/bin/seq 200); do grep -q 'list.*/next' {tmp_path}/calls && break; /bin/sleep 0.1; done"
+    fake_go(on_path, tmp_path, build=f"case $* in */tool) {awaited}; grep 'list.*/next' {tmp_path}/calls >&2 ;; esac")
+    on_path("grep", 'exec /usr/bin/grep "$@"')
+    installed = order.install([NAME, "next"], progress)
+    calls = [line.split()[1:] for line in (tmp_path / "calls").read_text().splitlines()]
+    work = [(call[0], call[-1].rsplit("/", 1)[-1]) for call in calls if call[0] != "version"]
+    assert work == [("list", "tool"), ("build", "tool"), ("list", "next"), ("build", "next")]
+    assert set(installed) == {NAME, "next"}
+
+
+@pytest.mark.usefixtures("no_release")
+def test_two_programs_with_the_same_file_do_not_take_each_others_place(
+    progress: Progress, on_path: MakeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with Vault's two builds: what lies in the folder for PATH is the one named like its file."""
+    small = replace(PROGRAMS[NAME], name="tool-small", command=NAME, tags=("small",))
+    monkeypatch.setitem(PROGRAMS, small.name, small)
+    fake_go(on_path, tmp_path)
+    for names in ([small.name], [NAME, small.name]):
+        paths = order.install(names, progress)
+        assert (cache.bin_dir() / NAME).readlink() == paths[names[0]]
+    assert order.resolve(small.name) != order.resolve(NAME)
+    assert " -tags small " in (tmp_path / "calls").read_text()
+
+
+@pytest.mark.usefixtures("no_release")
+def test_after_an_interrupt_no_go_runs_and_the_next_run_installs(
+    publisher: Publisher, progress: Progress, on_path: MakeProgram, tmp_path: Path
+) -> None:
+    fake_go(on_path, tmp_path, build=f"echo $$ > {tmp_path}/building; exec /bin/sleep 300")
+    with start(publisher) as berth:
+        wait_until(
+            lambda: None if (tmp_path / "building").exists() else "not there",
+            where="the build", what="its beginning", deadline_s=20,
+        )  # fmt: skip
+        go = psutil.Process(int((tmp_path / "building").read_text()))
+        berth.send_signal(signal.SIGINT)
+        assert berth.wait(20) != 0
+    assert not go.is_running()
+    assert list(cache.home(PROGRAMS[NAME]).parent.iterdir()) == []
+    fake_go(on_path, tmp_path)
+    assert order.install([NAME], progress)[NAME].exists()

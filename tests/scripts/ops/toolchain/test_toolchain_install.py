@@ -1,39 +1,17 @@
 """Installing: several programs, several runs at once, and what is said when no way works."""
 
 import io
-import os
-import subprocess
-import sys
 
 import pytest
 
 from nomad_jobs.errors import ConfigError, Exit
-from scripts.ops import toolchain
 from scripts.ops.progress import Progress
-from scripts.ops.toolchain import cache, releases
+from scripts.ops.toolchain import cache, order
 from scripts.ops.toolchain.programs import PROGRAMS
 from tests.support import publisher as published
-from tests.support.publisher import NAME, MakeProgram, Publisher
+from tests.support.publisher import NAME, MakeProgram, Publisher, start
 
 pytestmark = pytest.mark.usefixtures("publisher")
-
-INSTALL = """
-import sys
-from pathlib import Path
-from scripts.ops import toolchain
-from scripts.ops.progress import Progress
-from scripts.ops.toolchain import releases
-from scripts.ops.toolchain.programs import PROGRAMS, Program, Release
-PROGRAMS["tool"] = eval(sys.argv[1])
-releases.LOCK = Path(sys.argv[2])
-print(toolchain.install(["tool"], Progress())["tool"])
-"""
-
-
-def start(publisher: Publisher) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-c", INSTALL, repr(publisher.program()), str(releases.LOCK)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, env=dict(os.environ))
 
 
 def test_two_at_once_take_turns_and_download_once(
@@ -44,17 +22,17 @@ def test_two_at_once_take_turns_and_download_once(
         assert publisher.reached.wait(20)
         with start(publisher) as second:
             assert second.stderr
-            assert any("another berth is installing it; waiting" in line for line in second.stderr)
+            assert any("wait for tool" in line and "another berth is installing it" in line for line in second.stderr)
             publisher.gate.set()
             outputs = [process.communicate(timeout=20)[0].strip() for process in (first, second)]
-    assert outputs == [str(toolchain.resolve(NAME))] * 2
+    assert outputs == [str(order.resolve(NAME))] * 2
     assert len(publisher.archives_asked()) == 1
 
 
 def test_without_go_and_without_downloads_each_failed_way_is_named(publisher: Publisher, progress: Progress) -> None:
     publisher.files.clear()
     with pytest.raises(ConfigError) as caught:
-        toolchain.install([NAME], progress)
+        order.install([NAME], progress)
     sums = f"{publisher.url}{published.SUMS}"
     assert str(caught.value) == (
         "tool 1.2.3: no way to get it worked (PATH: not there; cache: not there; "
@@ -69,7 +47,7 @@ def test_a_publisher_that_cannot_be_reached_is_named(progress: Progress, monkeyp
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     with pytest.raises(ConfigError, match=r"release: 127\.0\.0\.1 cannot be reached \(.*refused\)"):
-        toolchain.install([NAME], progress)
+        order.install([NAME], progress)
 
 
 @pytest.mark.parametrize("name", ["pulumi", "pulumi-language-python", "example-fs-device"])
@@ -79,40 +57,40 @@ def test_what_has_no_signed_release_says_so(
 ) -> None:
     told = PROGRAMS[name].no_release
     with pytest.raises(ConfigError, match=rf"release: {told}; Go build: Go is not installed\) — install Go 1.21"):
-        toolchain.install([name], progress)
+        order.install([name], progress)
 
 
 def test_one_that_cannot_be_had_does_not_keep_the_others_away(progress: Progress) -> None:
     with pytest.raises(ConfigError, match=r"^pulumi 3\."):
-        toolchain.install(["pulumi", NAME], progress)
-    assert toolchain.resolve(NAME).exists()
+        order.install(["pulumi", NAME], progress)
+    assert order.resolve(NAME).exists()
 
 
 def test_a_program_that_reports_another_version_is_not_installed(publisher: Publisher, progress: Progress) -> None:
     publisher.publish(published.archive(published.script("tool v9.9.9")))
     with pytest.raises(ConfigError, match=r"release: it reports version 9\.9\.9 instead of 1\.2\.3"):
-        toolchain.install([NAME], progress)
+        order.install([NAME], progress)
 
 
 def test_left_overs_of_a_killed_run_are_cleared(progress: Progress) -> None:
     home = cache.home(PROGRAMS[NAME])
     (home.parent / ".staged-killed").mkdir(parents=True)
     home.mkdir()  # an empty folder of the right version is no installation
-    path = toolchain.install([NAME], progress)[NAME]
+    path = order.install([NAME], progress)[NAME]
     assert [entry.name for entry in home.parent.iterdir()] == [home.name]
     assert list(home.iterdir()) == [path]
 
 
 def test_a_link_to_another_version_is_replaced(progress: Progress, on_path: MakeProgram) -> None:
     old = on_path(NAME, "echo v0.1.0", "old")
-    toolchain.bin_dir().mkdir(parents=True)
-    (toolchain.bin_dir() / NAME).symlink_to(old)
-    path = toolchain.install([NAME], progress)[NAME]
-    assert [link.readlink() for link in toolchain.bin_dir().iterdir()] == [path]
+    cache.bin_dir().mkdir(parents=True)
+    (cache.bin_dir() / NAME).symlink_to(old)
+    path = order.install([NAME], progress)[NAME]
+    assert [link.readlink() for link in cache.bin_dir().iterdir()] == [path]
 
 
 def test_progress_moves_in_steps_of_a_twentieth(progress: Progress, talk: io.StringIO) -> None:
-    toolchain.install([NAME], progress)
+    order.install([NAME], progress)
     lines = [line for line in talk.getvalue().splitlines() if "release, 1 MB" in line]
     assert lines[-1].endswith("100 %")
     assert len(lines) <= 20

@@ -9,8 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts.ops import toolchain
-from scripts.ops.toolchain import gobuild, present
+from scripts.ops.toolchain import gobuild, order, present
 from scripts.ops.toolchain.programs import PROGRAMS, Program
 from scripts.ops.waiting import wait_until
 
@@ -20,14 +19,14 @@ _TOKEN = {"X-Vault-Token": "root"}
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=lambda program: program.name)
 def test_every_program_is_installed_in_a_good_version(program: Program) -> None:
-    found = toolchain.look(program)
+    found = present.look(program)
     assert isinstance(found, present.Found), found
     if program.version_args:
         assert present.asked(found.path, program.version_args) == found.version
 
 
 def test_the_device_plugin_is_a_nomad_plugin() -> None:
-    plugin = toolchain.resolve("example-fs-device")
+    plugin = order.resolve("example-fs-device")
     done = subprocess.run([plugin], capture_output=True, text=True, timeout=20, check=False)
     assert "This binary is a plugin" in done.stdout + done.stderr
 
@@ -39,7 +38,7 @@ def vault(tmp_path: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     argv = [
-        str(toolchain.resolve("vault")), "server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root",
+        str(order.resolve("vault")), "server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root",
         f"-dev-listen-address=127.0.0.1:{port}",
     ]  # fmt: skip
     env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}

@@ -7,14 +7,14 @@ import pytest
 
 from nomad_jobs.errors import Exit
 from scripts import cli
-from scripts.ops import toolchain
+from scripts.ops.toolchain import order
 from tests.support.publisher import NAME, MakeProgram
 
 
 @pytest.mark.usefixtures("publisher")
 def test_install_says_where_each_program_is_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["tools", "install", NAME, "--json"]) == Exit.DONE
-    assert json.loads(capsys.readouterr().out) == {NAME: str(toolchain.resolve(NAME))}
+    assert json.loads(capsys.readouterr().out) == {NAME: str(order.resolve(NAME))}
 
 
 def test_install_accepts_system_programs(on_path: MakeProgram, capsys: pytest.CaptureFixture[str]) -> None:
