@@ -51,3 +51,7 @@ golden: setup ## write the golden files anew; read the diff before you commit it
 .PHONY: bench
 bench: setup ## measure what docs/benchmarks.md shows
 	.venv/bin/python -m bench
+
+.PHONY: bench-cold
+bench-cold: setup ## measure a first start with empty caches; half an hour, 15 GB
+	.venv/bin/python -m bench.cold

@@ -30,7 +30,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def table(title: str, rows: Sequence[Row]) -> str:
-    """Write rows as a Markdown section."""
-    head = f"## {title}\n\n| what | median | spread | runs | promised |\n|---|---|---|---|---|\n"
+def table(rows: Sequence[Row]) -> str:
+    """Write rows as a Markdown table."""
+    head = "| what | median | spread | runs | promised |\n|---|---|---|---|---|\n"
     return head + "\n".join(row.line for row in rows) + "\n"
