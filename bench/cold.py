@@ -68,8 +68,7 @@ class _Clone:
     def run(self, *argv: str) -> None:
         """Run a command in the clone, and show what it says."""
         with subprocess.Popen(argv, cwd=self.folder, env=self.env, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stderr
-            for line in process.stderr:
+            for line in process.stderr or ():
                 self.said += line
                 sys.stderr.write(line)
         if process.returncode:
@@ -110,7 +109,7 @@ def _clone() -> Iterator[_Clone]:
     go = shutil.which("go")
     with tempfile.TemporaryDirectory(prefix="berth-cold-") as name:
         root = Path(name)
-        subprocess.run(["git", "clone", "-q", _ROOT, root / "clone"], check=True)
+        subprocess.run([shutil.which("git") or "git", "clone", "-q", _ROOT, root / "clone"], check=True)
         graphs, bin_dir = root / "graphs", root / "bin"
         for folder in (graphs, bin_dir):
             folder.mkdir()
@@ -129,7 +128,8 @@ def _clone() -> Iterator[_Clone]:
         try:
             yield _Clone(folder=root / "clone", env=env, graphs=graphs, state=root / "state")
         finally:
-            subprocess.run(["chmod", "-R", "u+w", root], check=False)  # Go's sources are read-only
+            if go:
+                subprocess.run([go, "clean", "-modcache"], env=env, check=False)  # it makes its sources read-only
 
 
 def _watch(go: str, wrapper: Path, graphs: Path) -> None:
