@@ -38,7 +38,7 @@ def main() -> None:
         setup = seconds(lambda: clone.run("make", "setup"))
         up = seconds(lambda: clone.berth("up", *words))
         steps = {name: float(took) for name, took in _DONE.findall(clone.said)}
-        minimal_mb = clone.vault_mb()
+        minimal_mb, disk_gb = clone.vault_mb(), clone.go_gb()
         clone.berth("down", "--destroy", "--yes")
         warm = seconds(lambda: clone.berth("up", *words))
         clone.berth("down", "--destroy", "--yes")
@@ -46,10 +46,11 @@ def main() -> None:
             _row("fresh clone to the table of services", setup + up, "s", "780 s"),
             _row("of it: the Python libraries", setup, "s"),
             *(_row(f"of it: {name}", took, "s") for name, took in steps.items() if name.startswith(("fetch", "build"))),
+            _row("of it on the disk: Go's sources and its cache", disk_gb, "GB"),
             _row("the same with the programs there", warm, "s", "45 s"),
             *_vaults(clone, words, minimal_mb),
         ]
-        _write_costs(clone.graphs, steps, setup + up)
+        _write_costs(clone.graphs, steps, total_s=setup + up, disk_gb=disk_gb)
     text = table(rows)
     sys.stdout.write(text)
     page.write("make bench-cold", {_TITLE: text})
@@ -77,10 +78,19 @@ class _Clone:
     def berth(self, *words: str) -> None:
         self.run(".venv/bin/berth", *words)
 
+    def go_gb(self) -> float:
+        """Give the size of Go's caches on the disk."""
+        folders = (Path(self.env[name]) for name in ("GOCACHE", "GOMODCACHE"))
+        return sum(_size(file) for folder in folders for file in folder.rglob("*")) / 1e9
+
     def vault_mb(self) -> float:
         """Give the memory of the running Vault: its share of what it maps."""
         ours = [one for one in processes.of_state(self.state) if Path(one.exe()).name == "vault"]
         return sum(one.memory_full_info().pss for one in ours) / 1e6
+
+
+def _size(file: Path) -> int:
+    return file.lstat().st_blocks * 512
 
 
 def _vaults(clone: _Clone, words: list[str], minimal_mb: float) -> Iterator[Row]:
@@ -139,7 +149,7 @@ def _watch(go: str, wrapper: Path, graphs: Path) -> None:
     wrapper.chmod(0o755)
 
 
-def _write_costs(graphs: Path, steps: Mapping[str, float], total_s: float) -> None:
+def _write_costs(graphs: Path, steps: Mapping[str, float], *, total_s: float, disk_gb: float) -> None:
     """Keep what the laptop's programs took; a machine where releases can be reached builds none and learns nothing."""
     programs = {name: steps.get(f"build {name}", 0.0) for name in LAPTOP}
     if not all(programs.values()):
@@ -153,6 +163,7 @@ def _write_costs(graphs: Path, steps: Mapping[str, float], total_s: float) -> No
     small = [took for _, took in actions if took < _LARGE_S]
     costs = {
         "cores": psutil.cpu_count(),
+        "disk_gb": round(disk_gb, 1),
         "first_start_s": round(total_s - sum(programs.values()), 1),
         "other_package_s": round(sum(small) / len(small), 3),
         "packages": {package: round(took, 1) for package, took in sorted(large.items())},

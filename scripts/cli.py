@@ -1,6 +1,7 @@
 """The `berth` command: finds the verb's module, runs it, and turns errors into one red line and an exit code."""
 
 import importlib
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -50,7 +51,13 @@ def berth(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 
 def main() -> None:
     """Run the verb and exit with a code of `Exit`."""
+    end_as_by_ctrl_c()
     sys.exit(run(sys.argv[1:]))
+
+
+def end_as_by_ctrl_c() -> None:
+    """Take SIGTERM as Ctrl-C: what a verb has begun is cleared, and no process of its own runs on."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def run(argv: list[str]) -> int:

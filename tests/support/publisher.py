@@ -102,12 +102,14 @@ class Publisher:
 _INSTALL = """
 import sys
 from pathlib import Path
+from scripts import cli
 from scripts.ops.toolchain import order
 from scripts.ops.progress import Progress
 from scripts.ops.toolchain import releases
 from scripts.ops.toolchain.programs import PROGRAMS, Program, Release
 PROGRAMS["tool"] = eval(sys.argv[1])
 releases.LOCK = Path(sys.argv[2])
+cli.end_as_by_ctrl_c()
 print(order.install(["tool"], Progress())["tool"])
 """
 

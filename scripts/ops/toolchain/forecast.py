@@ -23,10 +23,11 @@ class Costs:
 
     Seconds of one processor for each large `packages` and for any other one (`other_package_s`); seconds of the
     clock for each of the `programs` from nothing, in the order of building; `first_start_s` is all of `make up` but
-    for those.
+    for those. `disk_gb` is what Go's caches hold afterwards.
     """
 
     cores: int
+    disk_gb: float
     wall_per_processor_s: float
     other_package_s: float
     first_start_s: float

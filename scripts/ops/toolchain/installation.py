@@ -83,8 +83,9 @@ class Installation:
 
             def starts(package: str) -> None:
                 self._forecast.starts(program.name, package)
-                done, left = self._forecast.share(program.name), forecast.told(self._forecast.remaining_s())
-                step.says(f"{bar('Go build', done, 1)}, {left} left in all")
+                done = bar("Go build", self._forecast.share(program.name), 1)
+                if not step.text.startswith(done):  # the minutes alone would flicker between two numbers
+                    step.says(f"{done}, {forecast.told(self._forecast.remaining_s())} left in all")
 
             with self._noted(program, "Go build"):
                 gobuild.build(program, folder, starts)

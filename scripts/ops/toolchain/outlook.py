@@ -16,6 +16,7 @@ from scripts.ops.toolchain.ways import UnavailableError
 
 _REACH_S = 3
 _RELEASE_S = 20
+_LONG_S = 60
 _MANAGERS = {
     "brew": "brew install {taps}",
     "apt-get": (
@@ -40,6 +41,7 @@ def lines(missing: Sequence[Program], *, more_s: float = 0.0) -> Iterator[str]:
     released = [program for program in missing if program.release]
     host, reached = _publisher(released)
     built = [program for program in missing if not (program.release and reached)]
+    costs = forecast.Costs.read()
     expected_s = forecast.here(program.name for program in built).remaining_s()
     total = forecast.told(expected_s + _RELEASE_S * (len(missing) - len(built)) + more_s)
     if not built:
@@ -53,7 +55,8 @@ def lines(missing: Sequence[Program], *, more_s: float = 0.0) -> Iterator[str]:
     except UnavailableError as fault:
         yield f"{_names(built)} would be built, but {fault}"
     else:
-        yield f"{_names(built)}: built by Go, {total} in all; only this once, and interrupted it goes on later"
+        takes = f"{total} in all" if expected_s < _LONG_S else f"{total} and {costs.disk_gb:.0f} GB in all"
+        yield f"{_names(built)}: built by Go, {takes}; only this once, and interrupted it goes on later"
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from scripts.ops.toolchain.programs import LAPTOP, PROGRAMS
 
 COSTS = Costs(
     cores=2,
+    disk_gb=7,
     wall_per_processor_s=0.5,
     other_package_s=1.0,
     first_start_s=60,

@@ -169,8 +169,9 @@ def test_two_programs_with_the_same_file_do_not_take_each_others_place(
 
 
 @pytest.mark.usefixtures("no_release")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_after_an_interrupt_no_go_runs_and_the_next_run_installs(
-    publisher: Publisher, progress: Progress, on_path: MakeProgram, tmp_path: Path
+    publisher: Publisher, progress: Progress, on_path: MakeProgram, tmp_path: Path, stop: signal.Signals
 ) -> None:
     fake_go(on_path, tmp_path, build=f"echo $$ > {tmp_path}/building; exec /bin/sleep 300")
     with start(publisher) as berth:
@@ -179,7 +180,7 @@ def test_after_an_interrupt_no_go_runs_and_the_next_run_installs(
             where="the build", what="its beginning", deadline_s=20,
         )  # fmt: skip
         go = psutil.Process(int((tmp_path / "building").read_text()))
-        berth.send_signal(signal.SIGINT)
+        berth.send_signal(stop)
         assert berth.wait(20) != 0
     assert not go.is_running()
     assert list(cache.home(PROGRAMS[NAME]).parent.iterdir()) == []
