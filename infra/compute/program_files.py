@@ -61,7 +61,8 @@ def gather(*, needs_gpus: bool, folder: Path | None = None) -> tuple[ProgramFile
 
 def installed() -> Path:
     """Give the folder in which `berth tools` puts programs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth" / "programs"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "berth" / "programs"
 
 
 def pack() -> bytes:

@@ -47,7 +47,7 @@ class Progress:
         self._lock = threading.Lock()
         self._bars = Bars(
             SpinnerColumn(),
-            TextColumn("{task.fields[step]:<22}"),
+            TextColumn("{task.fields[step]:<28}"),
             TextColumn("[dim]{task.description}"),
             TimeElapsedColumn(),
             console=self.console,
@@ -89,7 +89,7 @@ class Progress:
         if step.task is not None:
             self._bars.update(step.task, description=step.text)
         elif step.text:
-            self.console.print(f"  … {step.name:<22} {step.text}", markup=False)
+            self.console.print(f"  … {step.name:<28} {step.text}", markup=False)
 
     def _begin(self, step: Step) -> None:
         with self._lock:
@@ -106,4 +106,4 @@ class Progress:
                 self._bars.remove_task(step.task)
                 if self._running == 0:
                     self._bars.stop()
-            self.console.print(f"{mark} {step.name:<22} [dim]{step.text:<44}[/dim] {seconds:6.1f} s")
+            self.console.print(f"{mark} {step.name:<28} [dim]{step.text:<40}[/dim] {seconds:6.1f} s")

@@ -13,13 +13,16 @@ from pathlib import Path
 from nomad_jobs.errors import BerthError
 from scripts.ops.toolchain.programs import Program
 
+STAGED = ".staged-"
+"""Begins the names of folders that are being filled; a killed run leaves them, and the next one removes them."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def root() -> Path:
     """Return the cache folder: `$XDG_CACHE_HOME/berth`, by default `~/.cache/berth`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))  # the specification: a relative path is to be ignored
+    return (given if given.is_absolute() else Path.home() / ".cache") / "berth"
 
 
 def bin_dir() -> Path:
@@ -50,15 +53,22 @@ def writing(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise disk_full(what) from error
+            raise disk_full(what, str(error.filename or "")) from error
         fix = "make it writable for you, or set XDG_CACHE_HOME to a folder that is"
         raise BerthError(what, f"cannot write {error.filename or root()} ({error.strerror})", fix) from error
 
 
-def disk_full(what: str) -> BerthError:
-    """Make the error for a full disk."""
+def disk_full(what: str, where: str = "") -> BerthError:
+    """Make the error for a full disk; `where` is the path that could not be written."""
     fix = "free some space and run it again; what is complete stays, downloads go on where they stopped"
-    return BerthError(what, f"the disk is full under {root()}", fix)
+    return BerthError(what, f"the disk is full under {where or root()}", fix)
+
+
+def refuse_noexec() -> None:
+    """Raise a BerthError if programs in the cache could not be run."""
+    place = next(folder for folder in (root(), *root().parents) if folder.exists())
+    if os.statvfs(place).f_flag & os.ST_NOEXEC:
+        raise BerthError(str(root()), "is mounted noexec, so no program there can run", "set XDG_CACHE_HOME elsewhere")
 
 
 @contextmanager
@@ -69,9 +79,9 @@ def staged(program: Program) -> Iterator[Path]:
     """
     parent = home(program).parent
     parent.mkdir(parents=True, exist_ok=True)
-    for leftover in parent.glob(".staged-*"):  # of a run that was killed: we hold the turn, so nobody uses it
+    for leftover in parent.glob(f"{STAGED}*"):  # of a run that was killed: we hold the turn, so nobody uses it
         shutil.rmtree(leftover, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=".staged-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=STAGED, dir=parent))
     try:
         yield folder
         _publish(folder, home(program))

@@ -1,6 +1,7 @@
 """Downloads files over HTTP, and goes on where an earlier download was cut off."""
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import httpx
 from scripts.ops.toolchain.ways import UnavailableError
 
 _TIMEOUT = httpx.Timeout(30, connect=10)
+_SMALL_S = 60
 _STALLS = 3  # attempts in a row that brought nothing
 _OK = 200
 _PARTIAL = 206
@@ -23,13 +25,18 @@ def read(url: str) -> bytes:
         UnavailableError: it cannot be fetched.
 
     """
+    ends_at = time.monotonic() + _SMALL_S
+    content = b""
     try:
-        with _client() as client:
-            answer = client.get(url)
+        with _client() as client, client.stream("GET", url) as answer:
+            for block in answer.iter_bytes():
+                content += block
+                if time.monotonic() > ends_at:
+                    raise UnavailableError(f"{url} took longer than {_SMALL_S} s")
     except httpx.HTTPError as error:
         raise _unreachable(url, error) from error
     _check(url, answer.status_code)
-    return answer.content
+    return content
 
 
 def fetch(url: str, part: Path, says: Callable[[int, int], None]) -> None:

@@ -1,5 +1,6 @@
 """Foretells how long missing programs take: from what was measured once, corrected by what this machine takes."""
 
+import contextlib
 import json
 import math
 import os
@@ -9,10 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.ops.toolchain import cache
+
 COSTS = Path(__file__).parents[2] / "toolchain" / "costs.json"
 """Written by `make bench-cold`."""
-_PRIOR_S = 30.0
+_PRIOR_S = 15.0
 """How much building must be seen before this machine's speed counts as much as the one that was measured."""
+_SLOW = 1.8
+"""From here on a person is told that the machine is slower than was guessed."""
 _USED_CORES = 8
 """More cores make a build no faster: it waits for its largest packages, and then for the linker."""
 
@@ -36,8 +41,19 @@ class Costs:
 
     @classmethod
     def read(cls) -> "Costs":
-        """Read what was measured."""
-        return cls(**json.loads(COSTS.read_text(encoding="utf-8")))
+        """Read what was measured; where that is damaged, nothing is known, and installing works all the same."""
+        try:
+            return cls(**json.loads(COSTS.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return cls(
+                cores=1,
+                disk_gb=0.0,
+                wall_per_processor_s=1.0,
+                other_package_s=0.1,
+                first_start_s=0.0,
+                packages={},
+                programs={},
+            )
 
     def of(self, packages: Iterable[str]) -> float:
         """Give the seconds of one processor that `packages` took."""
@@ -48,8 +64,15 @@ class Forecast:
     """How long the programs that Go builds still take; every method may be called from any thread."""
 
     def __init__(
-        self, costs: Costs, programs: Iterable[str], *, cores: int, clock: Callable[[], float] = time.monotonic
+        self,
+        costs: Costs,
+        programs: Iterable[str],
+        *,
+        cores: int,
+        known: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Foretell; `known` is how much slower than measured this machine was the last time, 0: it was never seen."""
         self._costs = costs
         self._clock = clock
         self._cores = cores
@@ -59,6 +82,8 @@ class Forecast:
         self._running: dict[tuple[str, str], float] = {}
         self._done = 0.0
         self._began: float | None = None
+        self._guess = known or costs.cores / min(cores, _USED_CORES)
+        self._was_slow = False
 
     def needs(self, program: str, packages: Iterable[str]) -> None:
         """Replace what was measured from nothing by the packages that Go's cache lacks."""
@@ -92,6 +117,18 @@ class Forecast:
             left = max(0.0, sum(self._left.values()) - self._credit())
             return left * self._costs.wall_per_processor_s * self._factor()
 
+    def factor(self) -> float:
+        """How much slower this machine is than the one measured."""
+        with self._lock:
+            return self._factor()
+
+    def is_slow(self) -> bool:
+        """Tell, once, that this machine turns out to be much slower than was guessed."""
+        with self._lock:
+            now = self._began is not None and self._factor() > _SLOW * self._guess
+            told_before, self._was_slow = self._was_slow, self._was_slow or now
+            return now and not told_before
+
     def _finish(self, program: str, package: str) -> None:
         del self._running[program, package]
         cost = self._costs.of([package])
@@ -105,20 +142,44 @@ class Forecast:
         return sum(min(self._costs.of([name]), seconds) for name, seconds in running)
 
     def _factor(self) -> float:
-        """How much slower this machine is than the one measured."""
-        guess = self._costs.cores / min(self._cores, _USED_CORES)
         if self._began is None:
-            return guess
+            return self._guess
         expected = (self._done + self._credit()) * self._costs.wall_per_processor_s
-        return (_PRIOR_S * guess + self._clock() - self._began) / (_PRIOR_S + expected)
+        return (_PRIOR_S * self._guess + self._clock() - self._began) / (_PRIOR_S + expected)
 
 
 def told(seconds: float) -> str:
     """Put a duration into words, no more exact than it is."""
     minutes = math.ceil(seconds / 60)
-    return "less than a minute" if minutes <= 1 else f"about {minutes} minutes"
+    return "under a minute" if minutes <= 1 else f"about {minutes} min"
 
 
 def here(programs: Iterable[str]) -> Forecast:
     """Make the forecast for this machine."""
-    return Forecast(Costs.read(), programs, cores=os.cpu_count() or 1)
+    return Forecast(Costs.read(), programs, cores=usable_cores(), known=_remembered())
+
+
+def remember(factor: float) -> None:
+    """Keep how slow this machine is, for the next start; where that cannot be written, it is guessed again."""
+    with contextlib.suppress(OSError):
+        _speed().write_text(json.dumps({"cores": usable_cores(), "factor": round(factor, 2)}), encoding="utf-8")
+
+
+def usable_cores(limit: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Count the cores that a build may use here, which a container or `taskset` may have limited."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota, _, period = limit.read_text().partition(" ") if limit.exists() else ("max", "", "")
+    return min(allowed, max(1, int(quota) // int(period))) if quota.isdigit() else allowed
+
+
+def _remembered() -> float:
+    """Read the factor of the last build; 0 where there is none, or it was another number of cores."""
+    try:
+        kept = json.loads(_speed().read_text(encoding="utf-8"))
+        return float(kept["factor"]) if kept["cores"] == usable_cores() else 0.0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
+def _speed() -> Path:
+    return cache.root() / "speed.json"

@@ -36,7 +36,7 @@ def install(names: Iterable[str], progress: Progress) -> dict[str, Path]:
         BerthError: no way to get a program worked; the message says how each failed and what to install.
 
     """
-    programs = [named(name) for name in names]
+    programs = [named(name) for name in dict.fromkeys(names)]
     looks = {program.name: look(program) for program in programs}
     reasons = {name: found for name, found in looks.items() if not isinstance(found, Found)}
     there: dict[str, Found | BerthError] = {name: found for name, found in looks.items() if isinstance(found, Found)}

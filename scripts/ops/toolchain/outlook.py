@@ -3,20 +3,22 @@
 `make up` runs this file before its libraries are installed, so it imports nothing but Python's own.
 """
 
+import http.client
 import shutil
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 
-from scripts.ops.toolchain import forecast, gobuild
+from scripts.ops.toolchain import cache, forecast, gotool
+from scripts.ops.toolchain.forecast import Costs
 from scripts.ops.toolchain.present import Found, look
 from scripts.ops.toolchain.programs import LAPTOP, Program, named
 from scripts.ops.toolchain.ways import UnavailableError
 
 _REACH_S = 3
 _RELEASE_S = 20
-_LONG_S = 60
+_LONG_S = 300
 _MANAGERS = {
     "brew": "brew install {taps}",
     "apt-get": (
@@ -34,36 +36,42 @@ _MANAGERS = {
 
 
 def lines(missing: Sequence[Program], *, more_s: float = 0.0) -> Iterator[str]:
-    """Say what will be done for the programs that are `missing`; `more_s` is what comes with it.
-
-    Nothing is said where nothing takes long.
-    """
+    """Say how long the programs that are `missing` take, and why; `more_s` is what comes with them."""
     released = [program for program in missing if program.release]
     host, reached = _publisher(released)
     built = [program for program in missing if not (program.release and reached)]
-    costs = forecast.Costs.read()
-    expected_s = forecast.here(program.name for program in built).remaining_s()
-    total = forecast.told(expected_s + _RELEASE_S * (len(missing) - len(built)) + more_s)
+    fetched_s = _RELEASE_S * (len(missing) - len(built))
+    yield _time(missing, built, fetched_s + more_s)
     if not built:
-        yield f"{_names(missing)}: fetched from {host}, {total} in all; only this once"
         return
+    for program in built:
+        try:
+            gotool.find(program)
+        except UnavailableError as fault:
+            yield f"  it will stop at {program.name}: {fault}{f'; {fault.fix}' if fault.fix else ''}"
+            break
     if released and not reached:
-        yield f"{host} cannot be reached from here; where it can, it takes seconds instead of minutes, as with:"
+        yield f"  why: {host} cannot be reached from here, so Go builds what would take seconds to fetch"
+        yield f"  quicker: copy {cache.root()} from a machine that has it, or install the publisher's packages:"
         yield f"  {_command(released)}"
-    try:
-        gobuild.find_go()
-    except UnavailableError as fault:
-        yield f"{_names(built)} would be built, but {fault}"
-    else:
-        takes = f"{total} in all" if expected_s < _LONG_S else f"{total} and {costs.disk_gb:.0f} GB in all"
-        yield f"{_names(built)}: built by Go, {takes}; only this once, and interrupted it goes on later"
 
 
 def main() -> None:
     """Print the outlook of a first `make up`."""
     missing = [program for program in map(named, LAPTOP) if not isinstance(look(program), Found)]
-    for line in lines(missing, more_s=forecast.Costs.read().first_start_s) if missing else ():
+    for line in lines(missing, more_s=Costs.read().first_start_s) if missing else ():
         sys.stderr.write(f"{line}\n")
+
+
+def _time(missing: Sequence[Program], built: Sequence[Program], more_s: float) -> str:
+    costs = Costs.read()
+    known = [program.name for program in built if program.name in costs.programs]
+    total_s = forecast.here(known).remaining_s() + more_s
+    unknown = [program.name for program in built if program.name not in known]
+    size = f" and {costs.disk_gb:.0f} GB" if total_s > _LONG_S else ""
+    also = f", and what {_listed(unknown)} may take (never measured)" if unknown else ""
+    once = "only this once; interrupted, it goes on where it was"
+    return f"{forecast.told(total_s)}{size}{also} for {_listed([one.name for one in missing])}; {once}"
 
 
 def _publisher(released: Sequence[Program]) -> tuple[str, bool]:
@@ -76,7 +84,7 @@ def _publisher(released: Sequence[Program]) -> tuple[str, bool]:
             return host, True
     except urllib.error.HTTPError:
         return host, True
-    except (OSError, ValueError):  # no name, no route, no answer, or a malformed proxy variable
+    except (OSError, ValueError, http.client.HTTPException):  # no route, no answer, or one that is no HTTP
         return host, False
 
 
@@ -87,8 +95,8 @@ def _command(released: Sequence[Program]) -> str:
     return manager.format(names=" ".join(commands), taps=taps)
 
 
-def _names(programs: Sequence[Program]) -> str:
-    *most, last = (program.name for program in programs)
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
 
 

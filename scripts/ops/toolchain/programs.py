@@ -27,7 +27,8 @@ class Program:
 
     `command` is the name of its file, by default `name`. `version` is what Berth installs; on PATH anything from
     `floor` up to the next major version is good. `package` is the Go package, `module` the folder of
-    `scripts/toolchain` that pins it, `tags` what Go is told to leave out, `version_variable` the Go variable that must
+    `scripts/toolchain` that pins it, `tags` what Go is told to leave out, `needs_c` whether
+    it also needs a C compiler, `version_variable` the Go variable that must
     be told the version. `scripts` are paths inside the Go module `scripts_module` of files that must lie beside the
     program. A program that cannot tell its version (`version_args` is empty) is taken from PATH only beside the
     program it `ships_with`. One that `is_on_demand` is installed only where something asks for it by name.
@@ -48,6 +49,7 @@ class Program:
     scripts: tuple[str, ...] = ()
     command: str = ""
     tags: tuple[str, ...] = ()
+    needs_c: bool = False
     is_on_demand: bool = False
 
     def __post_init__(self) -> None:
@@ -111,6 +113,7 @@ _ALL = (
         floor="1.10.0",
         package="github.com/hashicorp/nomad",
         module="nomad",
+        needs_c=True,
         homepage="https://developer.hashicorp.com/nomad/install",
         version_args=("version",),
         release=_HASHICORP,

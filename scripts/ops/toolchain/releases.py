@@ -35,10 +35,18 @@ def obtain(program: Program, folder: Path, step: Step) -> None:
     part = cache.root() / "downloads" / f"{archive}.part"
     url = f"{_filled(program.release.folder, program)}/{archive}"
     with turns.turn(archive):  # another program may be in the same archive
-        download.fetch(url, part, lambda have, total: step.says(bar(f"release, {total // _MB} MB", have, total)))
+        was_begun = part.exists()
+        _download(url, part, step)
+        if was_begun and _sha256(part) != expected:  # a power cut may have spoiled what an earlier run left
+            part.unlink()
+            _download(url, part, step)
         _verify(part, archive, expected)
         _extract(part, archive, program.command, folder)
         part.unlink()
+
+
+def _download(url: str, part: Path, step: Step) -> None:
+    download.fetch(url, part, lambda have, total: step.says(f"release, {total // _MB} MB {bar(have, total)}"))
 
 
 def _filled(template: str, program: Program) -> str:
@@ -53,7 +61,7 @@ def _expected(program: Program, release: Release, archive: str) -> str:
     text = download.read(f"{base}/{_filled(release.sums, program)}")
     signed = download.read(f"{base}/{_filled(release.signature, program)}")
     signature.check(program.label, text, signed, release)
-    sums: dict[str, str] = {name: digest for digest, name in _SUM.findall(text.decode())}
+    sums: dict[str, str] = {name: digest for digest, name in _SUM.findall(text.decode(errors="replace"))}
     if archive not in sums:
         raise UnavailableError(f"there is no {archive}")
     _lock(sums)
@@ -61,7 +69,7 @@ def _expected(program: Program, release: Release, archive: str) -> str:
 
 
 def _locked() -> dict[str, str]:
-    text = LOCK.read_text(encoding="utf-8") if LOCK.exists() else ""
+    text = LOCK.read_text(encoding="utf-8", errors="replace") if LOCK.exists() else ""
     return {name: digest for digest, name in _SUM.findall(text)}
 
 
@@ -79,12 +87,15 @@ def _lock(sums: Mapping[str, str]) -> None:
 
 
 def _verify(part: Path, archive: str, expected: str) -> None:
-    with part.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
-    if actual != expected:
+    if (actual := _sha256(part)) != expected:
         part.unlink()  # or the next run would append to wrong bytes
         what = f"wrong checksum, refused: SHA-256 is {actual}, the publisher's is {expected}"
         raise BerthError(archive, what, "run the same command again; if it stays, something alters your downloads")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _extract(part: Path, archive: str, name: str, folder: Path) -> None:
@@ -95,5 +106,7 @@ def _extract(part: Path, archive: str, name: str, folder: Path) -> None:
             (folder / name).open("wb") as target,
         ):
             shutil.copyfileobj(source, target)
-    except (zipfile.BadZipFile, KeyError) as error:
+    except KeyError as error:
         raise BerthError(archive, f"holds no program {name}", "report it to the publisher") from error
+    except zipfile.BadZipFile as error:
+        raise BerthError(archive, f"is damaged ({error})", "report it to the publisher") from error

@@ -2,12 +2,13 @@
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.ops.toolchain.forecast import Costs, Forecast, told
+from scripts.ops.toolchain.forecast import Costs, Forecast, here, remember, told, usable_cores
 from scripts.ops.toolchain.programs import LAPTOP, PROGRAMS
 
 COSTS = Costs(
@@ -96,7 +97,7 @@ def test_it_never_falls_below_nothing(started: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "less than a minute"), (59, "less than a minute"), (61, "about 2 minutes"), (600, "about 10 minutes")],
+    [(0, "under a minute"), (59, "under a minute"), (61, "about 2 min"), (600, "about 10 min")],
 )
 def test_it_is_told_no_more_exactly_than_it_is_known(seconds: float, words: str) -> None:
     assert told(seconds) == words
@@ -108,3 +109,43 @@ def test_what_was_measured_covers_every_program_that_a_laptop_builds() -> None:
     assert unmeasured == set()
     assert not costs.programs.keys() - PROGRAMS.keys()
     assert all(re.fullmatch(r"[\w./-]+", package) for package in costs.packages)
+
+
+def test_a_machine_that_was_seen_before_is_foretold_by_what_it_took(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Forecast(COSTS, ["one"], cores=2, known=3.0, clock=clock).remaining_s() == 300
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "berth").mkdir()
+    before = here(["consul"]).remaining_s()
+    remember(2 * here(["consul"]).factor())
+    assert here(["consul"]).remaining_s() == pytest.approx(2 * before, rel=0.02)
+    (tmp_path / "berth" / "speed.json").write_text("[]")
+    assert here(["consul"]).remaining_s() == before
+
+
+def test_a_slow_machine_is_told_of_once(clock: Clock) -> None:
+    forecast = Forecast(COSTS, ["one"], cores=2, clock=clock)
+    forecast.needs("one", [f"p{number}" for number in range(200)])
+    told_of = []
+    for number in range(100):
+        forecast.starts("one", f"p{number}")
+        clock.now += 3
+        told_of.append(forecast.is_slow())
+    assert told_of.count(True) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cores": 2}'])
+def test_without_what_was_measured_nothing_is_known_and_nothing_fails(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "costs.json").write_text(text)
+    monkeypatch.setattr("scripts.ops.toolchain.forecast.COSTS", tmp_path / "costs.json")
+    assert Costs.read().programs == {}
+    assert here(["consul"]).remaining_s() == 0
+
+
+@pytest.mark.parametrize(("text", "cores"), [("max 100000", 64), ("200000 100000", 2), ("50000 100000", 1)])
+def test_a_limit_of_the_container_counts(text: str, cores: int, tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text(text + "\n")
+    assert usable_cores(tmp_path / "cpu.max") == min(cores, usable_cores(tmp_path / "none"))

@@ -1,10 +1,11 @@
 """Installing: several programs, several runs at once, and what is said when no way works."""
 
 import io
+import signal
 
 import pytest
 
-from nomad_jobs.errors import ConfigError, Exit
+from nomad_jobs.errors import BerthError, ConfigError, Exit
 from scripts.ops.progress import Progress
 from scripts.ops.toolchain import cache, order
 from scripts.ops.toolchain.programs import PROGRAMS
@@ -29,6 +30,28 @@ def test_two_at_once_take_turns_and_download_once(
     assert len(publisher.archives_asked()) == 1
 
 
+def test_ctrl_c_is_heard_while_the_network_hangs(publisher: Publisher) -> None:
+    publisher.gate.clear()
+    with start(publisher) as berth:
+        assert publisher.reached.wait(20)
+        berth.send_signal(signal.SIGINT)
+        assert berth.wait(15) != 0
+
+
+def test_a_name_given_twice_is_installed_once(publisher: Publisher, progress: Progress) -> None:
+    order.install([NAME, NAME], progress)
+    assert len(publisher.archives_asked()) == 1
+
+
+def test_a_cache_in_which_nothing_can_run_is_refused_before_anything_is_fetched(
+    publisher: Publisher, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc")  # the one place mounted noexec on every Linux
+    with pytest.raises(BerthError, match=r"^/proc/berth: is mounted noexec, .* — set XDG_CACHE_HOME elsewhere$"):
+        order.install([NAME], progress)
+    assert publisher.asked == []
+
+
 def test_without_go_and_without_downloads_each_failed_way_is_named(publisher: Publisher, progress: Progress) -> None:
     publisher.files.clear()
     with pytest.raises(ConfigError) as caught:
@@ -38,7 +61,7 @@ def test_without_go_and_without_downloads_each_failed_way_is_named(publisher: Pu
         "tool 1.2.3: no way to get it worked (PATH: not there; cache: not there; "
         f"release: {sums} answers HTTP 404; Go build: Go is not installed)"
         " — install Go 1.21 or newer (https://go.dev/dl) or tool 1.2.0 or newer (https://example.invalid/install);"
-        " then run `berth tools install`"
+        " then run the same command again"
     )
     assert caught.value.code == Exit.CONFIG
 

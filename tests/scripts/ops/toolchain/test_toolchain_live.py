@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts.ops.toolchain import gobuild, order, present
+from scripts.ops.toolchain import gotool, order, present
 from scripts.ops.toolchain.programs import PROGRAMS, Program
 from scripts.ops.waiting import wait_until
 
@@ -76,5 +76,5 @@ def test_every_pinned_module_is_complete(module: str, monkeypatch: pytest.Monkey
     for system in ("linux", "darwin"):
         monkeypatch.setenv("GOOS", system)
         argv = ["go", "list", "-mod=readonly", "-deps", *packages]
-        done = subprocess.run(argv, cwd=gobuild.MODULES / module, capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, cwd=gotool.MODULES / module, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]

@@ -175,3 +175,14 @@ def test_a_lock_file_that_cannot_be_written_is_no_obstacle(
 ) -> None:
     monkeypatch.setattr(releases, "LOCK", tmp_path / "no such folder" / "releases.lock")
     assert order.install([NAME], progress)[NAME].exists()
+
+
+def test_a_spoiled_left_over_is_fetched_again_before_anything_is_called_altered(
+    publisher: Publisher, progress: Progress, cache_dir: Path
+) -> None:
+    """A power cut leaves a file of the right length with other bytes in it."""
+    part = cache_dir / "downloads" / f"{published.archive_name()}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(bytes(len(published.archive(published.script("x")))))
+    assert order.install([NAME], progress)[NAME].exists()
+    assert publisher.archives_asked()[-1] == ""
