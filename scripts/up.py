@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from scripts.ops.local.boot import start
-from scripts.ops.local.settings import MAX_NODES, parse_ports
+from scripts.ops.local.settings import ENGINES, MAX_NODES, parse_ports
+from scripts.ops.local.setup import vault_plugins
 from scripts.ops.local.setup.serve import checked_services, serve
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
@@ -19,8 +20,10 @@ def run(
     ] = None,
     port: Annotated[list[str] | None, typer.Option(help="name=number; may be given again. Remembered.")] = None,
     engine: Annotated[
-        list[str] | None, typer.Option(help="An engine Vault is to offer; may be given again. Remembered.")
+        list[str] | None,
+        typer.Option(help=f"Let Vault offer {', '.join(ENGINES)}; may be given again. Remembered."),
     ] = None,
+    without_engine: Annotated[list[str] | None, typer.Option(help="Forget an engine that was asked for.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before nodes are removed.")] = False,
     deploy: Annotated[bool, typer.Option(help="Deploy the catalogue.")] = True,
     as_json: Annotated[
@@ -34,12 +37,15 @@ def run(
     progress = Progress()
     state = State.default()
     before = state.settings()
-    settings = before.with_changes(nodes=nodes, ports=parse_ports(port or ()), engines=engine or ())
+    settings = before.with_engines(engine or (), without_engine or ())
+    settings = settings.with_changes(nodes=nodes, ports=parse_ports(port or ()))
     services = checked_services(settings) if deploy else ()
     if settings.nodes < before.nodes:
         confirm(f"remove {before.nodes - settings.nodes} of {before.nodes} nodes", yes=yes)
+    start.refuse_taken_ports(state, settings)
     start.install(progress)
     platform = start.up(state, settings, progress)
+    vault_plugins.offer(state, settings, progress)
     if deploy:
         serve(services, state, platform, progress, as_json=as_json)
     elif as_json:

@@ -7,16 +7,21 @@ from typing import Any
 
 import boto3
 import httpx
+import psutil
 import pytest
 
 from infra.holdings import consul, nomad
-from nomad_jobs.errors import BerthError, RefusedError
+from nomad_jobs.errors import BerthError, RefusedError, raise_all
 from scripts.ops.clients.api import Api
+from scripts.ops.local import processes
+from scripts.ops.local.boot import start
 from scripts.ops.local.doctor import platform as doctor
 from scripts.ops.local.doctor.findings import Mark
-from scripts.ops.local.settings import ENGINES
+from scripts.ops.local.settings import ENGINES, Settings
+from scripts.ops.local.setup import vault_plugins
 from scripts.ops.local.setup.vault_keys import root
-from tests.support.laptop import Laptop, laptop
+from scripts.ops.local.supervision import Supervisor
+from tests.support.laptop import Laptop, laptop, quiet
 from tests.support.postgres import postgres
 
 pytestmark = pytest.mark.live
@@ -28,7 +33,7 @@ def asked() -> Iterator[Laptop]:
     """A laptop that was booted as always, and then asked for every engine."""
     with laptop() as booted:
         assert booted.vault.get("/v1/sys/plugins/catalog/secret/aws") is None, "this Vault is not the minimal one"
-        booted.up(_with_all(booted))
+        _offer(booted)
         yield booted
 
 
@@ -38,8 +43,14 @@ def vault(asked: Laptop) -> Iterator[Api]:
         yield as_root
 
 
-def _with_all(booted: Laptop) -> Any:
+def _with_all(booted: Laptop) -> Settings:
     return replace(booted.settings, engines=tuple(ENGINES))
+
+
+def _offer(booted: Laptop) -> None:
+    """Do as `berth up --engine …` does."""
+    start.up(booted.state, _with_all(booted), quiet())
+    vault_plugins.offer(booted.state, _with_all(booted), quiet())
 
 
 def _mounted(vault: Api, engine: str, config: str, settings: dict[str, Any], role: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +127,7 @@ def test_the_database_engine_makes_a_user_that_postgresql_lets_in(vault: Api) ->
 
 def test_a_second_up_asks_for_nothing_and_builds_nothing(asked: Laptop) -> None:
     before = {path: path.stat().st_mtime_ns for path in asked.state.vault_plugins.iterdir()}
-    asked.up(_with_all(asked))
+    _offer(asked)
     assert {path: path.stat().st_mtime_ns for path in asked.state.vault_plugins.iterdir()} == before
     assert len(before) == len(ENGINES)
 
@@ -126,21 +137,95 @@ def test_doctor_names_every_engine(asked: Laptop) -> None:
     assert {found[f"vault engine {name}"].mark for name in ENGINES} == {Mark.OK}
 
 
-def test_a_plugin_that_somebody_changed_is_refused_by_vault_by_up_and_by_doctor(asked: Laptop, vault: Api) -> None:
-    (file,) = asked.state.vault_plugins.glob("vault-plugin-secrets-nomad-*")
-    _change(file)
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_a_plugin_that_somebody_changed_is_refused_by_vault_by_up_and_by_doctor(
+    asked: Laptop, vault: Api, mode: int
+) -> None:
+    _offer(asked)
+    file = _file(asked, "nomad")
+    _change(file, mode)
     with pytest.raises(RefusedError, match="checksums did not match"):
         _started_again(vault)
-    told = rf"^vault engine nomad: refused: {file} has SHA-256 \w+, registered is \w+ — .* remove it and run `berth up`"
+    told = rf"^vault engine nomad: .*{file} .*"
     with pytest.raises(BerthError, match=told):
-        asked.up(_with_all(asked))
+        _offer(asked) if mode == 0o700 else raise_all(vault_plugins.faults(vault, asked.state, ENGINES))
     found = {one.check: one for one in doctor.findings(asked.state, _with_all(asked))}
     assert found["vault engine nomad"].mark is Mark.PROBLEM
     assert found["vault engine aws"].mark is Mark.OK
     file.unlink()
-    asked.up(_with_all(asked))
-    _started_again(vault)
+    _offer(asked)
     assert vault.get("/v1/nomad/creds/one")["data"]["secret_id"]
+
+
+def test_a_file_that_lay_there_before_it_was_asked_for_is_not_registered(asked: Laptop, vault: Api) -> None:
+    """Whoever knows the program's digest could put a file of its name there."""
+    file = _file(asked, "consul")
+    vault.delete("/v1/sys/plugins/catalog/secret/consul")
+    _change(file, 0o700)
+    with pytest.raises(
+        BerthError, match=rf"^vault engine consul: refused: {file} has SHA-256 \w+, registered is \w+ — "
+    ):
+        _offer(asked)
+    assert vault.get("/v1/sys/plugins/catalog/secret/consul") is None
+    file.unlink()
+    _offer(asked)
+
+
+def test_a_plugin_that_was_lost_while_vault_was_down_serves_its_mount_again(asked: Laptop, vault: Api) -> None:
+    """Vault skips a mount whose plugin it does not find when it starts, and never looks again by itself."""
+    supervisor = Supervisor(asked.state)
+    supervisor.stop("vault")
+    _file(asked, "consul").unlink()
+    supervisor.begin("vault")
+    start.up(asked.state, asked.settings, quiet())
+    assert vault.get("/v1/consul/creds/one") is None
+    found = {one.check: one for one in doctor.findings(asked.state, asked.settings)}
+    assert found["vault mount consul/"].mark is Mark.PROBLEM
+    vault_plugins.offer(asked.state, asked.settings, quiet())  # nobody asks for it; that it is mounted is enough
+    assert vault.get("/v1/consul/creds/one")["data"]["token"]
+
+
+def test_plugins_of_a_vault_that_was_killed_are_ended(asked: Laptop) -> None:
+    _offer(asked)
+    before = _plugins(asked)
+    assert before
+    psutil.Process(Supervisor(asked.state).processes()["vault"].pid).kill()
+    _offer(asked)
+    psutil.wait_procs(before, timeout=10)
+    assert [one for one in before if one.is_running()] == []
+
+
+def _plugins(asked: Laptop) -> list[psutil.Process]:
+    ours = processes.of_state(asked.state.root)
+    return [one for one in ours if Path(one.exe()).parent == asked.state.vault_plugins]
+
+
+def test_no_old_plugin_is_left_in_the_folder(asked: Laptop) -> None:
+    _file(asked, "aws").unlink()
+    old = asked.state.vault_plugins / "vault-plugin-secrets-aws-0123456789abcdef"
+    old.write_text("of another build")
+    _offer(asked)
+    assert not old.exists()
+    assert len(list(asked.state.vault_plugins.iterdir())) == len(ENGINES)
+
+
+def test_a_link_in_place_of_the_folder_is_refused_in_plain_words(asked: Laptop, tmp_path: Path) -> None:
+    folder = asked.state.vault_plugins
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    try:
+        _file(asked, "aws").rename(tmp_path / "away")
+        with pytest.raises(BerthError, match=rf"^{folder}: is a link, and Vault runs no plugin from behind one"):
+            _offer(asked)
+    finally:
+        folder.unlink()
+        (tmp_path / "elsewhere").rename(folder)
+    _offer(asked)
+
+
+def _file(asked: Laptop, engine: str) -> Path:
+    (file,) = asked.state.vault_plugins.glob(f"{ENGINES[engine].program}-*")
+    return file
 
 
 def _started_again(vault: Api) -> None:
@@ -149,9 +234,9 @@ def _started_again(vault: Api) -> None:
     vault.get("/v1/nomad/creds/one")
 
 
-def _change(file: Path) -> None:
+def _change(file: Path, mode: int) -> None:
     """Change a file's bytes as an intruder would: a running plugin keeps the old file."""
     changed = file.with_suffix(".changed")
     changed.write_bytes(file.read_bytes() + b"\0")
-    changed.chmod(0o700)
+    changed.chmod(mode)
     changed.replace(file)

@@ -78,16 +78,13 @@ class Settings:
         """The number of the port with this name."""
         return self.ports.get(name, DEFAULTS[name])
 
-    def with_changes(
-        self, *, nodes: int | None = None, ports: Mapping[str, int] | None = None, engines: Iterable[str] = ()
-    ) -> Self:
-        """Copy the settings with what is given changed; engines are added."""
-        return replace(
-            self,
-            nodes=nodes or self.nodes,
-            ports={**self.ports, **(ports or {})},
-            engines=tuple(sorted({*self.engines, *engines})),
-        )
+    def with_changes(self, *, nodes: int | None = None, ports: Mapping[str, int] | None = None) -> Self:
+        """Copy the settings with what is given changed."""
+        return replace(self, nodes=nodes or self.nodes, ports={**self.ports, **(ports or {})})
+
+    def with_engines(self, more: Iterable[str], without: Iterable[str]) -> Self:
+        """Copy the settings with some engines added, and others forgotten."""
+        return replace(self, engines=tuple(sorted({*self.engines, *more} - set(without))))
 
     @property
     def consul_url(self) -> str:
@@ -126,11 +123,17 @@ class Settings:
             return cls(
                 nodes=read["nodes"],
                 ports={str(name): int(port) for name, port in read["ports"].items()},
-                engines=tuple(map(str, read.get("engines", ()))),  # an older berth wrote none
+                engines=_listed(read.get("engines", [])),  # an older berth wrote none
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, BerthError) as error:
             fix = "repair it, or remove it to go back to one node on the usual ports"
             raise ConfigError(where, f"cannot be read: {error}", fix) from None
+
+
+def _listed(engines: object) -> tuple[str, ...]:
+    if not isinstance(engines, list):
+        raise TypeError(f"engines is {engines!r}, but must be a list")
+    return tuple(map(str, engines))
 
 
 def parse_ports(pairs: Iterable[str]) -> dict[str, int]:

@@ -87,7 +87,13 @@ class State:
         """Read the settings of the last `berth up`, or the defaults."""
         self._check_version()
         path = self.root / "settings.json"
-        return Settings.from_json(path.read_text(), where=str(path)) if path.exists() else Settings()
+        try:
+            text = path.read_text(errors="replace")
+        except FileNotFoundError:
+            return Settings()
+        except OSError as error:
+            raise ConfigError(str(path), f"cannot be read: {error.strerror}", "remove it") from None
+        return Settings.from_json(text, where=str(path))
 
     def platform(self) -> Platform:
         """Read the Platform record that the last `berth up` wrote.

@@ -17,7 +17,7 @@ from scripts.ops.local.settings import DEFAULTS, Settings
 from scripts.ops.local.setup import consul as consul_setup
 from scripts.ops.local.setup import nomad as nomad_setup
 from scripts.ops.local.setup import vault as vault_setup
-from scripts.ops.local.setup import vault_keys, vault_plugins
+from scripts.ops.local.setup import vault_keys
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.progress import Progress, Step
@@ -26,6 +26,11 @@ from scripts.ops.toolchain.programs import LAPTOP
 
 _END_S = 15
 _RETIRE_S = 30
+
+
+def refuse_taken_ports(state: State, settings: Settings) -> None:
+    """Raise before anything is installed if another program has one of the platform's ports."""
+    processes.refuse_foreign({name: settings.port(name) for name in DEFAULTS if name != "dynamic"}, state.root)
 
 
 def install(progress: Progress) -> None:
@@ -49,9 +54,7 @@ def up(state: State, settings: Settings, progress: Progress) -> Platform:
         with progress.step("agents", "looking at what runs") as step:
             _start(state, settings, supervisor, step)
         with ExitStack() as sessions:
-            verification = _Verification(state, settings, supervisor, progress, sessions)
-            verification.run()
-            vault_plugins.offer(verification.vault, state, settings.engines, progress)
+            _Verification(state, settings, supervisor, progress, sessions).run()
         platform = local_platform(settings)
         state.write(state.root / "platform.json", platform.to_json())
         return platform
@@ -62,7 +65,7 @@ def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step)
         programs = dict(zip(LAPTOP, pool.map(order.resolve, LAPTOP), strict=True))
     if not supervisor.alive():
         _clear(state, step)
-    processes.refuse_foreign({name: settings.port(name) for name in DEFAULTS if name != "dynamic"}, state.root)
+    refuse_taken_ports(state, settings)
     keys = {name: state.ensure_key(name) for name in boot_plan.KEYS}
     plan = boot_plan.plan(settings, state, programs, keys)
     env = boot_plan.environment(state, os.environ.get("HOME", "/"), cache.bin_dir())

@@ -51,7 +51,19 @@ def test_settings_come_back_as_they_were_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", '{"nodes": 1, "ports": {"http": "x"}}', '{"nodes": 1, "ports": 3}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"nodes": 1, "ports": {"http": "x"}}',
+        '{"nodes": 1, "ports": 3}',
+        '{"nodes": 1, "ports": {}, "engines": "aws"}',
+        '{"nodes": 1, "ports": {}, "engines": ["../x"]}',
+        '{"nodes": 0, "ports": {}}',
+    ],
 )
 def test_a_damaged_file_is_named_with_its_fix(text: str) -> None:
     with pytest.raises(ConfigError, match=r"settings.json: cannot be read: .* — repair it, or remove it"):
@@ -70,3 +82,16 @@ def test_the_platform_is_on_loopback_with_every_port_of_the_settings() -> None:
     assert (platform.vault_url, platform.http_port) == ("http://127.0.0.1:18200", 18080)
     assert {pool.name for pool in platform.pools.values()} == {"default", "all"}
     assert platform.pools["gpu"].nodes * platform.pools["gpu"].gpus_per_node == 16
+
+
+def test_engines_are_remembered_and_can_be_forgotten() -> None:
+    settings = Settings().with_engines(["nomad", "aws"], [])
+    assert settings.engines == ("aws", "nomad")
+    assert settings.with_engines(["aws"], ["nomad"]).engines == ("aws",)
+    assert Settings.from_json(settings.to_json(), where="x") == settings
+    assert Settings.from_json('{"nodes": 1, "ports": {}}', where="x").engines == ()
+
+
+def test_an_engine_that_vault_has_not_is_refused_with_those_it_has() -> None:
+    with pytest.raises(ConfigError, match="there is no engine 'awss'; there are aws, consul, nomad, postgresql"):
+        Settings(engines=("awss",))

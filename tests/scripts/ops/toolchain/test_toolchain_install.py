@@ -1,7 +1,10 @@
 """Installing: several programs, several runs at once, and what is said when no way works."""
 
 import io
+import os
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -43,12 +46,18 @@ def test_a_name_given_twice_is_installed_once(publisher: Publisher, progress: Pr
     assert len(publisher.archives_asked()) == 1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_a_cache_in_which_nothing_can_run_is_refused_before_anything_is_fetched(
-    publisher: Publisher, progress: Progress, monkeypatch: pytest.MonkeyPatch
+    publisher: Publisher, progress: Progress, cache_dir: Path
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/proc")  # the one place mounted noexec on every Linux
-    with pytest.raises(BerthError, match=r"^/proc/berth: is mounted noexec, .* — set XDG_CACHE_HOME elsewhere$"):
-        order.install([NAME], progress)
+    cache_dir.mkdir(parents=True)
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "noexec", "none", cache_dir], check=True)
+    try:
+        with pytest.raises(BerthError, match=rf"^{cache_dir}: is mounted noexec, .* — set XDG_CACHE_HOME elsewhere$"):
+            order.install([NAME], progress)
+    finally:
+        subprocess.run(["/bin/umount", cache_dir], check=True)
     assert publisher.asked == []
 
 
