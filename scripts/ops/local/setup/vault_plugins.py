@@ -26,6 +26,7 @@ from scripts.ops.toolchain.programs import named
 _DIGEST_SHOWN = 16
 _DATABASE = "database"
 _HELPS = 200
+_END_S = 5
 
 
 def offer(state: State, settings: Settings, progress: Progress) -> None:
@@ -168,9 +169,8 @@ def _refuse_folder(folder: Path) -> None:
 def _end_orphans(state: State) -> None:
     """End plugins whose Vault was killed: the new one starts its own, and nobody else would end these."""
     plugins = [one for one in processes.of_state(state.root) if Path(one.exe()).parent == state.vault_plugins]
-    processes.end(
-        [one for one in plugins if (parent := one.parent()) is None or parent.name() != "vault"], deadline_s=5
-    )
+    orphans = [one for one in plugins if (parent := one.parent()) is None or parent.name() != "vault"]
+    processes.end(orphans, deadline_s=_END_S)
 
 
 def _start_again(state: State, settings: Settings) -> None:

@@ -41,6 +41,11 @@ def publisher(cache_dir: Path, key: Tsk, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.fixture
+def no_release(publisher: Publisher) -> None:
+    publisher.files.clear()
+
+
+@pytest.fixture
 def on_path(tmp_path: Path, cache_dir: Path) -> MakeProgram:
     """Return a function that puts a shell script named so into a folder of `tmp_path`, by default PATH's."""
     del cache_dir

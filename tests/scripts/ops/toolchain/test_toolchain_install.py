@@ -58,7 +58,7 @@ def test_a_cache_in_which_nothing_can_run_is_refused_before_anything_is_fetched(
             order.install([NAME], progress)
     finally:
         subprocess.run(["/bin/umount", cache_dir], check=True)
-    assert publisher.asked == []
+    assert publisher.archives_asked() == []
 
 
 def test_without_go_and_without_downloads_each_failed_way_is_named(publisher: Publisher, progress: Progress) -> None:
