@@ -35,12 +35,12 @@ def run(
     state = State.default()
     before = state.settings()
     settings = before.with_changes(nodes=nodes, ports=parse_ports(port or ()), engines=engine or ())
-    services = checked_services(settings) if deploy else ()
+    resolved = checked_services(settings) if deploy else None
     if settings.nodes < before.nodes:
         confirm(f"remove {before.nodes - settings.nodes} of {before.nodes} nodes", yes=yes)
     start.install(progress)
     platform = start.up(state, settings, progress)
-    if deploy:
-        serve(services, state, platform, progress, as_json=as_json)
+    if resolved is not None:
+        serve(resolved, state, platform, progress, as_json=as_json)
     elif as_json:
         typer.echo(platform.to_json(), nl=False)

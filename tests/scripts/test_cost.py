@@ -15,9 +15,8 @@ from infra.config.stack import StackConfig
 from nomad_jobs.errors import Exit
 from nomad_jobs.model import PoolKind
 from scripts.cli import run
-from scripts.ops import cost
+from scripts.ops import cost, stack_files
 from scripts.ops.cost import prices
-from scripts.ops.cost import stack as stack_files
 from scripts.ops.cost.prices import HOURS_PER_MONTH, Item
 from tests.support.stacks import values
 
