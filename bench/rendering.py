@@ -6,7 +6,7 @@ from dataclasses import replace
 from bench.rows import Row, seconds
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Route, Service
-from nomad_jobs.platform import Platform
+from nomad_jobs.platform import LOCAL, Platform
 from nomad_jobs.services.llama_4_scout import LLAMA_4_SCOUT
 from scripts.ops import rendering
 from scripts.ops.local.platform import local_platform
@@ -19,7 +19,8 @@ _MANY = 1000
 def services(count: int) -> tuple[Service, ...]:
     """Make `count` services as large as the catalogue's largest."""
     numbers = [f"{number:05}" for number in range(count)]
-    return tuple(replace(LLAMA_4_SCOUT, name=f"model-{number}x", route=Route(host=f"m{number}")) for number in numbers)
+    largest = LLAMA_4_SCOUT.on(LOCAL)
+    return tuple(replace(largest, name=f"model-{number}x", route=Route(host=f"m{number}")) for number in numbers)
 
 
 def measure() -> list[Row]:

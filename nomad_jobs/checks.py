@@ -1,4 +1,4 @@
-"""Checks services against each other and against the platform: pure, and every fault is found in one pass."""
+"""Checks services against each other, on every stack, and against a platform: pure, every fault in one pass."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,9 +6,10 @@ from typing import Literal
 
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
 from nomad_jobs.images import Pins, pinned
-from nomad_jobs.model import ENGINE_SHUTDOWN_S, Service
-from nomad_jobs.platform import Driver, NodePool, Platform
+from nomad_jobs.model import ENGINE_SHUTDOWN_S, Gpus, Service
+from nomad_jobs.platform import LOCAL, NodePool, Platform
 from nomad_jobs.render import kill_timeout_s
+from nomad_jobs.resolve import resolve
 
 _LONGEST_HOST = 253
 """DNS's longest name."""
@@ -19,21 +20,29 @@ Pools = Mapping[Literal["app", "gpu", "ingress"], NodePool]
 """The node pool of each kind of pool."""
 
 
-def check(services: Sequence[Service], platform: Platform, images: Pins) -> None:
-    """Refuse a catalogue that cannot run on `platform`.
+def check(services: Sequence[Service], platform: Platform, images: Pins, stacks: Sequence[str] = ()) -> None:
+    """Refuse a catalogue that cannot run on `platform`, or whose services do not agree on one of the `stacks`.
 
     Raises:
         ConfigError: (or ManyErrors) one line for each fault.
 
     """
-    raise_all(faults(services, platform, images))
+    raise_all(faults(services, platform, images, stacks))
 
 
-def faults(services: Sequence[Service], platform: Platform, images: Pins) -> Iterator[BerthError]:
-    """Yield every fault that `check` would raise."""
-    yield from _pair_faults(services)
-    yield from _platform_faults(services, platform)
-    yield from _pin_faults(services, platform, images)
+def faults(
+    services: Sequence[Service], platform: Platform, images: Pins, stacks: Sequence[str] = ()
+) -> Iterator[BerthError]:
+    """Yield every fault that `check` would raise; `services` are as their files have them.
+
+    `stacks` are all that have a file; without any, no stack but the platform's own is looked at.
+    """
+    known = tuple(dict.fromkeys((LOCAL, *stacks, platform.stack))) if stacks else (platform.stack,)
+    yield from _unknown_stacks(services, known) if stacks else ()
+    yield from _faults_of_stacks(services, known)
+    here = resolve(services, platform.stack, platform.driver).services
+    yield from _platform_faults(here, platform)
+    yield from _pin_faults(here, platform, images)
 
 
 def deploy_order(services: Sequence[Service]) -> tuple[tuple[Service, ...], ...]:
@@ -59,15 +68,43 @@ def deploy_order(services: Sequence[Service]) -> tuple[tuple[Service, ...], ...]
     return tuple(waves)
 
 
-def _pair_faults(services: Sequence[Service]) -> Iterator[BerthError]:
-    yield from _duplicates("service name", [service.name for service in services])
-    yield from _duplicates("route host", [service.route.host for service in services if service.route])
-    in_consul = [service.consul_name(port.label) for service in services for port in service.ports]
-    yield from _duplicates("name in Consul", in_consul)
-    names = {service.name for service in services}
+def _unknown_stacks(services: Sequence[Service], known: Sequence[str]) -> Iterator[BerthError]:
     for service in services:
+        for override in service.overrides:
+            if override.stack not in known:
+                what = f"has an override for stack '{override.stack}', which does not exist"
+                fix = f"there is {', '.join(known)}; each but {LOCAL} has a Pulumi.<stack>.yaml"
+                yield ConfigError(f"service '{service.name}'", what, fix)
+
+
+def _faults_of_stacks(services: Sequence[Service], stacks: Sequence[str]) -> Iterator[BerthError]:
+    """Yield what services do not agree on: once where it is so on all `stacks`, else with each stack."""
+    found = {stack: {str(error): error for error in _pair_faults(services, stack)} for stack in stacks}
+    everywhere = set.intersection(*(set(errors) for errors in found.values()))
+    said = set()
+    for stack, errors in found.items():
+        for text, error in errors.items():
+            if text not in everywhere:
+                yield ConfigError(f"{error.where} on {stack}", error.what, error.fix)
+            elif text not in said:
+                said.add(text)
+                yield error
+
+
+def _pair_faults(services: Sequence[Service], stack: str) -> Iterator[BerthError]:
+    here = [service.on(stack) for service in services if not service.is_absent_on(stack)]
+    yield from _duplicates("service name", [service.name for service in here])
+    yield from _duplicates("route host", [service.route.host for service in here if service.route])
+    in_consul = [service.consul_name(port.label) for service in here for port in service.ports]
+    yield from _duplicates("name in Consul", in_consul)
+    names = {service.name for service in here}
+    absent = {service.name for service in services} - names
+    for service in here:
         for used in service.uses:
-            if used not in names:
+            if used in absent:
+                fix = "let it be absent as well, or let what it uses be there"
+                yield ConfigError(f"service '{service.name}'", f"uses '{used}', which is absent", fix)
+            elif used not in names:
                 yield ConfigError(f"service '{service.name}'", f"uses '{used}', which is not in the catalogue")
 
 
@@ -87,7 +124,7 @@ def _duplicates(what: str, values: list[str]) -> Iterator[BerthError]:
 
 
 def _platform_faults(services: Sequence[Service], platform: Platform) -> Iterator[BerthError]:
-    yield from pool_faults(services, platform.pools, stack=platform.stack, driver=platform.driver)
+    yield from pool_faults(services, platform.pools, stack=platform.stack)
     for service in services:
         host = f"{service.route.host}.{platform.domain}" if service.route else ""
         if len(host) > _LONGEST_HOST or host.count(".") >= _MOST_LABELS:
@@ -99,30 +136,34 @@ def _platform_faults(services: Sequence[Service], platform: Platform) -> Iterato
             yield ConfigError(f"service '{service.name}'", what, f"set longest_request_s to {longest} or less")
 
 
-def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str, driver: Driver) -> Iterator[BerthError]:
-    """Yield a fault for each service whose pool the stack lacks, or whose pool lacks the GPUs or their model."""
+def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str) -> Iterator[BerthError]:
+    """Yield a fault for each of a stack's resolved services whose pool is not there, or lacks nodes or GPUs."""
     for service in services:
-        where = f"service '{service.name}'"
+        where = f"service '{service.name}' on {stack}"
         pool = pools.get(service.pool.value)
         if pool is None:
-            has = ", ".join(sorted(pools))
-            yield ConfigError(where, f"runs on the {service.pool} pool, but stack {stack} has only {has}")
+            what = f"runs on the {service.pool} pool, but the stack has only {', '.join(sorted(pools))}"
+            yield ConfigError(where, what, f"add such a pool, or Override(stack='{stack}', absent=True)")
+        elif service.is_parked:
             continue
-        shape = service.shape(driver)
-        if not shape.gpus or not shape.instances:
-            continue
-        if shape.gpus.count > pool.gpus_per_node:
-            what = f"asks for {shape.gpus.count} GPUs, but a node of pool '{pool.name}' has {pool.gpus_per_node}"
-            yield ConfigError(where, what, "ask for fewer, or add a pool that has them")
-        elif not shape.gpus.fits(pool.gpu_model):
-            what = (
-                f"asks for {shape.gpus.model} GPUs, but pool '{pool.name}' has {pool.gpu_model or 'none with a name'}"
-            )
-            yield ConfigError(where, what)
+        elif not pool.nodes:
+            what = f"runs on pool '{pool.name}', which has no nodes"
+            yield ConfigError(where, what, f"give the pool nodes, or Override(stack='{stack}', instances=0) parks it")
+        elif service.size.gpus:
+            yield from _gpu_faults(where, service.size.gpus, pool)
+
+
+def _gpu_faults(where: str, gpus: Gpus, pool: NodePool) -> Iterator[BerthError]:
+    if gpus.count > pool.gpus_per_node:
+        what = f"asks for {gpus.count} GPUs, but a node of pool '{pool.name}' has {pool.gpus_per_node}"
+        yield ConfigError(where, what, "ask for fewer, or add a pool that has them")
+    elif not gpus.fits(pool.gpu_model):
+        what = f"asks for {gpus.model} GPUs, but pool '{pool.name}' has {pool.gpu_model or 'none with a name'}"
+        yield ConfigError(where, what, "ask for those, or change the pool")
 
 
 def _pin_faults(services: Sequence[Service], platform: Platform, images: Pins) -> Iterator[BerthError]:
-    for service in services if platform.is_cloud else ():
+    for service in services if platform.runs_containers else ():
         try:
             pinned(service.container.image, images, service.name)
         except BerthError as error:

@@ -90,6 +90,11 @@ class ManyErrors(BerthError):  # noqa: N818 - it is a collection of errors, and 
         Exception.__init__(self, "\n".join(str(error) for error in self.errors))
 
 
+def single_errors(error: BerthError) -> tuple[BerthError, ...]:
+    """Give the errors that `error` is a collection of; an error that is none is its own only one."""
+    return error.errors if isinstance(error, ManyErrors) else (error,)
+
+
 def raise_all(errors: Iterable[BerthError]) -> None:
     """Raise `errors`: nothing where there is none, the one, or ManyErrors."""
     found = tuple(errors)

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from nomad_jobs.errors import ConfigError
 
 VERSION = 1
+LOCAL = "local"
+"""The stack of a laptop. Every other one has a `Pulumi.<stack>.yaml`."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
@@ -19,9 +21,9 @@ class Driver(StrEnum):
     """How Nomad runs a task."""
 
     DOCKER = "docker"
-    """The service's container: the cloud."""
+    """The service's container: every cloud."""
     RAW_EXEC = "raw_exec"
-    """The service's process, as the user who started Nomad: the laptop, which has no images."""
+    """The service's process, as the user who started Nomad: a laptop where containers are off."""
 
 
 class _Record(BaseModel):
@@ -77,9 +79,19 @@ class Platform(_Record):
         return self
 
     @property
-    def is_cloud(self) -> bool:
-        """Whether services run from images, which must then be pinned."""
+    def runs_containers(self) -> bool:
+        """Whether services run as containers, whose images must be pinned; otherwise they run as processes."""
         return self.driver is Driver.DOCKER
+
+    @property
+    def is_laptop(self) -> bool:
+        """Whether this is a platform for one person, on the machine where `berth` runs."""
+        return self.stack == LOCAL
+
+    @property
+    def title(self) -> str:
+        """What people call it: `this laptop`, or its stack."""
+        return "this laptop" if self.is_laptop else self.stack
 
     def to_json(self) -> str:
         """Write the record; the same platform gives the same bytes."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nomad_jobs.model import Origin, Secret
+from nomad_jobs.model import Container, Origin, Secret, User
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +22,15 @@ REGISTRY = Registry(
     host="registry.example.com:5050",
     login=Secret(name="login", fields=("username", "password"), owner="registry", origin=Origin.OPERATOR),
 )
+
+
+APPS_USER = User(uid=10001, gid=10001)
+"""Whom our own apps run as. Their images name the same user."""
+
+
+def app_container(name: str, argv: tuple[str, ...], tag: str = "0.1.0") -> Container:
+    """Run one of our own apps, which writes nowhere and needs no privilege."""
+    return Container(image=apps_image(name, tag), argv=argv, user=APPS_USER)
 
 
 def apps_image(name: str, tag: str = "0.1.0") -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from nomad_jobs.contents import ROOT, RenderedFile, SecretVersions, is_literal, rendered_files
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.keys import pin_key, routes_prefix
-from nomad_jobs.model import ENGINE_SHUTDOWN_S, Container, Env, Gpus, Kind, Port, Process, Service, model_words
+from nomad_jobs.model import ENGINE_SHUTDOWN_S, Container, Env, Gpus, Kind, Port, Service, Size, User, model_words
+from nomad_jobs.model.interpolation import GPUS
 from nomad_jobs.platform import NodePool, Platform
 from nomad_jobs.text import hcl, render
 
@@ -27,14 +28,37 @@ class _RenderedPort:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What the job's templates read beside the service, its shape and the platform."""
+    """What the job's templates read beside the service, its size and the platform."""
 
     service: Service
     platform: Platform
-    shape: Container | Process
     image: str
-    """With its digest; empty on a laptop."""
+    """With its digest; empty where it runs as a process."""
     files: tuple[RenderedFile, ...]
+
+    @property
+    def size(self) -> Size:
+        return self.service.size
+
+    @property
+    def container(self) -> Container | None:
+        return self.service.container if self.platform.runs_containers else None
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        if self.container:
+            return self.container.argv
+        return self.service.process.argv if self.service.process else ()
+
+    @property
+    def user(self) -> User | None:
+        """Who owns the task's files, if that is not who runs Nomad."""
+        return self.container.user if self.container else None
+
+    @property
+    def is_on_nvidia(self) -> bool:
+        """Whether its GPUs are real ones, which reach a container by NVIDIA's runtime alone."""
+        return self.size.gpus is not None and self.platform.gpu_device == "nvidia/gpu"
 
     @property
     def pool(self) -> NodePool:
@@ -47,7 +71,7 @@ class _Job:
     @property
     def canaries(self) -> int:
         """None with GPUs: instances hold all of them, and a canary would find no room. Nomad replaces them in turn."""
-        return 0 if self.shape.gpus else 1
+        return 0 if self.size.gpus else 1
 
     @property
     def restart_mode(self) -> str:
@@ -56,7 +80,7 @@ class _Job:
 
     @property
     def gpu_pattern(self) -> str:
-        return _gpu_pattern(self.shape.gpus)
+        return _gpu_pattern(self.size.gpus)
 
     @property
     def kill_timeout_s(self) -> int:
@@ -65,7 +89,7 @@ class _Job:
     @property
     def progress_deadline_s(self) -> int:
         """Longer than a start, as Nomad demands, and than `kill_timeout`, which a stopping instance may use first."""
-        return max(self.shape.starts_within_s, self.kill_timeout_s) + 30
+        return max(self.size.starts_within_s, self.kill_timeout_s) + 30
 
     @property
     def plain_env(self) -> tuple[Env, ...]:
@@ -91,17 +115,19 @@ def render_job(service: Service, platform: Platform, *, images: Pins, versions: 
     replaces all instances.
 
     Raises:
-        ConfigError: the platform runs images, and `images` does not pin this service's.
+        ConfigError: the platform runs containers, and `images` does not pin this service's.
+        ValueError: the service was not resolved for the platform.
 
     """
+    if service.overrides or not (platform.runs_containers or service.process):
+        raise ValueError(f"{service.name} is not resolved for {platform.stack}")
     job = _Job(
         service=service,
         platform=platform,
-        shape=service.shape(platform.driver),
-        image=pinned(service.container.image, images, service.name) if platform.is_cloud else "",
+        image=pinned(service.container.image, images, service.name) if platform.runs_containers else "",
         files=tuple(rendered_files(service, platform, versions or {})),
     )
-    context = {"job": job, "service": service, "platform": platform, "shape": job.shape}
+    context = {"job": job, "service": service, "platform": platform, "size": job.size}
     return render(_TEMPLATES, "service.nomad.hcl.j2", context)
 
 
@@ -124,10 +150,12 @@ def _plain_env(service: Service, platform: Platform) -> tuple[Env, ...]:
         Env(name="BERTH_TLS_ROUTES", value=str(platform.tls_routes).lower()),
         Env(name="BERTH_LONGEST_REQUEST_S", value=str(longest_s)),
     )
+    gpus = service.size.gpus
     return (
-        # A laptop's process listens on loopback, so that nobody outside reaches it.
-        Env(name="BERTH_BIND", value=_ANY_ADDRESS if platform.is_cloud else platform.entry),
+        # A process listens on the laptop's loopback, so that nobody outside reaches it.
+        Env(name="BERTH_BIND", value=_ANY_ADDRESS if platform.runs_containers else platform.entry),
         Env(name="BERTH_STACK", value=platform.stack),
+        *((Env(name=GPUS, value=str(gpus.count)),) if gpus else ()),
         *(front_door if service.is_front_door else ()),
         *(env for env in service.env if is_literal(env)),
     )
@@ -146,20 +174,24 @@ def _gpu_pattern(gpus: Gpus | None) -> str:
 
 def _form(job: _Job) -> str:
     """Hash the facts of the form, not their text, so that a new layout of the job file replaces no instance."""
-    shape = job.shape
-    gpus = asdict(shape.gpus) if shape.gpus else None
+    size = job.size
+    container = job.container
+    gpus = asdict(size.gpus) if size.gpus else None
+    shm_mb = container.shm_mb if container else 0
     facts = {
         "pool": job.pool.name,
         "driver": job.platform.driver.value,
-        "argv": shape.argv,
+        "argv": job.argv,
         "image": job.image,
         "env": {env.name: env.value for env in job.plain_env},
         "files": [asdict(file) for file in job.files],
         "ports": [asdict(port) for port in job.ports],
-        "size": [shape.cpu_mhz, shape.memory_mb, shape.shm_mb, gpus, job.platform.gpu_device],
+        "size": [size.cpu_mhz, size.memory_mb, shm_mb, gpus, job.platform.gpu_device],
         # Nomad would change a check in place, for all instances at once: with a wrong one, none would serve any more.
         "checks": [(check.port, check.protocol, check.path) for check in job.service.checks],
         "scripts": [(check.name, check.script) for check in job.service.script_checks],
         "identities": [job.service.vault_name if job.service.secrets else "", job.service.reads_consul],
     }
+    if container:
+        facts["container"] = asdict(container)
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nomad_jobs.platform import LOCAL
 from scripts.ops import catalogue, images, stacks
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
@@ -16,7 +17,7 @@ from scripts.ops.questions import confirm
 
 
 def run(
-    stack: Annotated[str, typer.Argument()] = stacks.LOCAL,
+    stack: Annotated[str, typer.Argument()] = LOCAL,
     *,
     only: Annotated[list[str] | None, typer.Option(help="Only this service; may be given again.")] = None,
     platform: Annotated[Path | None, typer.Option(help="Read the Platform record from this file.")] = None,
@@ -27,14 +28,12 @@ def run(
     """Make STACK run the catalogue, and verify it through NGINX."""
     record = stacks.platform_of(stack, platform)
     pins = images.read_pins()
-    services = catalogue.load(record, pins, only or ())
-    confirm(f"deploy {len(services)} service(s) to {stack}", yes=yes or stack == stacks.LOCAL)
+    resolved = catalogue.load(record, pins, only or ())
+    confirm(f"deploy {len(resolved.services)} service(s) to {stack}", yes=yes or stack == LOCAL)
     progress = Progress()
     with Target.of(record, stacks.credentials_of(stack)) as target:
         headers = None
-        if (
-            stack == stacks.LOCAL
-        ):  # nobody else gives a laptop's new secrets, and its new hosts' certificate, their value
-            headers = give_first_values(catalogue.load(record, pins), State.default(), target, progress)
-        done = deploy(services, target, pins, progress, whole=not only, deadline_s=deadline_s)
-        print_report(done, target, as_json=as_json, headers=headers)
+        if stack == LOCAL:  # nobody else gives a laptop's new secrets, and its new hosts' certificate, their value
+            headers = give_first_values(catalogue.load(record, pins).services, State.default(), target, progress)
+        done = deploy(resolved.services, target, pins, progress, whole=not only, deadline_s=deadline_s)
+        print_report(done, resolved.left_out, target, as_json=as_json, headers=headers)

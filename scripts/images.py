@@ -61,5 +61,6 @@ def _users(services: list[str]) -> dict[str, list[str]]:
     users: dict[str, list[str]] = {}
     for service in SERVICES:
         if not services or service.name in services:
-            users.setdefault(service.container.image, []).append(service.name)
+            for image in service.images:
+                users.setdefault(image, []).append(service.name)
     return users

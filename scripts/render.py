@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from nomad_jobs.platform import LOCAL
 from scripts.ops import catalogue, images, rendering, stacks
 
 
 def run(
-    stack: Annotated[str, typer.Argument()] = stacks.LOCAL,
+    stack: Annotated[str, typer.Argument()] = LOCAL,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write to; made if missing.")] = Path("rendered"),
     platform: Annotated[Path | None, typer.Option(help="Read the Platform record from this file.")] = None,
 ) -> None:
@@ -21,6 +22,8 @@ def run(
     """
     record = stacks.platform_of(stack, platform)
     pins = images.read_pins()
-    services = catalogue.load(record, pins)
-    for path in rendering.write(rendering.render(services, record, pins), out):
+    resolved = catalogue.load(record, pins)
+    for path in rendering.write(rendering.render(resolved.services, record, pins), out):
         typer.echo(path)
+    for name, why in resolved.left_out.items():
+        typer.echo(f"{name} is not on {record.title}: {why}", err=True)

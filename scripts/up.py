@@ -39,14 +39,14 @@ def run(
     before = state.settings()
     settings = before.with_engines(engine or (), without_engine or ())
     settings = settings.with_changes(nodes=nodes, ports=parse_ports(port or ()))
-    services = checked_services(settings) if deploy else ()
+    resolved = checked_services(settings) if deploy else None
     if settings.nodes < before.nodes:
         confirm(f"remove {before.nodes - settings.nodes} of {before.nodes} nodes", yes=yes)
     start.refuse_taken_ports(state, settings)
     start.install(progress)
     platform = start.up(state, settings, progress)
     vault_plugins.offer(state, settings, progress)
-    if deploy:
-        serve(services, state, platform, progress, as_json=as_json)
+    if resolved is not None:
+        serve(resolved, state, platform, progress, as_json=as_json)
     elif as_json:
         typer.echo(platform.to_json(), nl=False)

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from nomad_jobs.catalog import SERVICES
 from nomad_jobs.platform import Platform
 from scripts.ops import rendering
-from tests.support.platforms import CLOUD, LAPTOP, test_pins
+from tests.support.platforms import CLOUD, IN_CLOUD, LAPTOP, ON_LAPTOP, test_pins
 
 GOLDEN = Path(__file__).parent / "golden"
 VERSIONS = {"llama-4-scout/key-operator": 3}
@@ -18,8 +17,9 @@ VERSIONS = {"llama-4-scout/key-operator": 3}
 def test_what_is_rendered_is_what_was_reviewed(
     platform: Platform, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    pins = test_pins(*(service.container.image for service in SERVICES))
-    rendering.write(rendering.render(SERVICES, platform, pins, VERSIONS), tmp_path)
+    services = {LAPTOP.stack: ON_LAPTOP, CLOUD.stack: IN_CLOUD}[platform.stack]
+    pins = test_pins(*(service.container.image for service in services))
+    rendering.write(rendering.render(services, platform, pins, VERSIONS), tmp_path)
     rendered = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     folder = GOLDEN / platform.stack
     if request.config.getoption("--golden"):

@@ -9,7 +9,7 @@ from infra.compute.instance_types import INSTANCE_TYPES, InstanceType
 from nomad_jobs.checks import Pools, pool_faults
 from nomad_jobs.errors import BerthError, ConfigError
 from nomad_jobs.model import PoolKind, Service
-from nomad_jobs.platform import Driver, NodePool
+from nomad_jobs.platform import NodePool
 
 _NAME = re.compile(r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
 _RESERVATION = re.compile(r"^cr-[0-9a-f]{8,17}$")
@@ -68,7 +68,7 @@ def node_pools(pools: Sequence[PoolConfig]) -> Pools:
 def pool_config_faults(
     pools: Sequence[PoolConfig], services: Sequence[Service], *, stack: str, zones: Sequence[str]
 ) -> Iterator[BerthError]:
-    """Yield every fault of the pools of `stack`, which is in `zones` and runs `services`.
+    """Yield every fault of the pools of `stack`, which is in `zones` and runs `services`, resolved for it.
 
     The services are checked against the pools only once no pool has a fault of its own.
     """
@@ -78,8 +78,8 @@ def pool_config_faults(
     ]
     yield from found
     if not found:
-        yield from pool_faults(services, node_pools(pools), stack=stack, driver=Driver.DOCKER)
-        yield from _room_faults(pools, services)
+        yield from pool_faults(services, node_pools(pools), stack=stack)
+        yield from _room_faults(pools, services, stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +167,12 @@ def _clashes(pools: Sequence[PoolConfig]) -> Iterator[ConfigError]:
                 )
 
 
-def _room_faults(pools: Sequence[PoolConfig], services: Sequence[Service]) -> Iterator[ConfigError]:
+def _room_faults(pools: Sequence[PoolConfig], services: Sequence[Service], stack: str) -> Iterator[ConfigError]:
     by_role = {pool.role: pool for pool in pools}
     for service in services:
         pool = by_role.get(service.pool)
-        if pool and service.container.memory_mb > pool.type.memory_gib * _MIB_PER_GIB:
-            what = f"needs {service.container.memory_mb} MiB, but a {pool.instance_type} has {pool.type.memory_gib} GiB"
-            yield ConfigError(f"service '{service.name}'", what, f"give pool '{pool.name}' a larger instance_type")
+        needed_mb = 0 if service.is_parked else service.size.memory_mb
+        if pool and needed_mb > pool.type.memory_gib * _MIB_PER_GIB:
+            what = f"needs {needed_mb} MiB, but a {pool.instance_type} has {pool.type.memory_gib} GiB"
+            fix = f"give pool '{pool.name}' a larger instance_type"
+            yield ConfigError(f"service '{service.name}' on {stack}", what, fix)

@@ -15,6 +15,8 @@ from infra.network.endpoints import ALWAYS_NEEDED, INTERFACES
 from infra.network.subnets import PREFIX_NARROWEST, PREFIX_WIDEST, ZONES_MAX, ZONES_MIN, Nat
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.errors import BerthError, ConfigError
+from nomad_jobs.platform import LOCAL, Driver
+from nomad_jobs.resolve import resolve
 
 REGIONS = tuple(one.value for one in Region if re.match(r"^(af|ap|ca|eu|il|me|mx|sa|us)-(?!gov|iso)[a-z]+-\d$", one))
 """AWS's commercial regions; other partitions have other endpoint names, bucket names and prices."""
@@ -39,7 +41,9 @@ def faults(found: Mapping[str, Any]) -> Iterator[BerthError]:
     for check in (_place_faults, _network_faults, _egress_faults, _server_faults, _contact_faults, _gitlab_faults):
         yield from check(found)
     if {"pools", "zones"} <= set(found):
-        yield from pool_config_faults(found["pools"], SERVICES, stack=found.get("stack", "…"), zones=found["zones"])
+        stack = found.get("stack", "…")
+        services = resolve(SERVICES, stack, Driver.DOCKER).services
+        yield from pool_config_faults(found["pools"], services, stack=stack, zones=found["zones"])
 
 
 def _fault(key: str, what: str, example: object) -> ConfigError:
@@ -51,7 +55,7 @@ def _place_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
     stack = found.get("stack")
     region = found.get("region")
     zones = found.get("zones", ())
-    if stack is not None and (not _STACK.match(stack) or stack == "local"):
+    if stack is not None and (not _STACK.match(stack) or stack == LOCAL):
         what = f"'{stack}' must be 2 to 20 lower-case letters, digits and dashes, and not 'local', which is the laptop"
         yield ConfigError("stack", what, "`pulumi stack rename dev`")
     if region is not None and region not in REGIONS:

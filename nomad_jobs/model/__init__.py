@@ -2,14 +2,18 @@
 
 from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source, Version, json_file
 from nomad_jobs.model.network import HIDDEN, Check, Port, Route, Sample, ScriptCheck
-from nomad_jobs.model.runtime import Container, Gpus, Process, command, model_words
+from nomad_jobs.model.override import Override
+from nomad_jobs.model.pool import Kind, PoolKind
+from nomad_jobs.model.runtime import UNLIMITED, Container, Process, Ulimit, User, command
 from nomad_jobs.model.secret import Origin, Secret, SecretRef
-from nomad_jobs.model.service import ENGINE_SHUTDOWN_S, ROUTING_LAG_S, Kind, PoolKind, Service, secret_path
+from nomad_jobs.model.service import ENGINE_SHUTDOWN_S, ROUTING_LAG_S, Service, secret_path
+from nomad_jobs.model.size import Gpus, Size, model_words
 
 __all__ = [
     "ENGINE_SHUTDOWN_S",
     "HIDDEN",
     "ROUTING_LAG_S",
+    "UNLIMITED",
     "Check",
     "Container",
     "Env",
@@ -18,6 +22,7 @@ __all__ = [
     "Kind",
     "OnChange",
     "Origin",
+    "Override",
     "Part",
     "Peers",
     "PoolKind",
@@ -29,7 +34,10 @@ __all__ = [
     "Secret",
     "SecretRef",
     "Service",
+    "Size",
     "Source",
+    "Ulimit",
+    "User",
     "Version",
     "command",
     "json_file",

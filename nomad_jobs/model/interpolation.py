@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from unicodedata import is_normalized
 
 FILLED_IN = re.compile(r"\$\{((?:NOMAD|BERTH)_[A-Za-z0-9_]*)\}")
-SET_BY_BERTH = frozenset({"BERTH_BIND", "BERTH_STACK", "BERTH_TLS_ROUTES", "BERTH_LONGEST_REQUEST_S"})
+GPUS = "BERTH_GPUS"
+"""The number of GPUs of each instance, set where there are any."""
+SET_BY_BERTH = frozenset({"BERTH_BIND", "BERTH_STACK", "BERTH_TLS_ROUTES", "BERTH_LONGEST_REQUEST_S", GPUS})
 _ALWAYS_SET = frozenset(
     {
         "BERTH_BIND",
@@ -31,21 +33,22 @@ _ALWAYS_SET = frozenset(
 _FOR_EACH_PORT = ("PORT", "IP", "ADDR", "HOST_PORT", "HOST_IP", "HOST_ADDR")
 
 
-def unknown_names(text: str, port_labels: Sequence[str]) -> Iterator[str]:
-    """Yield the names in `text` that look as if Nomad filled them in, and that it does not set."""
+def names_set(port_labels: Sequence[str], *, has_gpus: bool) -> frozenset[str]:
+    """Give every name that Nomad and Berth set for a task with these ports."""
     labels = [label.replace("-", "_") for label in port_labels]
-    known = _ALWAYS_SET | {f"NOMAD_{what}_{label}" for what in _FOR_EACH_PORT for label in labels}
-    yield from (name for name in FILLED_IN.findall(text) if name not in known)
+    of_ports = {f"NOMAD_{what}_{label}" for what in _FOR_EACH_PORT for label in labels}
+    return _ALWAYS_SET | of_ports | ({GPUS} if has_gpus else set())
 
 
-def word_faults(word: str, port_labels: Sequence[str]) -> Iterator[str]:
-    """Yield what keeps `word`, an argument or a variable, from reaching a program as it is written."""
+def word_faults(word: str, known: frozenset[str]) -> Iterator[str]:
+    """Yield what keeps `word`, an argument or a variable, from a program for which the names `known` are set."""
     if not is_normalized("NFC", word):
         yield f"{word!r} is not in Unicode's composed form (NFC), and HCL would change it: compose it"
     if "\0" in word:
         yield f"{word!r} holds a NUL byte, which no program can be given"
-    for name in unknown_names(word, port_labels):
-        yield f"{word!r} names ${{{name}}}, which Nomad does not set for this service"
+    for name in FILLED_IN.findall(word):
+        if name not in known:
+            yield f"{word!r} names ${{{name}}}, which Nomad does not set for this service"
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:

@@ -1,68 +1,142 @@
-"""The shape of a service: its container in the cloud, its process on a laptop."""
+"""How a driver runs a service: its container where there is Docker, its process where there is none."""
 
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nomad_jobs.model.bounds import DAY_S, out_of_range
+from nomad_jobs.errors import BerthError, single_errors
+from nomad_jobs.images import ImageRef
+from nomad_jobs.model.bounds import out_of_range
 
-_MAKERS = ("NVIDIA", "TESLA")
+UNLIMITED = -1
+"""As a ulimit's value: no limit."""
+
+# What nodes let a container keep: the default of `allow_caps` in Nomad's docker driver.
+_CAPABILITIES = (
+    "audit_write",
+    "chown",
+    "dac_override",
+    "fowner",
+    "fsetid",
+    "kill",
+    "mknod",
+    "net_bind_service",
+    "setfcap",
+    "setgid",
+    "setpcap",
+    "setuid",
+    "sys_chroot",
+)
+# Docker's names, of github.com/docker/go-units.
+_ULIMITS = (
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+)
+_IPC_MODES = ("", "none", "private", "shareable", "host")
+_UID_MAX = 2**31 - 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gpus:
-    """GPUs for each instance."""
+class User:
+    """Whom a container runs as, in numbers: no node needs to know the name."""
 
-    count: int
-    model: str = ""
-    """Words of the model's name as NVIDIA reports it, such as `H200` or `A100-SXM4-80GB`; empty: any."""
-
-    def fits(self, device: str) -> bool:
-        """Tell whether `device` names a GPU of this model; either of the two names may be the shorter one."""
-        asked, offered = model_words(self.model), model_words(device)
-        return not asked or _holds(offered, asked) or (bool(offered) and _holds(asked, offered))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Shape:
-    argv: tuple[str, ...] = ()
-    """Nomad fills in `${NOMAD_…}` and `${BERTH_…}`; every other `${` reaches the program as it stands."""
-    instances: int = 1
-    """0 parks the service: its job and its route stay, NGINX answers 503, and its GPUs are free."""
-    gpus: Gpus | None = None
-    cpu_mhz: int = 100
-    memory_mb: int = 128
-    shm_mb: int = 0
-    """Shared memory, through which tensor-parallel workers talk; 0: Docker's own default."""
-    starts_within_s: int = 60
-    """The longest time from placed to healthy; the weights of a model take minutes to load."""
+    uid: int
+    gid: int
 
     def faults(self) -> Iterator[str]:
         """Yield the faults of its numbers, one line each."""
-        yield from out_of_range("instances", self.instances, 0, 1000)
-        yield from out_of_range("cpu_mhz", self.cpu_mhz, 1, 10_000_000)
-        yield from out_of_range("memory_mb", self.memory_mb, 10, 100_000_000)
-        yield from out_of_range("shm_mb", self.shm_mb, 0, 10_000_000)
-        yield from out_of_range("starts_within_s", self.starts_within_s, 1, DAY_S)
-        if self.gpus:
-            yield from out_of_range("gpus.count", self.gpus.count, 1, 64)
+        yield from out_of_range("user.uid", self.uid, 0, _UID_MAX)
+        yield from out_of_range("user.gid", self.gid, 0, _UID_MAX)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Container(_Shape):
-    """How a service runs from an image: the cloud.
+class Ulimit:
+    """One of the kernel's limits on a process (`man setrlimit`), in the kernel's unit."""
 
-    `--host ${BERTH_BIND} --port ${NOMAD_PORT_http}` is right in a container and on a laptop alike.
+    name: str
+    """As Docker calls it: `memlock`, `nofile`, …"""
+    soft: int
+    hard: int
+
+    def faults(self) -> Iterator[str]:
+        """Yield its faults, one line each."""
+        if self.name not in _ULIMITS:
+            yield f"ulimit {self.name!r} is none that Docker knows; there is {', '.join(_ULIMITS)}"
+        yield from out_of_range(f"ulimit {self.name} soft", self.soft, UNLIMITED, 2**63 - 1)
+        yield from out_of_range(f"ulimit {self.name} hard", self.hard, UNLIMITED, 2**63 - 1)
+        if self.hard != UNLIMITED and not UNLIMITED < self.soft <= self.hard:
+            yield f"ulimit {self.name} has a soft limit of {self.soft}, which is above its hard one, {self.hard}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Container:
+    """How Docker runs a service. Unless it says so, it has no capability and cannot write to its image's files.
+
+    `--host ${BERTH_BIND} --port ${NOMAD_PORT_http}` is right in a container and in a process alike.
     """
 
     image: str
     """By tag; `images.lock` pins the digest. The node has the login of a private registry; the task never sees it."""
+    argv: tuple[str, ...] = ()
+    """Given to the entrypoint. Nomad fills in `${NOMAD_…}` and `${BERTH_…}`; every other `${` arrives as it stands."""
+    entrypoint: tuple[str, ...] = ()
+    """Instead of the image's own; empty: the image's own."""
+    user: User | None = None
+    """Who then owns the files that Nomad writes for it, too. None: the image's own user, who must be root to read
+    them."""
+    is_root_writable: bool = False
+    """Whether it may write anywhere in its image's files, and not only to `local/`, `secrets/` and `alloc/`."""
+    capabilities: tuple[str, ...] = ()
+    """Those of the kernel's capabilities that it keeps, such as `chown`; all others are dropped."""
+    ulimits: tuple[Ulimit, ...] = ()
+    shm_mb: int = 0
+    """Shared memory, through which tensor-parallel workers talk; 0: Docker's own default."""
+    ipc_mode: str = ""
+    """`private` or `shareable` shared memory, `none` at all, or with `host` the node's own, where each of its tasks
+    may read what another one has there. Empty: Docker's own default."""
+
+    def faults(self) -> Iterator[str]:
+        """Yield its faults, one line each."""
+        yield from _image_faults(self.image)
+        yield from out_of_range("shm_mb", self.shm_mb, 0, 10_000_000)
+        for part in (*((self.user,) if self.user else ()), *self.ulimits):
+            yield from part.faults()
+        for name in self.capabilities:
+            if name not in _CAPABILITIES:
+                yield f"capability {name!r} is none that nodes allow; there is {', '.join(_CAPABILITIES)}"
+        for what, names in (("capabilities", self.capabilities), ("ulimits", [one.name for one in self.ulimits])):
+            if len(set(names)) < len(names):
+                yield f"{what} {', '.join(names)} must differ"
+        if self.ipc_mode not in _IPC_MODES:
+            yield f"ipc_mode {self.ipc_mode!r} must be {', '.join(_IPC_MODES[1:])} or empty"
+        if self.ipc_mode in {"none", "host"} and self.shm_mb:
+            yield f"has shm_mb, but with ipc_mode {self.ipc_mode} it has no shared memory of its own"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Process(_Shape):
-    """How the same service runs without Docker: the laptop."""
+class Process:
+    """How the same service runs without Docker: as the user who started Nomad, on a laptop."""
+
+    argv: tuple[str, ...]
+    """The program first. Nomad fills in what it does in a container's."""
+
+    def faults(self) -> Iterator[str]:
+        """Yield its faults, one line each."""
+        if not self.argv:
+            yield "process has an empty argv, which must begin with its program"
 
 
 def command(*lines: str) -> tuple[str, ...]:
@@ -70,12 +144,8 @@ def command(*lines: str) -> tuple[str, ...]:
     return tuple(word for line in lines for word in shlex.split(line))
 
 
-def model_words(name: str) -> tuple[str, ...]:
-    """Split a GPU model's name: `NVIDIA A100-SXM4-80GB` has the words A100, SXM4 and 80GB."""
-    words = re.split(r"[ -]+", name.strip().upper())
-    return tuple(word for word in words if word not in {"", *_MAKERS})
-
-
-def _holds(longer: tuple[str, ...], shorter: tuple[str, ...]) -> bool:
-    starts = range(len(longer) - len(shorter) + 1)
-    return any(longer[start : start + len(shorter)] == shorter for start in starts)
+def _image_faults(image: str) -> Iterator[str]:
+    try:
+        ImageRef.parse(image)
+    except BerthError as error:
+        yield from map(str, single_errors(error))

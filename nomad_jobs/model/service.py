@@ -1,19 +1,21 @@
 """A service: the one place that says what runs. It checks itself when it is built."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
+from typing import Self
 
-from nomad_jobs.errors import ConfigError, raise_all
-from nomad_jobs.images import ImageRef
+from nomad_jobs.errors import BerthError, ConfigError, raise_all, single_errors
 from nomad_jobs.model.bounds import out_of_range
 from nomad_jobs.model.file import Env, File, Peers
-from nomad_jobs.model.interpolation import word_faults
+from nomad_jobs.model.interpolation import names_set, word_faults
 from nomad_jobs.model.network import Check, Port, Route, ScriptCheck
+from nomad_jobs.model.override import Override
+from nomad_jobs.model.pool import Kind, PoolKind
 from nomad_jobs.model.runtime import Container, Process
 from nomad_jobs.model.secret import Secret, SecretRef
-from nomad_jobs.platform import Driver
+from nomad_jobs.model.size import Size
 
 ROUTING_LAG_S = 3
 """The longest time until NGINX has taken up a change in Consul: template wait (max 2 s), render, test, reload."""
@@ -21,23 +23,6 @@ ENGINE_SHUTDOWN_S = 10
 """What a process needs to end after its last stream has ended."""
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?")
-
-
-class Kind(StrEnum):
-    """How many instances run, and where: Nomad's job types."""
-
-    SERVICE = "service"
-    """As many as its shape says, on any nodes of its pool where they fit."""
-    SYSTEM = "system"
-    """One on every node of its pool."""
-
-
-class PoolKind(StrEnum):
-    """The kind of pool that a service runs on; the platform says which of Nomad's node pools that is."""
-
-    APP = "app"
-    GPU = "gpu"
-    INGRESS = "ingress"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +37,13 @@ class Service:
     name: str
     summary: str
     container: Container
-    process: Process
+    """How it runs where the stack's driver is Docker."""
+    process: Process | None = None
+    """How it runs where there is no Docker; None: there it does not."""
+    size: Size = field(default_factory=Size)
+    """Production's; a stack that differs has an override."""
+    overrides: tuple[Override, ...] = ()
+    """At most one for each stack."""
     kind: Kind = Kind.SERVICE
     pool: PoolKind = PoolKind.APP
     ports: tuple[Port, ...]
@@ -68,10 +59,35 @@ class Service:
 
     def __post_init__(self) -> None:
         raise_all(ConfigError(f"service {self.name!r}", what) for what in _faults(self))
+        raise_all(_override_faults(self))
 
-    def shape(self, driver: Driver) -> Container | Process:
-        """Its shape with this driver: its container, or its process where there is no Docker."""
-        return self.container if driver is Driver.DOCKER else self.process
+    def on(self, stack: str) -> Self:
+        """Give the service as `stack` has it, with every override applied and none left."""
+        override = self._override(stack)
+        if override is None:
+            return replace(self, overrides=())
+        return replace(
+            self,
+            size=override.size_for(self.size),
+            container=override.container_for(self.container),
+            env=override.env_for(self.env),
+            route=override.route_for(self.route),
+            overrides=(),
+        )
+
+    def is_absent_on(self, stack: str) -> bool:
+        """Tell whether its file says that it does not run on `stack`."""
+        override = self._override(stack)
+        return override is not None and override.absent
+
+    def _override(self, stack: str) -> Override | None:
+        return next((one for one in self.overrides if one.stack == stack), None)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every image that some stack runs, by tag: production's first."""
+        here = [one for one in self.overrides if not one.absent]
+        return tuple(dict.fromkeys([self.container.image, *(one.container_for(self.container).image for one in here)]))
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -91,6 +107,11 @@ class Service:
     def uses(self) -> tuple[str, ...]:
         """The services that must be healthy before this one starts."""
         return tuple(part.service for file in self.files for part in file.parts if isinstance(part, Peers))
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it has no instance, while its job and its route stay; a system job has one on each node."""
+        return self.kind is Kind.SERVICE and not self.size.instances
 
     @property
     def is_front_door(self) -> bool:
@@ -139,15 +160,11 @@ def _faults(service: Service) -> Iterator[str]:
     for part in (*service.checks, *service.script_checks, *routes, *service.files, *service.env):
         yield from part.faults()
     yield from _word_faults(service)
-    for shape in (service.container, service.process):
-        yield from shape.faults()
+    for part in (service.container, service.size, *((service.process,) if service.process else ())):
+        yield from part.faults()
     yield from out_of_range("healthy_for_s", service.healthy_for_s, 0, 3600)
     if not service.summary.isprintable() or not service.summary:
         yield "summary must be one printable line"
-    try:
-        ImageRef.parse(service.container.image)
-    except ConfigError as error:
-        yield str(error)
 
 
 def _name_faults(service: Service) -> Iterator[str]:
@@ -179,10 +196,36 @@ def _port_faults(service: Service) -> Iterator[str]:
 
 
 def _word_faults(service: Service) -> Iterator[str]:
-    words = [*service.container.argv, *service.process.argv, *(one.value for one in service.env)]
-    labels = [port.label for port in service.ports]
-    for word in (word for word in words if isinstance(word, str)):
-        yield from word_faults(word, labels)
+    container = service.container
+    words = [*container.entrypoint, *container.argv, *(service.process.argv if service.process else ())]
+    words += [one.value for one in service.env if isinstance(one.value, str)]
+    known = names_set([port.label for port in service.ports], has_gpus=service.size.gpus is not None)
+    for word in words:
+        yield from word_faults(word, known)
+
+
+def _override_faults(service: Service) -> Iterator[BerthError]:
+    """Yield the faults of each override, with its stack, once the service itself has none."""
+    for stack, count in Counter(one.stack for one in service.overrides).items():
+        if count > 1:
+            yield ConfigError(f"service {service.name!r} on {stack}", f"has {count} overrides", "write one")
+    for override in service.overrides:
+        where = f"service {service.name!r} on {override.stack}"
+        yield from (ConfigError(where, what, fix) for what, fix in _faults_there(service, override))
+
+
+def _faults_there(service: Service, override: Override) -> Iterator[tuple[str, str]]:
+    yield from ((what, "leave one out") for what in override.faults())
+    if override.host and service.route is None:
+        yield "has a host, but the service has no route", "leave the host out, or give the service a route"
+    elif not override.absent:
+        try:
+            there = service.on(override.stack)
+        except BerthError as error:
+            yield from ((one.what, one.fix) for one in single_errors(error))
+        else:
+            if there == replace(service, overrides=()):
+                yield "its override changes nothing", "remove it, or write what differs there"
 
 
 def secret_path(secret: Secret, reader: Service) -> str:

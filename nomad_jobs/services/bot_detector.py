@@ -1,7 +1,19 @@
 """A small classifier that tells bots among new subscribers."""
 
-from nomad_jobs.model import Check, Container, Port, Process, Route, Sample, Secret, Service, command, json_file
-from nomad_jobs.registry import apps_image
+from nomad_jobs.model import (
+    Check,
+    Override,
+    Port,
+    Process,
+    Route,
+    Sample,
+    Secret,
+    Service,
+    Size,
+    command,
+    json_file,
+)
+from nomad_jobs.registry import app_container
 
 _KEY = Secret(name="api-key")
 _SAMPLE_KEY = Secret(name="sample-key")
@@ -15,8 +27,10 @@ _APP = command(
 BOT_DETECTOR = Service(
     name="bot-detector",
     summary="A small classifier that tells bots among new subscribers",
-    container=Container(image=apps_image("bot-detector"), argv=_APP, instances=2),
+    container=app_container("bot-detector", _APP),
     process=Process(argv=_APP),
+    size=Size(instances=2),
+    overrides=(Override(stack="local", instances=1),),
     ports=(Port(container=8000),),
     checks=(Check(path="/health"),),
     route=Route(

@@ -1,8 +1,20 @@
 """A web page that streams from the model."""
 
 from nomad_jobs.limits import LONGEST_STREAM_S
-from nomad_jobs.model import Check, Container, Peers, Port, Process, Route, Sample, Service, command, json_file
-from nomad_jobs.registry import apps_image
+from nomad_jobs.model import (
+    Check,
+    Override,
+    Peers,
+    Port,
+    Process,
+    Route,
+    Sample,
+    Service,
+    Size,
+    command,
+    json_file,
+)
+from nomad_jobs.registry import app_container
 from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT
 
 _APP = command(
@@ -17,8 +29,10 @@ _APP = command(
 CHAT = Service(
     name="chat",
     summary="A web page that streams from the model",
-    container=Container(image=apps_image("chat"), argv=_APP, instances=2),
+    container=app_container("chat", _APP),
     process=Process(argv=_APP),
+    size=Size(instances=2),
+    overrides=(Override(stack="local", instances=1),),
     ports=(Port(container=8000),),
     checks=(Check(path="/health"),),
     route=Route(host="chat", longest_request_s=LONGEST_STREAM_S, sample=Sample(expect="<title>")),

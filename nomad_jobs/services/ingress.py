@@ -7,6 +7,7 @@ from nomad_jobs.model import (
     Kind,
     OnChange,
     Origin,
+    Override,
     PoolKind,
     Port,
     Process,
@@ -14,6 +15,7 @@ from nomad_jobs.model import (
     Sample,
     Secret,
     Service,
+    Size,
     Source,
     Version,
     command,
@@ -30,8 +32,16 @@ INGRESS = Service(
     summary="The front door: NGINX, routing to what Consul says is healthy",
     kind=Kind.SYSTEM,
     pool=PoolKind.INGRESS,
-    container=Container(image="nginx:1.28.0", argv=_START, cpu_mhz=1000, memory_mb=512),
+    container=Container(
+        image="nginx:1.28.0",
+        argv=_START,
+        # NGINX starts as root, makes its folders below /var/cache/nginx for the user of its workers, and signals them.
+        is_root_writable=True,
+        capabilities=("chown", "kill", "setgid", "setuid"),
+    ),
     process=Process(argv=_START),
+    size=Size(cpu_mhz=1000, memory_mb=512),
+    overrides=(Override(stack="local", cpu_mhz=100, memory_mb=128),),
     ports=(
         Port(label="http", container=8080, platform_field="http_port"),
         Port(label="https", container=8443, platform_field="https_port"),

@@ -2,10 +2,32 @@
 
 from nomad_jobs import vllm
 from nomad_jobs.limits import LONGEST_STREAM_S
-from nomad_jobs.model import Check, Container, Env, Gpus, PoolKind, Port, Process, Route, Sample, Secret, Service
+from nomad_jobs.model import (
+    UNLIMITED,
+    Check,
+    Container,
+    Env,
+    Gpus,
+    Override,
+    PoolKind,
+    Port,
+    Process,
+    Route,
+    Sample,
+    Secret,
+    Service,
+    Size,
+    Ulimit,
+    command,
+)
+from nomad_jobs.registry import app_container
 
 _NAME = "llama-4-scout"
-_ENGINE = vllm.argv("meta-llama/Llama-4-Scout-17B-16E-Instruct", name=_NAME, longest_stream_s=LONGEST_STREAM_S)
+_ENGINE = (
+    *vllm.argv("meta-llama/Llama-4-Scout-17B-16E-Instruct", name=_NAME, longest_stream_s=LONGEST_STREAM_S),
+    *command("--tensor-parallel-size ${BERTH_GPUS}"),
+)
+_SIMULATOR = (*command("python3 -m nomad_jobs.apps.engine"), *_ENGINE)
 
 OPERATOR_KEY = Secret(name="key-operator")
 CHAT_KEY = Secret(name="key-chat", owner=_NAME)
@@ -20,17 +42,26 @@ LLAMA_4_SCOUT = Service(
     pool=PoolKind.GPU,
     container=Container(
         image="vllm/vllm-openai:v0.19.1",
-        argv=(*_ENGINE, "--tensor-parallel-size", "8"),
-        gpus=Gpus(count=8, model="H200"),
-        cpu_mhz=64_000,
-        memory_mb=512_000,
+        argv=_ENGINE,
+        # The image runs as root, and keeps weights and compiled kernels below /root.
+        is_root_writable=True,
+        # NCCL pins the memory that GPUs exchange.
+        ulimits=(Ulimit(name="memlock", soft=UNLIMITED, hard=UNLIMITED),),
         shm_mb=16_384,
-        starts_within_s=1800,
     ),
-    process=Process(
-        argv=("python3", "-m", "nomad_jobs.apps.engine", *_ENGINE, "--tensor-parallel-size", "4"),
-        instances=2,
-        gpus=Gpus(count=4),
+    process=Process(argv=_SIMULATOR),
+    size=Size(cpu_mhz=64_000, memory_mb=512_000, gpus=Gpus(count=8, model="H200"), starts_within_s=1800),
+    overrides=(
+        Override(
+            stack="local",
+            container=app_container("engine-simulator", _SIMULATOR),
+            instances=2,
+            cpu_mhz=100,
+            memory_mb=128,
+            gpus=Gpus(count=4),
+            starts_within_s=60,
+        ),
+        Override(stack="dev", instances=0),  # until somebody gives its GPU pool a node
     ),
     ports=(Port(container=8000),),
     checks=(Check(path="/health"),),

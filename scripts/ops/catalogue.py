@@ -8,38 +8,66 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nomad_jobs import services as service_modules
-from nomad_jobs.checks import faults
+from nomad_jobs.checks import faults, pool_faults
 from nomad_jobs.errors import BerthError, ConfigError, ManyErrors, raise_all
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Service
-from nomad_jobs.platform import Platform
+from nomad_jobs.platform import LOCAL, Driver, Platform
+from nomad_jobs.resolve import Resolved, resolve
+from scripts.ops import stack_files
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import Settings
 
 
-def load(platform: Platform, images: Pins, only: Sequence[str] = ()) -> tuple[Service, ...]:
-    """Import the catalogue and check it for `platform`; with `only`, return just those services.
+def load(platform: Platform, images: Pins, only: Sequence[str] = ()) -> Resolved:
+    """Import the catalogue, check it for every stack, and resolve it for `platform`; with `only`, just those services.
 
     Raises:
-        ConfigError: (or ManyErrors) what is wrong in any service file, between services, or for this platform.
+        ConfigError: (or ManyErrors) what is wrong in any service file, between services, or for a stack.
 
     """
     broken = list(_import_all())
     services = _services() if not broken else tuple(_services_that_load())
     # A service that did not load is missing to those that use it, which is not worth reporting again.
-    found = (one for one in faults(services, platform, images) if not (broken and "not in the catalogue" in one.what))
+    found = (one for one in _every_fault(services, platform, images) if not (broken and _is_for_want_of_another(one)))
     raise_all({str(error): error for error in (*broken, *found)}.values())
-    names = [service.name for service in services]
-    raise_all(
-        ConfigError("--only", f"no service '{name}'", f"there is {', '.join(names)}")
-        for name in only
-        if name not in names
-    )
-    return tuple(service for service in services if not only or service.name in only)
+    resolved = resolve(services, platform.stack, platform.driver)
+    return _only(only, resolved, platform) if only else resolved
 
 
-def load_unchecked() -> tuple[Service, ...]:
-    """Import the catalogue without checking it for a platform, for verbs that only show; raises as `load` does."""
+def load_unchecked(platform: Platform) -> Resolved:
+    """Import the catalogue and resolve it without checking it, for verbs that only show; raises as `load` does."""
     raise_all({str(error): error for error in _import_all()}.values())
-    return _services()
+    return resolve(_services(), platform.stack, platform.driver)
+
+
+def _every_fault(services: Sequence[Service], platform: Platform, images: Pins) -> Iterator[BerthError]:
+    """Yield the faults for the platform, for the stacks that have a file, and for a laptop."""
+    stacks = stack_files.names()
+    yield from faults(services, platform, images, stacks or (LOCAL,))
+    for stack in stacks:
+        yield from stack_files.pool_faults(stack, resolve(services, stack, Driver.DOCKER).services)
+    if not platform.is_laptop:
+        laptop = local_platform(Settings())
+        here = resolve(services, laptop.stack, laptop.driver).services
+        yield from pool_faults(here, laptop.pools, stack=laptop.stack)
+
+
+def _is_for_want_of_another(error: BerthError) -> bool:
+    return "not in the catalogue" in error.what
+
+
+def _only(names: Sequence[str], resolved: Resolved, platform: Platform) -> Resolved:
+    there = [service.name for service in resolved.services]
+    raise_all(_not_there(name, there, resolved, platform) for name in names if name not in there)
+    return Resolved(tuple(service for service in resolved.services if service.name in names), {})
+
+
+def _not_there(name: str, there: Sequence[str], resolved: Resolved, platform: Platform) -> ConfigError:
+    fix = f"there is {', '.join(there)}"
+    if name in resolved.left_out:
+        return ConfigError("--only", f"service '{name}' is not on {platform.title}: {resolved.left_out[name]}", fix)
+    return ConfigError("--only", f"no service '{name}'", fix)
 
 
 def _services() -> tuple[Service, ...]:

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from nomad_jobs.errors import AuthError, BerthError, NoSuchStackError
-from nomad_jobs.platform import Platform
+from nomad_jobs.platform import LOCAL, Platform
 from nomad_jobs.render import ROOT
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.platform import local_platform
@@ -13,7 +13,6 @@ from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
 from scripts.ops.toolchain.order import resolve
 
-LOCAL = "local"
 _PULUMI_S = 60
 _TOKENS = ("NOMAD_TOKEN", "CONSUL_HTTP_TOKEN", "VAULT_TOKEN")
 

@@ -100,7 +100,8 @@ def test_nothing_is_made_twice(graph: Graph) -> None:
 
 def test_the_platform_runs_the_catalogue(graph: Graph) -> None:
     platform = Platform.from_json(graph.outputs["platform"], where="output")
-    assert platform.is_cloud
+    assert platform.runs_containers
+    assert not platform.is_laptop
     assert platform.region == platform.datacenter == REGION
     assert platform.max_kill_timeout_s == MAX_KILL_TIMEOUT_S
     assert platform.entry == graph.outputs["address"]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from nomad_jobs.images import Pins
-from nomad_jobs.model import Check, Container, Env, File, Port, Process, Secret, Service
+from nomad_jobs.model import Check, Container, Env, File, Port, Process, Secret, Service, Size
 from nomad_jobs.render import render_job
 from nomad_jobs.text import consul_template, driver_text
 from scripts.ops.clients.nomad import Nomad
@@ -129,7 +129,8 @@ def _check_received(words: list[str], target: Target, platform: Laptop) -> None:
         name="test-received",
         summary="A test",
         container=Container(image="none:1"),
-        process=Process(argv=("python3", "-c", RUN, *words, *FILLED), starts_within_s=20),
+        process=Process(argv=("python3", "-c", RUN, *words, *FILLED)),
+        size=Size(starts_within_s=20),
         ports=(Port(container=8000),),
         checks=(Check(path="/received.json", interval_s=1),),
         env=tuple(Env(name=f"V{at}", value=word) for at, word in enumerate((*words, *FILLED))),

@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from nginx.render import route_host
-from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Secret, Service, secret_path
 from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT, OPERATOR_KEY, SAMPLE_KEY
@@ -20,14 +19,15 @@ from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import Done, deploy
 from scripts.ops.local.setup.seed import seed, write_headers
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import ON_LAPTOP
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
 
 
 @pytest.fixture(scope="module")
 def first(target: Target, platform: Laptop) -> tuple[Done, ...]:
-    seed(SERVICES, target.platform, target.vault, platform.state.keys)
-    return deploy(SERVICES, target, Pins(), quiet())
+    seed(ON_LAPTOP, target.platform, target.vault, platform.state.keys)
+    return deploy(ON_LAPTOP, target, Pins(), quiet())
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def chat_request(target: Target, front: httpx.Client, bearer: str, **body: objec
 def test_every_service_is_deployed_and_reported(
     first: tuple[Done, ...], target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_report(first, target, as_json=True)
+    print_report(first, {}, target, as_json=True)
     rows = {row["service"]: row for row in json.loads(capsys.readouterr().out)}
-    assert set(rows) == {service.name for service in SERVICES}
+    assert set(rows) == {service.name for service in ON_LAPTOP}
     assert all(row["instances"] == row["wanted"] for row in rows.values())
     assert rows["llama-4-scout"]["gpus"] == 8
     assert len(rows["llama-4-scout"]["addresses"]) == 2
@@ -64,10 +64,10 @@ def test_every_service_is_deployed_and_reported(
 
 @pytest.mark.usefixtures("first")
 def test_deploying_again_changes_nothing(target: Target) -> None:
-    before = {service.name: target.nomad.job(service.name) for service in SERVICES}
-    again = deploy(SERVICES, target, Pins(), quiet())
+    before = {service.name: target.nomad.job(service.name) for service in ON_LAPTOP}
+    again = deploy(ON_LAPTOP, target, Pins(), quiet())
     assert [one.service.name for one in again if one.changed] == []
-    after = {service.name: target.nomad.job(service.name) for service in SERVICES}
+    after = {service.name: target.nomad.job(service.name) for service in ON_LAPTOP}
     assert {name: job and job["JobModifyIndex"] for name, job in before.items()} == {
         name: job and job["JobModifyIndex"] for name, job in after.items()
     }
@@ -95,7 +95,7 @@ def test_the_readmes_own_request_streams(target: Target, platform: Laptop) -> No
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     (request,) = re.findall(r"^curl .*?\n```", readme, re.MULTILINE | re.DOTALL)
     headers = platform.state.root / "headers"
-    write_headers(SERVICES, target.platform, target.vault, headers)
+    write_headers(ON_LAPTOP, target.platform, target.vault, headers)
     line = request.removesuffix("```").replace(".berth/local/headers", str(headers))
     line = line.replace(":8080", f":{target.platform.http_port}")
     done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=30, check=True)
@@ -118,7 +118,7 @@ def test_a_changed_key_reaches_the_engines_that_run(target: Target, front: httpx
     path = f"default/{secret_path(SAMPLE_KEY, LLAMA_4_SCOUT)}"
     old = key(target, SAMPLE_KEY)
     target.vault.put_secret(path, {"value": "changed-for-a-test"}, after_version=target.vault.newest(path).version)
-    deploy(SERVICES, target, Pins(), quiet())
+    deploy(ON_LAPTOP, target, Pins(), quiet())
     assert target.consul.instances(LLAMA_4_SCOUT.name) == before
     bearers = ("changed-for-a-test", old, key(target, OPERATOR_KEY))
     answers = [front.send(chat_request(target, front, bearer, max_tokens=1)).status_code for bearer in bearers]
@@ -147,12 +147,12 @@ def test_a_host_that_nobody_has_is_no_ones_service(front: httpx.Client) -> None:
 def test_no_secret_is_in_a_job_a_key_or_a_policy(target: Target) -> None:
     values = {
         value
-        for service in SERVICES
+        for service in ON_LAPTOP
         for secret in service.secrets
         for value in target.vault.secret(f"default/{secret_path(secret, service)}").values()
     }
-    seen = [json.dumps(target.nomad.job(service.name)) for service in SERVICES]
-    seen += [json.dumps(target.nomad.allocations(service.name).body) for service in SERVICES]
+    seen = [json.dumps(target.nomad.job(service.name)) for service in ON_LAPTOP]
+    seen += [json.dumps(target.nomad.allocations(service.name).body) for service in ON_LAPTOP]
     seen.append(json.dumps(target.consul.keys("")))
     assert len(values) > 5
     for value in values:

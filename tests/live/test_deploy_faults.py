@@ -9,12 +9,12 @@ import pytest
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.errors import BerthError, ConfigError, DeadlineError, DeployError, Exit, RefusedError, RevertedError
 from nomad_jobs.images import Pins
-from nomad_jobs.model import Check, File, Gpus, Secret, Service
-from nomad_jobs.services.ingress import INGRESS
+from nomad_jobs.model import Check, File, Gpus, Process, Secret, Service
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import Done, deploy
 from scripts.ops.local.setup.seed import seed
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
@@ -23,10 +23,10 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
 @pytest.fixture(scope="module", autouse=True)
 def _front_door_alone(target: Target, platform: Laptop) -> None:
     """Other tests of this platform may have left the whole catalogue, which takes all GPUs."""
-    seed([INGRESS], target.platform, target.vault, platform.state.keys)
-    run(target, INGRESS, deadline_s=60)
+    seed([FRONT_DOOR], target.platform, target.vault, platform.state.keys)
+    run(target, FRONT_DOOR, deadline_s=60)
     for service in SERVICES:
-        if service is not INGRESS:
+        if not service.is_front_door:
             target.nomad.stop(service.name, purge=True)
 
 
@@ -50,9 +50,9 @@ def why(target: Target, service: Service, kind: type[BerthError], deadline_s: fl
 
 def test_no_room_names_the_dimension_that_lacks(target: Target) -> None:
     eight = web("test-eight")
-    run(target, replace(eight, process=replace(eight.process, gpus=Gpus(count=8))))
+    run(target, replace(eight, size=replace(eight.size, gpus=Gpus(count=8))))
     two = web("test-two")
-    said = why(target, replace(two, process=replace(two.process, gpus=Gpus(count=2))), DeadlineError, deadline_s=5)
+    said = why(target, replace(two, size=replace(two.size, gpus=Gpus(count=2))), DeadlineError, deadline_s=5)
     assert "test-two" in said
     assert "devices" in said
     assert "exhausted on 1 node(s)" in said
@@ -60,7 +60,7 @@ def test_no_room_names_the_dimension_that_lacks(target: Target) -> None:
 
 def test_memory_that_no_node_has_is_named(target: Target) -> None:
     big = web("test-big")
-    said = why(target, replace(big, process=replace(big.process, memory_mb=10_000_000)), DeadlineError, deadline_s=5)
+    said = why(target, replace(big, size=replace(big.size, memory_mb=10_000_000)), DeadlineError, deadline_s=5)
     assert "memory exhausted on 1 node(s)" in said
 
 
@@ -80,7 +80,7 @@ def test_a_task_that_exits_is_shown_with_its_last_words(target: Target) -> None:
 
 def test_a_program_that_is_not_there_is_named(target: Target) -> None:
     service = web("test-absent")
-    said = why(target, replace(service, process=replace(service.process, argv=("no-such-program",))), DeployError, 60)
+    said = why(target, replace(service, process=Process(argv=("no-such-program",))), DeployError, 60)
     assert "no-such-program" in said
 
 
@@ -154,6 +154,6 @@ def test_no_answer_from_the_platform_is_said_with_the_next_command(platform: Lap
 def test_a_wrong_token_is_an_authentication_error(platform: Laptop, which: str) -> None:
     wrong = replace(platform.credentials, **{which: "wrong-00000000"})
     with Target.of(platform.platform, wrong) as target, pytest.raises(BerthError) as caught:
-        run(target, INGRESS)
+        run(target, FRONT_DOOR)
     assert caught.value.code == Exit.AUTH
     assert "wrong-00000000" not in str(caught.value)

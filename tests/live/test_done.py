@@ -11,7 +11,6 @@ from nomad_jobs.errors import DeadlineError, DeployError
 from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Check, Route, Sample, Service
-from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy import run as deployment
 from scripts.ops.deploy.run import deploy
@@ -19,6 +18,7 @@ from scripts.ops.front_door import front_doors
 from scripts.ops.local.setup.seed import seed
 from tests.live.test_front_door import get
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 @pytest.fixture(scope="module")
 def served(target: Target, platform: Laptop) -> Iterator[Service]:
     service = web("test-done", says="served")
-    seed([INGRESS, service], target.platform, target.vault, platform.state.keys)
-    run(target, INGRESS, service)
+    seed([FRONT_DOOR, service], target.platform, target.vault, platform.state.keys)
+    run(target, FRONT_DOOR, service)
     yield service
     target.nomad.stop(service.name, purge=True)
 

@@ -11,13 +11,13 @@ import pytest
 
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Service
-from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
 from scripts.ops.local import processes
 from scripts.ops.local.setup.seed import seed
 from scripts.ops.waiting import wait_until
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
@@ -30,8 +30,8 @@ CLIENT = httpx.Client(trust_env=False, timeout=10, limits=httpx.Limits(max_keepa
 @pytest.fixture(scope="module")
 def served(target: Target, platform: Laptop) -> Iterator[Service]:
     service = web("test-door", says="served")
-    seed([INGRESS, service], target.platform, target.vault, platform.state.keys)
-    run(target, INGRESS, service)
+    seed([FRONT_DOOR, service], target.platform, target.vault, platform.state.keys)
+    run(target, FRONT_DOOR, service)
     yield service
     target.nomad.stop("test-door", purge=True)
 

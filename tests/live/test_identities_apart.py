@@ -9,12 +9,12 @@ import pytest
 from nomad_jobs.errors import ConfigError
 from nomad_jobs.images import Pins
 from nomad_jobs.model import File, Secret, Service
-from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
 from scripts.ops.local.setup.seed import seed
 from tests.live.test_deploy import last_events
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
@@ -28,7 +28,7 @@ def keeper(name: str) -> Service:
 
 @pytest.fixture(scope="module")
 def both(target: Target, platform: Laptop) -> Iterator[tuple[Service, ...]]:
-    services = (INGRESS, keeper(SHORT), keeper(LONG))
+    services = (FRONT_DOOR, keeper(SHORT), keeper(LONG))
     seed(services, target.platform, target.vault, platform.state.keys)
     deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
     yield services

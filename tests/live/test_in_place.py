@@ -8,14 +8,14 @@ import pytest
 
 from nomad_jobs.errors import BerthError
 from nomad_jobs.images import Pins
-from nomad_jobs.model import Check, Env, Gpus, Route, Sample, Service
-from nomad_jobs.services.ingress import INGRESS
+from nomad_jobs.model import Check, Env, Gpus, Process, Route, Sample, Service
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import Done, deploy
 from scripts.ops.front_door import front_doors
 from scripts.ops.local.setup.seed import seed
 from tests.live.test_front_door import get
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
@@ -26,8 +26,8 @@ NAME = "test-placed"
 @pytest.fixture(scope="module")
 def placed(target: Target, platform: Laptop) -> Iterator[Service]:
     service = web(NAME)
-    seed([INGRESS], target.platform, target.vault, platform.state.keys)
-    run(target, INGRESS, service)
+    seed([FRONT_DOOR], target.platform, target.vault, platform.state.keys)
+    run(target, FRONT_DOOR, service)
     yield service
     target.nomad.stop(NAME, purge=True)
 
@@ -41,7 +41,7 @@ def instances(target: Target) -> set[str]:
 
 
 def sized(service: Service, count: int) -> Service:
-    return replace(service, process=replace(service.process, instances=count))
+    return replace(service, size=replace(service.size, instances=count))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def sized(service: Service, count: int) -> Service:
         {"healthy_for_s": 2},
         {"checks": (Check(path="/said", interval_s=2),)},
         {"route": Route(host=NAME, longest_request_s=3, sample=Sample(path="/said", expect="v1"))},
-        {"process": replace(web(NAME).process, starts_within_s=30)},
+        {"size": replace(web(NAME).size, starts_within_s=30)},
     ],
     ids=["wording", "update", "check", "kill_timeout", "deadline"],
 )
@@ -65,9 +65,7 @@ def test_wording_and_clocks_replace_nothing(target: Target, placed: Service, cha
 def test_a_wrong_check_is_tried_on_one_and_the_others_go_on_serving(target: Target, placed: Service) -> None:
     run(target, placed)
     before = instances(target)
-    wrong = replace(
-        placed, checks=(Check(path="/nope", interval_s=1),), process=replace(placed.process, starts_within_s=5)
-    )
+    wrong = replace(placed, checks=(Check(path="/nope", interval_s=1),), size=replace(placed.size, starts_within_s=5))
     with pytest.raises(BerthError):
         run(target, wrong)
     assert instances(target) == before
@@ -95,7 +93,7 @@ def test_what_a_process_is_given_replaces_it(target: Target, placed: Service) ->
 
 
 def test_a_parked_service_keeps_job_and_route_and_frees_its_gpus(target: Target, placed: Service) -> None:
-    greedy = replace(placed, process=replace(placed.process, gpus=Gpus(count=8)))
+    greedy = replace(placed, size=replace(placed.size, gpus=Gpus(count=8)))
     run(target, greedy)
     run(target, sized(greedy, 0))
     assert instances(target) == set()
@@ -106,12 +104,12 @@ def test_a_parked_service_keeps_job_and_route_and_frees_its_gpus(target: Target,
     assert door.routes[NAME].peers == frozenset()
     answer = get(target, f"{NAME}.localhost")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    other = web("test-takes-them", process=replace(web("x").process, gpus=Gpus(count=8)))
+    other = web("test-takes-them", size=replace(web("x").size, gpus=Gpus(count=8)))
     run(target, other)
     target.nomad.stop("test-takes-them", purge=True)
     assert [one.changed for one in run(target, sized(greedy, 0))] == [False]
     with pytest.raises(BerthError):
-        run(target, replace(greedy, process=replace(greedy.process, argv=("no-such-program",))))
+        run(target, replace(greedy, process=Process(argv=("no-such-program",))))
     job = target.nomad.job(NAME)
     assert job
     assert job["TaskGroups"][0]["Count"] == 0, "Nomad reverts to the parked version"
@@ -122,7 +120,7 @@ def test_a_parked_service_keeps_job_and_route_and_frees_its_gpus(target: Target,
 
 def test_a_job_of_two_instances_keeps_one_version_healthy_alone(target: Target, placed: Service) -> None:
     run(target, sized(placed, 2))
-    run(target, sized(replace(placed, process=replace(placed.process, memory_mb=100)), 2))
+    run(target, sized(replace(placed, size=replace(placed.size, memory_mb=100)), 2))
     rows = target.nomad.allocations(NAME).body
     versions = {row["JobVersion"] for row in rows if row["ID"] in instances(target)}
     job = target.nomad.job(NAME)

@@ -7,7 +7,6 @@ import pytest
 from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Route, Sample
-from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
 from scripts.ops.local.doctor.overview import overview, show
@@ -15,6 +14,7 @@ from scripts.ops.local.setup.seed import seed
 from scripts.ops.progress import Progress
 from tests.live.test_front_door import get
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
@@ -28,10 +28,10 @@ def _purged(target: Target) -> Iterator[None]:
 
 def test_a_service_with_a_new_name_takes_its_host_over(target: Target, platform: Laptop) -> None:
     route = Route(host="test-host", sample=Sample(path="/said"))
-    seed([INGRESS], target.platform, target.vault, platform.state.keys)
-    deploy([INGRESS, web("test-orphan", route=route)], target, Pins(), quiet(), whole=False, deadline_s=60)
+    seed([FRONT_DOOR], target.platform, target.vault, platform.state.keys)
+    deploy([FRONT_DOOR, web("test-orphan", route=route)], target, Pins(), quiet(), whole=False, deadline_s=60)
     target.nomad.stop("test-orphan")
-    deploy([INGRESS, web("test-new", route=route)], target, Pins(), quiet(), deadline_s=60)
+    deploy([FRONT_DOOR, web("test-new", route=route)], target, Pins(), quiet(), deadline_s=60)
     assert get(target, "test-host.localhost").status_code == 200
     target.nomad.stop("test-new", purge=True)
 
@@ -40,17 +40,17 @@ def test_a_service_that_left_the_catalogue_keeps_its_route_and_is_reported(
     target: Target, platform: Laptop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = f"{routes_prefix('local')}/test-orphan"
-    services = [INGRESS, web("test-orphan", says="still here")]
+    services = [FRONT_DOOR, web("test-orphan", says="still here")]
     seed(services, target.platform, target.vault, platform.state.keys)
     deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
-    deploy([INGRESS], target, Pins(), Progress(), deadline_s=60)
+    deploy([FRONT_DOOR], target, Pins(), Progress(), deadline_s=60)
     told = " ".join(capsys.readouterr().err.split())
-    assert "test-orphan still runs and is not in the catalogue: `nomad job stop test-orphan` stops it" in told
+    assert "test-orphan still runs and is not in this stack's catalogue: `nomad job stop test-orphan` stops it" in told
     assert get(target, "test-orphan.localhost").text == "still here"
     found = overview(platform.state)
     assert {"job": "test-orphan"} in found["orphans"]
     show(found)
-    assert "test-orphan still runs and is not in the catalogue" in capsys.readouterr().out
+    assert "test-orphan still runs and is not in this stack's catalogue" in capsys.readouterr().out
     target.nomad.stop("test-orphan")
-    deploy([INGRESS], target, Pins(), quiet(), deadline_s=60)
+    deploy([FRONT_DOOR], target, Pins(), quiet(), deadline_s=60)
     assert target.consul.key(key) is None, "a route to nothing goes"

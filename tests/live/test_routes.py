@@ -11,7 +11,6 @@ from nginx.render import render_route
 from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Service
-from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy import run as deployment
 from scripts.ops.deploy.run import deploy
@@ -24,6 +23,7 @@ from scripts.ops.progress import Progress
 from scripts.ops.waiting import wait_until
 from tests.live.test_front_door import get
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
@@ -41,8 +41,8 @@ GOOD: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def served(target: Target, platform: Laptop) -> Iterator[Service]:
     service = web("test-routed", says="served")
-    seed([INGRESS, service], target.platform, target.vault, platform.state.keys)
-    run(target, INGRESS, service)
+    seed([FRONT_DOOR, service], target.platform, target.vault, platform.state.keys)
+    run(target, FRONT_DOOR, service)
     yield service
     target.nomad.stop(service.name, purge=True)
 
@@ -147,7 +147,7 @@ def test_a_value_that_is_no_text_is_left_out_and_can_be_overwritten(target: Targ
     url = f"{platform.platform.consul_url}/v1/kv/{key}"
     httpx.put(url, content=b"\xff\xfe", headers={"X-Consul-Token": platform.credentials.consul}, trust_env=False)
     until_skipped(target, "test-bytes")
-    run(target, INGRESS)
+    run(target, FRONT_DOOR)
     assert target.consul.key(key) is not None
 
 
@@ -201,7 +201,7 @@ def test_a_front_door_with_a_fault_is_red_in_status_doctor_and_the_next_deployme
     ]
     found = list(check_platform.findings(platform.state, platform.settings))
     assert [one.check for one in found if one.mark is Mark.PROBLEM] == [f"front door on {door(target).node}"]
-    deployment._report_rest([INGRESS], target, Progress(), whole=False)
+    deployment._report_rest([FRONT_DOOR], target, Progress(), whole=False)
     assert "✗ the front door on nomad-1 leaves out the route of test-broken" in capsys.readouterr().err
 
 

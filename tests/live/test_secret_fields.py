@@ -12,12 +12,12 @@ import pytest
 from nomad_jobs.errors import BerthError, ConfigError
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Env, File, Part, Secret, SecretRef, Service
-from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
 from scripts.ops.local.setup.seed import seed
 from scripts.ops.toolchain.order import resolve
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
@@ -28,8 +28,8 @@ PATH = f"default/{NAME}/key"
 
 @pytest.fixture(scope="module", autouse=True)
 def _front_door(target: Target, platform: Laptop) -> None:
-    seed([INGRESS], target.platform, target.vault, platform.state.keys)
-    run(target, INGRESS)
+    seed([FRONT_DOOR], target.platform, target.vault, platform.state.keys)
+    run(target, FRONT_DOOR)
 
 
 @pytest.fixture(autouse=True)
@@ -191,14 +191,14 @@ def test_two_services_may_name_different_fields_of_one_secret(target: Target, pl
 
 
 def test_a_followed_secret_reaches_the_task_without_a_restart(target: Target, platform: Laptop) -> None:
-    run(target, INGRESS)
+    run(target, FRONT_DOOR)
     (before,) = target.consul.instances("ingress").values()
     folder = platform.task_folder("ingress")
     path = "default/ingress/tls"
     values = target.vault.secret(path)
     version = target.vault.newest(path).version
     target.vault.put_secret(path, {**values, "note": "new"}, after_version=version)
-    run(target, INGRESS)
+    run(target, FRONT_DOOR)
     assert f"berth version {version + 1}\n" in (folder / "secrets" / "tls.pem").read_text()
     assert set(target.consul.instances("ingress").values()) == {before}
     bad = {**values, "private_key": "garbage"}
@@ -206,8 +206,8 @@ def test_a_followed_secret_reaches_the_task_without_a_restart(target: Target, pl
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scripts.ops.deploy.run._VERIFY_S", 3)
         with pytest.raises(BerthError, match=rf"version {version + 1} of the certificate, not {version + 2}.*tls\.pem"):
-            run(target, INGRESS)
+            run(target, FRONT_DOOR)
     assert target.consul.key("berth/local/versions/ingress/tls") == str(version + 1)
     target.vault.put_secret(path, values, after_version=version + 2)
-    run(target, INGRESS)
+    run(target, FRONT_DOOR)
     assert set(target.consul.instances("ingress").values()) == {before}

@@ -1,6 +1,7 @@
 """What services must agree on with each other and with their platform."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,15 +10,17 @@ from nomad_jobs.catalog import SERVICES
 from nomad_jobs.checks import check, deploy_order, mixed_up
 from nomad_jobs.errors import BerthError, ConfigError, ManyErrors
 from nomad_jobs.images import Pins
-from nomad_jobs.model import Container, File, Gpus, Peers, PoolKind, Port, Process, Route, Service
+from nomad_jobs.model import File, Gpus, Kind, Override, Peers, PoolKind, Port, Route, Service, Size
 from nomad_jobs.platform import Platform
 from tests.nomad_jobs.test_model import build
 from tests.support.platforms import CLOUD, LAPTOP, test_pins
 
+STACKS = ("dev", "prod")
 
-def faults(*services: Service, platform: Platform = LAPTOP, pins: Pins | None = None) -> str:
+
+def faults(*services: Service, platform: Platform = LAPTOP, pins: Pins | None = None, stacks: Any = ()) -> str:
     with pytest.raises(BerthError) as caught:
-        check(services, platform, pins or Pins())
+        check(services, platform, pins or Pins(), stacks)
     assert caught.value.code == 2
     return str(caught.value)
 
@@ -27,8 +30,8 @@ def using(name: str, *peers: str) -> Service:
 
 
 def test_the_catalogue_itself_passes_on_both_platforms() -> None:
-    check(SERVICES, LAPTOP, Pins())
-    check(SERVICES, CLOUD, test_pins(*(service.container.image for service in SERVICES)))
+    check(SERVICES, LAPTOP, Pins(), STACKS)
+    check(SERVICES, CLOUD, test_pins(*(service.container.image for service in SERVICES)), STACKS)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ def test_the_catalogue_itself_passes_on_both_platforms() -> None:
             "2 services have the name in Consul 'app-two'",
         ),
         ((using("one", "gone"),), "uses 'gone', which is not in the catalogue"),
-        ((build(process=Process(gpus=Gpus(count=9))),), "asks for 9 GPUs, but a node of pool 'all' has 8"),
+        ((build(size=Size(gpus=Gpus(count=9))),), "asks for 9 GPUs, but a node of pool 'all' has 8"),
         ((build(route=Route(host="x", longest_request_s=3600)),), "needs 3610 s to stop, but nodes allow 600 s"),
     ],
 )
@@ -56,7 +59,7 @@ def test_a_cloud_stack_refuses_an_image_without_a_pin_and_says_which_command_mak
 
 
 def test_a_gpu_model_that_no_pool_has_is_refused() -> None:
-    asks = build(pool=PoolKind.GPU, container=Container(image="app:1", gpus=Gpus(count=8, model="B200")))
+    asks = build(pool=PoolKind.GPU, size=Size(gpus=Gpus(count=8, model="B200")))
     assert "asks for B200 GPUs, but pool 'gpu-h200' has NVIDIA H200" in faults(
         asks, platform=CLOUD, pins=test_pins("app:1")
     )
@@ -75,7 +78,63 @@ def test_a_host_that_the_front_door_would_not_take_is_refused(domain: str) -> No
 
 
 def test_a_parked_service_needs_no_gpus() -> None:
-    check((build(process=Process(instances=0, gpus=Gpus(count=9))),), LAPTOP, Pins())
+    check((build(size=Size(instances=0, gpus=Gpus(count=9))),), LAPTOP, Pins())
+
+
+def with_nodes(nodes: int) -> Platform:
+    pools = {**CLOUD.pools, "gpu": CLOUD.pools["gpu"].model_copy(update={"nodes": nodes})}
+    return CLOUD.model_copy(update={"pools": pools})
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_pool_without_nodes_is_named_with_what_would_run_there(kind: Kind) -> None:
+    said = faults(build(pool=PoolKind.GPU, kind=kind), platform=with_nodes(0), pins=test_pins("app:1"))
+    assert said == (
+        "service 'app' on prod: runs on pool 'gpu-h200', which has no nodes — "
+        "give the pool nodes, or Override(stack='prod', instances=0) parks it"
+    )
+
+
+def test_a_parked_service_needs_no_nodes() -> None:
+    parked = build(pool=PoolKind.GPU, overrides=(Override(stack="prod", instances=0),))
+    check((parked,), with_nodes(0), test_pins("app:1"))
+
+
+def test_a_stack_that_does_not_exist_has_no_overrides() -> None:
+    said = faults(build(overrides=(Override(stack="staging", instances=2),)), stacks=STACKS)
+    assert said == (
+        "service 'app': has an override for stack 'staging', which does not exist — "
+        "there is local, dev, prod; each but local has a Pulumi.<stack>.yaml"
+    )
+
+
+def test_what_uses_an_absent_service_is_named_with_the_stack() -> None:
+    base = build(name="base", overrides=(Override(stack="dev", absent=True),))
+    said = faults(using("web", "base"), base, stacks=STACKS)
+    assert said == (
+        "service 'web' on dev: uses 'base', which is absent — let it be absent as well, or let what it uses be there"
+    )
+    check(
+        (replace(using("web", "base"), overrides=(Override(stack="dev", absent=True),)), base), LAPTOP, Pins(), STACKS
+    )
+
+
+def test_a_disagreement_is_named_with_its_stack_unless_it_is_on_all_of_them() -> None:
+    one = build(name="one", route=Route(host="one"), overrides=(Override(stack="dev", host="two"),))
+    assert faults(one, build(name="two", route=Route(host="two")), stacks=STACKS) == (
+        "catalogue on dev: 2 services have the route host 'two' — each must have its own"
+    )
+    assert faults(build(), build(), stacks=STACKS) == (
+        "catalogue: 2 services have the service name 'app' — each must have its own\n"
+        "catalogue: 2 services have the name in Consul 'app' — each must have its own"
+    )
+
+
+def test_only_what_the_stack_runs_needs_a_pin() -> None:
+    service = build(overrides=(Override(stack="prod", tag="2"), Override(stack="dev", tag="3")))
+    assert service.images == ("app:1", "app:2", "app:3")
+    check((service,), CLOUD, test_pins("app:2"), STACKS)
+    assert "image app:2: has no digest" in faults(service, platform=CLOUD, pins=test_pins("app:1"))
 
 
 def test_everything_is_named_at_once() -> None:

@@ -8,14 +8,29 @@ from typing import Any
 import pytest
 
 from nomad_jobs.catalog import SERVICES
-from nomad_jobs.model import Check, Container, Env, File, Peers, Process, Service, command, json_file
-from nomad_jobs.platform import Platform
+from nomad_jobs.model import (
+    Check,
+    Container,
+    Env,
+    File,
+    Gpus,
+    Override,
+    Peers,
+    Process,
+    Service,
+    Size,
+    User,
+    command,
+    json_file,
+)
+from nomad_jobs.platform import Driver, Platform
 from nomad_jobs.render import render_job
+from nomad_jobs.services.llama_4_scout import LLAMA_4_SCOUT
 from nomad_jobs.text import driver_text
 from tests.nomad_jobs.test_model import KEY, build
-from tests.support.platforms import CLOUD, LAPTOP, test_pins
+from tests.support.platforms import CLOUD, FRONT_DOOR, LAPTOP, test_pins
 
-PINS = test_pins("app:1", *(service.container.image for service in SERVICES))
+PINS = test_pins("app:1", *(image for service in SERVICES for image in service.images))
 
 
 def form(service: Service, platform: Platform = LAPTOP, **versions: int) -> str:
@@ -28,7 +43,7 @@ def form(service: Service, platform: Platform = LAPTOP, **versions: int) -> str:
 @pytest.mark.parametrize("platform", [LAPTOP, CLOUD], ids=lambda platform: platform.stack)
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_no_task_is_given_the_registrys_login(service: Service, platform: Platform) -> None:
-    text = render_job(service, platform, images=PINS)
+    text = render_job(service.on(platform.stack), platform, images=PINS)
     assert "REGISTRY_" not in text
     assert "registry/login" not in text
 
@@ -39,7 +54,7 @@ def test_no_task_is_given_the_registrys_login(service: Service, platform: Platfo
         {"summary": "Other words"},
         {"checks": (Check(interval_s=9),)},
         {"healthy_for_s": 9},
-        {"process": Process(argv=("app",), instances=7, starts_within_s=99)},
+        {"size": Size(instances=7, starts_within_s=99)},
     ],
 )
 def test_the_form_stays_where_nomad_changes_in_place(changes: dict[str, Any]) -> None:
@@ -50,7 +65,8 @@ def test_the_form_stays_where_nomad_changes_in_place(changes: dict[str, Any]) ->
     "changes",
     [
         {"process": Process(argv=("app", "--other"))},
-        {"process": Process(argv=("app",), memory_mb=256)},
+        {"size": Size(memory_mb=256)},
+        {"size": Size(gpus=Gpus(count=1))},
         {"checks": (Check(path="/other"),)},
         {"env": (Env(name="A", value="1"),)},
         {"env": (Env(name="A", value=KEY["value"]),)},
@@ -66,22 +82,44 @@ def test_a_new_version_of_a_secret_is_a_new_form() -> None:
     assert form(service, key=1) != form(service, key=2)
 
 
-def test_an_image_makes_a_form_in_the_cloud_alone() -> None:
-    other = build(container=Container(image="app:1", argv=("other",)))
+@pytest.mark.parametrize("changes", [{"argv": ("other",)}, {"user": User(uid=1, gid=1)}, {"is_root_writable": True}])
+def test_a_container_makes_a_form_where_there_are_containers(changes: dict[str, Any]) -> None:
+    other = build(container=Container(image="app:1", **changes))
     assert form(other) == form(build())
     assert form(other, CLOUD) != form(build(), CLOUD)
 
 
+def test_a_laptop_with_docker_runs_containers_of_its_own_size() -> None:
+    laptop = LAPTOP.model_copy(update={"driver": Driver.DOCKER})
+    text = render_job(LLAMA_4_SCOUT.on("local"), laptop, images=test_pins(*LLAMA_4_SCOUT.images))
+    assert 'driver       = "docker"' in text
+    assert "engine-simulator" in text
+    assert '"BERTH_BIND"                   = "0.0.0.0"' in text
+    for line in ("count          = 2", "cpu    = 100", "memory = 128", "count = 4"):
+        assert f"{line}\n" in text
+    assert "nvidia" not in text
+
+
+def test_what_is_said_of_a_container_is_not_in_a_process() -> None:
+    files = (File(path="local/a", parts=("text",)),)
+    owned = build(files=files, container=Container(image="app:1", user=User(uid=7, gid=8)))
+    assert render_job(owned, LAPTOP, images=PINS) == render_job(build(files=files), LAPTOP, images=PINS)
+
+
+def test_a_service_that_was_not_resolved_is_not_rendered() -> None:
+    for service in (build(overrides=(Override(stack="local", instances=2),)), build(process=None)):
+        with pytest.raises(ValueError, match="app is not resolved for local"):
+            render_job(service, LAPTOP, images=PINS)
+
+
 def test_a_followed_secret_is_pinned_in_consul_and_not_in_the_job() -> None:
-    (ingress,) = (service for service in SERVICES if service.is_front_door)
-    texts = {render_job(ingress, LAPTOP, images=PINS, versions={"ingress/tls": n}) for n in (1, 2)}
+    texts = {render_job(FRONT_DOOR, LAPTOP, images=PINS, versions={"ingress/tls": n}) for n in (1, 2)}
     assert len(texts) == 1
     assert '?version=%s" (key "berth/local/versions/ingress/tls")' in texts.pop()
 
 
 def test_the_front_door_is_stopped_gently_and_as_late_as_any_request_may_end() -> None:
-    (ingress,) = (service for service in SERVICES if service.is_front_door)
-    text = render_job(ingress, LAPTOP, images=PINS)
+    text = render_job(FRONT_DOOR, LAPTOP, images=PINS)
     assert 'kill_signal  = "SIGQUIT"' in text
     assert f'kill_timeout = "{LAPTOP.max_kill_timeout_s}s"' in text
     longest = max(service.kill_timeout_s for service in SERVICES)

@@ -12,21 +12,21 @@ import pytest
 
 from nginx.render import render_route
 from nomad_jobs import model
-from nomad_jobs.model import Container, Process, Route, Service
+from nomad_jobs.model import Container, Process, Route, Service, Size
 from nomad_jobs.render import render_job
 from tests.nomad_jobs.test_model import build
 from tests.support.platforms import CLOUD, LAPTOP, test_pins
 
 FIELDS = Path(__file__).parent / "fields"
 FILES = sorted(FIELDS.glob("*.txt"))
-PINS = test_pins("app:1", "other:2")
+PINS = test_pins("app:1", "app:2", "other:2")
 BASE = build()
 
 
 def made(platform: str, changes: str) -> str:
     """What the `changes` add: lines of the job, and the route's record."""
-    service = build(**eval(f"dict({changes})", vars(model)))
     where = {"laptop": LAPTOP, "cloud": CLOUD}[platform]
+    service = build(**eval(f"dict({changes})", vars(model))).on(where.stack)
     before, after = (render_job(one, where, images=PINS).splitlines() for one in (BASE, service))
     added = [line[2:] for line in difflib.ndiff(before, after) if line.startswith("+ ") and "berth_form" not in line]
     record = [f"route: {render_route(service, where)}"] if service.route else []
@@ -44,8 +44,8 @@ def test_a_field_makes_what_its_file_shows(file: Path, request: pytest.FixtureRe
         assert out == shown, f"{file.name} differs: run `make golden` and read the diff"
 
 
-@pytest.mark.parametrize("of", [Service, Container, Process, Route], ids=lambda of: of.__name__)
+@pytest.mark.parametrize("of", [Service, Container, Process, Size, Route], ids=lambda of: of.__name__)
 def test_every_field_has_a_file(of: type) -> None:
     assert dataclasses.is_dataclass(of)
-    names = {field.name for field in dataclasses.fields(of)} - {"container", "process", "sample"}
+    names = {field.name for field in dataclasses.fields(of)} - {"container", "process", "size", "sample"}
     assert names <= {file.stem for file in FILES}

@@ -19,6 +19,8 @@ def checkout(tmp_path: Path) -> Path:
     for package in PACKAGES:
         ignored = shutil.ignore_patterns("__pycache__", "go.sum")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+    for stack in ("dev", "prod"):
+        shutil.copy(ROOT / f"Pulumi.{stack}.yaml", tmp_path)
     return tmp_path
 
 
@@ -38,18 +40,22 @@ def add(checkout: Path, name: str, text: str, *, listed: bool = True) -> None:
         catalogue.write_text(text.replace('"""\n\n', f'"""\n\n{line}', 1))
 
 
-def service(name: str, *, port: int = 8000, gpus: int = 0, host: str = "") -> str:
+def service(name: str, *, port: int = 8000, gpus: int = 0, host: str = "", more: str = "") -> str:
     variable = name.replace("-", "_").replace(" ", "_").upper()
-    return f"""from nomad_jobs.model import Check, Container, Gpus, Port, Process, Route, Service
+    return f"""from nomad_jobs.model import (
+    Check, Container, File, Gpus, Override, Peers, PoolKind, Port, Process, Route, Service, Size
+)
 
 {variable} = Service(
     name="{name}",
     summary="A test",
     container=Container(image="app:1"),
-    process=Process(argv=("app",), gpus=Gpus(count={gpus}) if {gpus} else None),
+    process=Process(argv=("app",)),
+    size=Size(gpus=Gpus(count={gpus}) if {gpus} else None),
     ports=(Port(container={port}),),
     checks=(Check(),),
     route=Route(host="{host or name.replace(" ", "-")}"),
+    {more}
 )
 """
 
@@ -71,15 +77,78 @@ def test_mistakes_in_several_files_are_named_at_once(checkout: Path) -> None:
     done = render(checkout)
     assert done.returncode == 2
     lines = done.stderr.strip().splitlines()
-    assert len(lines) == 6, done.stderr
+    assert len(lines) == 8, done.stderr
     text = done.stderr
     assert "name 'my app' must be lower-case letters, digits and dashes" in text
     assert "port http is 80, but must be a whole number from 1024 to 65535" in text
     assert "nomad_jobs/services/three.py:1: NameError: name 'undefined_name' is not defined" in text
     assert "four.py:1: SyntaxError" in text
     assert "2 services have the route host 'chat'" in text
-    assert "asks for 9 GPUs, but a node of pool 'all' has 8" in text
+    assert "service 'greedy' on local: asks for 9 GPUs, but a node of pool 'all' has 8" in text
+    assert "service 'greedy' on dev: asks for 9 GPUs, but a node of pool 'app' has 0" in text
+    assert "service 'greedy' on prod: asks for 9 GPUs, but a node of pool 'app' has 0" in text
     assert not (checkout / "out").exists()
+
+
+def test_every_stack_that_has_a_file_is_checked_whichever_is_rendered(checkout: Path) -> None:
+    uses = 'files=(File(path="local/peers", parts=(Peers("base"),)),)'
+    add(checkout, "base", service("base", more='overrides=(Override(stack="prod", absent=True),)'))
+    add(checkout, "user", service("user", more=uses))
+    add(checkout, "strange", service("strange", more='overrides=(Override(stack="staging", instances=2),)'))
+    add(checkout, "idle", service("idle", more='overrides=(Override(stack="dev", instances=1),)'))
+    add(checkout, "model", service("model", more="pool=PoolKind.GPU,"))
+    done = render(checkout)
+    assert done.returncode == 2
+    assert sorted(done.stderr.splitlines()) == [
+        "error service 'idle' on dev: its override changes nothing — remove it, or write what differs there",
+        (
+            "error service 'model' on dev: runs on pool 'gpu-h200', which has no nodes — "
+            "give the pool nodes, or Override(stack='dev', instances=0) parks it"
+        ),
+        (
+            "error service 'strange': has an override for stack 'staging', which does not exist — "
+            "there is local, dev, prod; each but local has a Pulumi.<stack>.yaml"
+        ),
+        (
+            "error service 'user' on prod: uses 'base', which is absent — "
+            "let it be absent as well, or let what it uses be there"
+        ),
+    ]
+    assert not (checkout / "out").exists()
+
+
+def test_a_laptop_is_checked_while_a_cloud_stack_is_rendered(checkout: Path) -> None:
+    add(checkout, "greedy", service("greedy", gpus=9))
+    (checkout / "platform.json").write_text(CLOUD.to_json())
+    assert (
+        "service 'greedy' on local: asks for 9 GPUs" in render(checkout, "prod", "--platform", "platform.json").stderr
+    )
+
+
+def test_a_stack_file_that_cannot_be_read_is_named(checkout: Path) -> None:
+    (checkout / "Pulumi.dev.yaml").write_text("config: [")
+    file = checkout / "Pulumi.prod.yaml"
+    file.write_text(file.read_text().replace("instance_type: m7i.2xlarge", "instance_type: m7i.2xlrge"))
+    done = render(checkout)
+    assert done.returncode == 2
+    broken, wrong = sorted(done.stderr.splitlines())
+    assert broken.startswith("error Pulumi.dev.yaml: cannot be read: ")
+    assert wrong.startswith("error Pulumi.prod.yaml, berth:pools[0] ('app'): Berth knows no instance type 'm7i.2xlrge'")
+
+
+def test_a_service_without_a_laptops_form_is_skipped_and_what_uses_it_says_so(checkout: Path) -> None:
+    uses = 'files=(File(path="local/peers", parts=(Peers("store"),)),)'
+    add(checkout, "store", service("store").replace('    process=Process(argv=("app",)),\n', ""))
+    add(checkout, "web", service("web", more=uses))
+    done = render(checkout)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "web is not on this laptop: it uses 'store', which is left out",
+        "store is not on this laptop: it has no process, and containers are off",
+    ]
+    rendered = {path.name.partition(".")[0] for path in (checkout / "out/jobs").iterdir()}
+    assert {"chat", "ingress"} <= rendered
+    assert not rendered & {"store", "web"}
 
 
 def test_a_cloud_stack_names_every_image_without_a_pin(checkout: Path) -> None:

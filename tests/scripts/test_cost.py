@@ -15,9 +15,8 @@ from infra.config.stack import StackConfig
 from nomad_jobs.errors import Exit
 from nomad_jobs.model import PoolKind
 from scripts.cli import run
-from scripts.ops import cost
+from scripts.ops import cost, stack_files
 from scripts.ops.cost import prices
-from scripts.ops.cost import stack as stack_files
 from scripts.ops.cost.prices import HOURS_PER_MONTH, Item
 from tests.support.stacks import values
 
@@ -164,3 +163,11 @@ def test_a_wrong_setting_is_an_error_with_its_fix(
     (tmp_path / "Pulumi.dev.yaml").write_text(text)
     assert run(["cost", "dev"]) == Exit.CONFIG
     assert "pulumi config set berth:servers" in capsys.readouterr().err
+
+
+def test_a_pool_on_which_nothing_runs_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    pools = [{**pool, "desired": max(pool["desired"], 1)} for pool in values("dev")["pools"]]
+    bill = cost.bill(config(pools=pools))  # a GPU node, although the model is parked there
+    assert bill.idle_pools == ("gpu-h200",)
+    assert "idle: pool gpu-h200 is paid for, and no service runs on it" in list(cost.sentences(bill))
+    assert json.loads(shown(capsys, "prod", "--json"))["idle_pools"] == []

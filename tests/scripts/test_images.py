@@ -11,7 +11,7 @@ import pytest
 from nomad_jobs import catalog
 from nomad_jobs.errors import Exit
 from nomad_jobs.images import Pins, dump_lock
-from nomad_jobs.model import Service
+from nomad_jobs.model import Container, Override, Service
 from scripts.cli import run
 from scripts.ops import images
 from tests.support.registry import PASSWORD, USER, Registry
@@ -33,7 +33,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, **image_of: str) -> None:
     """Make a catalogue of services that differ by name and image."""
     any_of_them: Service = catalog.SERVICES[0]
     services = [
-        replace(any_of_them, name=name, container=replace(any_of_them.container, image=image))
+        replace(any_of_them, name=name, overrides=(), container=replace(any_of_them.container, image=image))
         for name, image in image_of.items()
     ]
     monkeypatch.setattr(catalog, "SERVICES", tuple(services))
@@ -117,7 +117,17 @@ def test_a_service_that_is_not_there_is_code_2(
 
 
 def test_every_image_of_the_real_catalogue_is_a_tag(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    listed = [service.container.image for service in catalog.SERVICES]
+    listed = [image for service in catalog.SERVICES for image in service.images]
     lock.write_text(dump_lock(Pins(dict.fromkeys(listed, DIGEST))))
     assert run(["images", "list"]) == Exit.DONE
     assert "unpinned" not in capsys.readouterr().out
+
+
+def test_an_image_that_one_stack_alone_runs_is_listed_too(
+    monkeypatch: pytest.MonkeyPatch, lock: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = replace(catalog.SERVICES[0], name="web", overrides=(), container=Container(image="web:1"))
+    monkeypatch.setattr(catalog, "SERVICES", (replace(plain, overrides=(Override(stack="dev", tag="2"),)),))
+    assert run(["images", "list"]) == Exit.DONE
+    assert capsys.readouterr().out == "web:1 unpinned (web)\nweb:2 unpinned (web)\n"
+    assert not lock.exists()

@@ -38,7 +38,7 @@ def _pools(draw: st.DrawFn, zone: str) -> Iterator[dict[str, Any]]:
     ):
         least, more = draw(st.integers(0, 2)), draw(st.integers(1, 3))
         pool = {"name": name, "role": role, "instance_type": draw(st.sampled_from(kinds)), "spot": draw(st.booleans())}
-        pool |= {"min": least, "max": least + more, "desired": least}
+        pool |= {"min": least, "max": least + more, "desired": max(least, 1)}  # what is in the catalogue runs
         if role == "gpu" and draw(st.booleans()):
             pool |= {"placement_group": True, "efa": True, "zone": zone}
         yield pool

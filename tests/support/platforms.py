@@ -1,7 +1,10 @@
-"""Two platforms to render for: the laptop's defaults, and a cloud stack with H200 nodes."""
+"""Two platforms to render for, and the catalogue on them: the laptop's defaults, and a cloud stack with H200 nodes."""
 
+from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
 from nomad_jobs.platform import Driver, NodePool, Platform
+from nomad_jobs.resolve import resolve
+from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.settings import Settings
 
@@ -30,6 +33,10 @@ CLOUD = Platform(
     },
     buckets={"models": "example-models"},
 )
+
+ON_LAPTOP = resolve(SERVICES, LAPTOP.stack, LAPTOP.driver).services
+IN_CLOUD = resolve(SERVICES, CLOUD.stack, CLOUD.driver).services
+FRONT_DOOR = INGRESS.on(LAPTOP.stack)
 
 
 def test_pins(*references: str) -> Pins:

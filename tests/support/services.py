@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nomad_jobs.model import Check, Container, File, Port, Process, Route, Sample, Service, Source
+from nomad_jobs.model import Check, Container, File, Port, Process, Route, Sample, Service, Size, Source
 
 _SERVE = "python3 -m http.server --bind 127.0.0.1 --directory . $NOMAD_PORT_http"
 
@@ -14,7 +14,8 @@ def web(name: str, *, says: str = "v1", setup: str = "true", **changes: Any) -> 
         "name": name,
         "summary": "A test",
         "container": Container(image="none:1"),
-        "process": Process(argv=("/bin/sh", "-c", script), starts_within_s=20),
+        "process": Process(argv=("/bin/sh", "-c", script)),
+        "size": Size(starts_within_s=20),
         "ports": (Port(container=8000),),
         "checks": (Check(path="/said", interval_s=1),),
         "route": Route(host=name, longest_request_s=2, sample=Sample(path="/said", expect=says)),
@@ -30,7 +31,8 @@ def echo(name: str, **route: Any) -> Service:
         name=name,
         summary="A test",
         container=Container(image="none:1"),
-        process=Process(argv=argv, starts_within_s=20),
+        process=Process(argv=argv),
+        size=Size(starts_within_s=20),
         ports=(Port(container=8000),),
         checks=(Check(path="/said", interval_s=1),),
         route=Route(host=name, **{"longest_request_s": 5, "sample": sample, **route}),

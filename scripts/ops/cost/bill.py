@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scripts.ops.cost.lines import Line, lines, month_at_most
+from scripts.ops.cost.lines import Line, idle_pools, lines, month_at_most
 from scripts.ops.cost.prices import HOURS_PER_MONTH, Price, Source
 
 if TYPE_CHECKING:  # imports pulumi, which `berth` itself does not need
@@ -29,6 +29,8 @@ class Bill:
     budget_usd_month: int
     usd_month_at_most: float
     """With every pool at its `max`, all on-demand."""
+    idle_pools: tuple[str, ...]
+    """Pools that are paid for, and on which nothing runs."""
 
     @property
     def usd_month(self) -> float:
@@ -61,6 +63,7 @@ def bill(config: "StackConfig") -> Bill:
         lines=found,
         budget_usd_month=config.budget_usd_month,
         usd_month_at_most=month_at_most(config),
+        idle_pools=tuple(idle_pools(config)),
     )
 
 
@@ -77,6 +80,8 @@ def sentences(bill: Bill) -> Iterator[str]:
     yield f"all on-demand {bill.usd_month_on_demand:,.2f} a month; every pool at its max {bill.usd_month_at_most:,.2f}"
     for line in bill.unpriced:
         yield f"unpriced: {line.what} ({line.detail}): no source says what it costs in {bill.region}"
+    for pool in bill.idle_pools:
+        yield f"idle: pool {pool} is paid for, and no service runs on it"
     for what in LEFT_OUT:
         yield f"left out: {what}"
     for number, source in enumerate(bill.sources, 1):
@@ -97,6 +102,7 @@ def to_json(bill: Bill) -> dict[str, Any]:
         "usd_month_at_most": round(bill.usd_month_at_most, 2),
         "budget_usd_month": bill.budget_usd_month,
         "unpriced": [f"{line.what} ({line.detail})" for line in bill.unpriced],
+        "idle_pools": list(bill.idle_pools),
         "left_out": list(LEFT_OUT),
         "sources": [{"url": source.url, "as_of": source.as_of} for source in bill.sources],
     }

@@ -8,7 +8,10 @@ from infra.access.key_policies import PURPOSES
 from infra.compute.disks import SERVER_DATA_GB, SERVER_ROOT_GB, root_gb
 from infra.compute.pools import PoolConfig
 from infra.network.subnets import nat_zones
+from nomad_jobs.catalog import SERVICES
 from nomad_jobs.model import PoolKind
+from nomad_jobs.platform import Driver
+from nomad_jobs.resolve import resolve
 from scripts.ops.cost import prices
 from scripts.ops.cost.prices import HOURS_PER_MONTH, Item, Price
 
@@ -60,6 +63,13 @@ def month_at_most(config: "StackConfig") -> float:
     """Sum a month with every pool at its `max` and every instance on-demand; unpriced lines count 0."""
     largest = (replace(pool, desired=pool.max, spot=False, on_demand_base=0) for pool in config.pools)
     return sum(one.usd_month or 0 for one in lines(replace(config, pools=tuple(largest))))
+
+
+def idle_pools(config: "StackConfig") -> Iterator[str]:
+    """Name the pools whose nodes are paid for while nothing of the stack's catalogue runs on them."""
+    services = resolve(SERVICES, config.stack, Driver.DOCKER).services
+    used = {service.pool for service in services if not service.is_parked}
+    yield from (pool.name for pool in config.pools if pool.desired and pool.role not in used)
 
 
 def _instances(what: str, instance_type: str, count: int, region: str, *, is_spot: bool = False) -> Line:

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,18 @@ from scripts.ops.deploy.run import Done, expected_instances
 _HTTPS = 443
 
 
-def print_report(done: Sequence[Done], target: Target, *, as_json: bool, headers: Path | None = None) -> None:
+def print_report(
+    done: Sequence[Done],
+    left_out: Mapping[str, str],
+    target: Target,
+    *,
+    as_json: bool,
+    headers: Path | None = None,
+) -> None:
     """Print one row for each service to stdout: address, instances, GPUs, and a command to try it.
 
-    `headers` is the folder with ready Authorization headers, which keep keys out of the command line.
+    Those that were `left_out` have a row that says why; as JSON, only what was deployed has one. `headers` is the
+    folder with ready Authorization headers, which keep keys out of the command line.
     """
     services = [one.service for one in done]
     rows = service_rows(services, target)
@@ -34,7 +42,7 @@ def print_report(done: Sequence[Done], target: Target, *, as_json: bool, headers
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return
     console = Console(highlight=False)
-    console.print(services_table(rows))
+    console.print(services_table(rows, not_here(left_out, target.platform)))
     for line in _try_lines(services, target.platform, headers):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -46,7 +54,7 @@ def service_rows(services: Sequence[Service], target: Target) -> list[dict[str, 
 
 def _row(service: Service, target: Target) -> dict[str, Any]:
     platform = target.platform
-    gpus = service.shape(platform.driver).gpus
+    gpus = service.size.gpus
     peers = target.consul.instances(service.name)
     return {
         "service": service.name,
@@ -58,8 +66,13 @@ def _row(service: Service, target: Target) -> dict[str, Any]:
     }
 
 
-def services_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Lay rows out for a terminal of any width: long texts wrap, nothing is cut."""
+def not_here(left_out: Mapping[str, str], platform: Platform) -> dict[str, str]:
+    """Say of each service that was left out, by name, that it is not here and why."""
+    return {name: f"not on {platform.title}: {why}" for name, why in left_out.items()}
+
+
+def services_table(rows: Sequence[dict[str, Any]], absent: Mapping[str, str]) -> Table:
+    """Lay rows out for a terminal of any width, then the `absent` ones: long texts wrap, nothing is cut."""
     table = Table(box=None, pad_edge=False)
     for name in ("service", "url", "up", "GPUs", "instances"):
         table.add_column(name, justify="right" if name == "GPUs" else "left", overflow="fold")
@@ -73,6 +86,8 @@ def services_table(rows: Sequence[dict[str, Any]]) -> Table:
             str(row["gpus"] or "-"),
             "\n".join(row["addresses"]),
         )
+    for name, why in absent.items():
+        table.add_row(name, why, "-", "-", "")
     return table
 
 

@@ -49,7 +49,7 @@ def deploy(
     whole: bool = True,
     deadline_s: float | None = None,
 ) -> tuple[Done, ...]:
-    """Make `target` run `services`, which were checked when they were loaded.
+    """Make `target` run `services`, which were checked and resolved when they were loaded.
 
     `whole`: they are the whole catalogue, so other jobs of the stack are reported. `deadline_s` bounds each service's
     rollout; the default follows from the service's own start-up time.
@@ -89,7 +89,7 @@ def expected_instances(service: Service, platform: Platform) -> int:
     """How many healthy instances a deployed service has; a system job has one on each node of its pool."""
     if service.kind is Kind.SYSTEM:
         return platform.pools[service.pool.value].nodes
-    return service.shape(platform.driver).instances
+    return service.size.instances
 
 
 def _refuse_mixed_up(services: Sequence[Service], target: Target) -> None:
@@ -118,8 +118,7 @@ class _Deployment:
     def _roll_out_one(self, service: Service) -> Done:
         start = time.monotonic()
         platform = self.target.platform
-        starts_within_s = service.shape(platform.driver).starts_within_s
-        limit = self.deadline_s or max(starts_within_s, kill_timeout_s(service, platform)) + _SLACK_S
+        limit = self.deadline_s or max(service.size.starts_within_s, kill_timeout_s(service, platform)) + _SLACK_S
         with self.progress.step(service.name, "reading the job") as step:
             self._pin(service)
             rollout = Rollout(
@@ -198,11 +197,11 @@ def _as_failure(error: BerthError) -> BerthError:
 
 
 def _report_rest(services: Sequence[Service], target: Target, progress: Progress, *, whole: bool) -> None:
-    """Report the front doors' faults, and the jobs of the stack that are not in the catalogue."""
+    """Report the front doors' faults, and the jobs of the stack that its catalogue does not have."""
     for door in front_doors(target.nomad):
         for fault in door.faults():
             progress.note(f"[red]✗[/red] the front door on {door.node} {fault}")
     if whole:
         for name in orphans(services, target):
-            note = f"{name} still runs and is not in the catalogue: `nomad job stop {name}` stops it"
+            note = f"{name} still runs and is not in this stack's catalogue: `nomad job stop {name}` stops it"
             progress.note(f"[yellow]![/yellow] {note}")

@@ -20,7 +20,7 @@ def secret_versions(services: Sequence[Service], platform: Platform, vault: Vaul
 
     """
     wanted = {secret_path(secret, one): (one, secret) for one in services for secret in one.secrets}
-    if platform.is_cloud:
+    if platform.runs_containers and not platform.is_laptop:  # a laptop's Docker has the logins of its user
         wanted |= {f"{REGISTRY.login.owner}/{REGISTRY.login.name}": one for one in _pulled(services)}
     found = {path: vault.newest(f"{platform.namespace}/{path}") for path in wanted}
     raise_all(

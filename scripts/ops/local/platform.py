@@ -1,7 +1,7 @@
 """The Platform record of a laptop: a pure function, so `berth render local` works before the first boot."""
 
 from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
-from nomad_jobs.platform import Driver, NodePool, Platform
+from nomad_jobs.platform import LOCAL, Driver, NodePool, Platform
 from scripts.ops.local.settings import GPUS_PER_NODE, Settings
 
 DATACENTER = "dc1"
@@ -19,7 +19,7 @@ def local_platform(settings: Settings) -> Platform:
     anywhere = NodePool(name="all", nodes=settings.nodes, gpus_per_node=GPUS_PER_NODE, gpu_model="mock")
     ingress = NodePool(name=FIRST_POOL, nodes=1, gpus_per_node=GPUS_PER_NODE, gpu_model="mock")
     return Platform(
-        stack="local",
+        stack=LOCAL,
         region=REGION,
         datacenter=DATACENTER,
         driver=Driver.RAW_EXEC,

@@ -11,16 +11,19 @@ from infra.compute.pools import PoolConfig, node_pools, pool_config_faults
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.errors import BerthError
 from nomad_jobs.model import PoolKind
+from nomad_jobs.platform import Driver
+from nomad_jobs.resolve import resolve
+from tests.support.platforms import IN_CLOUD
 
 ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
 INGRESS = PoolConfig(name="ingress", role=PoolKind.INGRESS, instance_type="m7i.large", min=2, max=4, desired=2)
 APP = PoolConfig(name="app", role=PoolKind.APP, instance_type="m7i.xlarge", min=1, max=6, desired=2)
-SCOUT = "service 'llama-4-scout'"
+SCOUT = "service 'llama-4-scout' on prod"
 GPU = PoolConfig(name="gpu-h200", role=PoolKind.GPU, instance_type="p5en.48xlarge", min=0, max=2, desired=1)
 
 
 def found(*pools: PoolConfig) -> list[str]:
-    return [str(error) for error in pool_config_faults(pools, SERVICES, stack="dev", zones=ZONES)]
+    return [str(error) for error in pool_config_faults(pools, IN_CLOUD, stack="prod", zones=ZONES)]
 
 
 def test_pools_that_fit_the_catalogue_have_no_faults() -> None:
@@ -40,12 +43,25 @@ def test_a_gpu_pool_without_the_topology_of_the_catalogue_is_refused() -> None:
         f"{SCOUT}: needs 512000 MiB, but a g6e.12xlarge has 384 GiB — give pool 'gpu-h200' a larger instance_type",
     ]
     assert found(INGRESS, APP, replace(GPU, instance_type="p5.48xlarge")) == [
-        f"{SCOUT}: asks for H200 GPUs, but pool 'gpu-h200' has H100"
+        f"{SCOUT}: asks for H200 GPUs, but pool 'gpu-h200' has H100 — ask for those, or change the pool"
     ]
 
 
 def test_a_kind_of_service_without_a_pool_is_refused() -> None:
-    assert found(INGRESS, APP) == [f"{SCOUT}: runs on the gpu pool, but stack dev has only app, ingress"]
+    assert found(INGRESS, APP) == [
+        (
+            f"{SCOUT}: runs on the gpu pool, but the stack has only app, ingress — "
+            "add such a pool, or Override(stack='prod', absent=True)"
+        )
+    ]
+
+
+def test_a_pool_without_nodes_is_refused_unless_what_would_run_there_is_parked() -> None:
+    nothing = replace(GPU, desired=0)
+    (said,) = found(INGRESS, APP, nothing)
+    assert said.startswith(f"{SCOUT}: runs on pool 'gpu-h200', which has no nodes")
+    parked = resolve(SERVICES, "dev", Driver.DOCKER).services
+    assert list(pool_config_faults((INGRESS, APP, nothing), parked, stack="dev", zones=ZONES)) == []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +90,7 @@ def test_a_kind_of_service_without_a_pool_is_refused() -> None:
     ],
 )
 def test_a_wrong_field_is_named_with_the_command_that_fixes_it(change: dict[str, Any], what: str, fix: str) -> None:
-    (error,) = pool_config_faults((INGRESS, APP, replace(GPU, **change)), SERVICES, stack="dev", zones=ZONES)
+    (error,) = pool_config_faults((INGRESS, APP, replace(GPU, **change)), IN_CLOUD, stack="prod", zones=ZONES)
     assert what in error.what
     assert error.fix.startswith("`pulumi config set --path 'berth:pools[2].")
     assert fix in error.fix
@@ -95,7 +111,7 @@ def test_a_wrong_field_is_named_with_the_command_that_fixes_it(change: dict[str,
     ],
 )
 def test_what_a_type_cannot_do_and_what_pools_cannot_share_is_refused(change: dict[str, Any], what: str) -> None:
-    (error,) = pool_config_faults((INGRESS, replace(APP, **change), GPU), SERVICES, stack="dev", zones=ZONES)
+    (error,) = pool_config_faults((INGRESS, replace(APP, **change), GPU), IN_CLOUD, stack="prod", zones=ZONES)
     assert what in error.what
 
 
@@ -121,11 +137,11 @@ pool_configs = st.builds(
 )
 
 
-@given(st.lists(pool_configs, max_size=4), st.sampled_from([SERVICES, ()]))
+@given(st.lists(pool_configs, max_size=4), st.sampled_from([IN_CLOUD, ()]))
 def test_any_pools_are_judged_without_a_traceback_and_good_ones_keep_their_promises(
     pools: Sequence[PoolConfig], services: Any
 ) -> None:
-    errors = list(pool_config_faults(pools, services, stack="dev", zones=ZONES))
+    errors = list(pool_config_faults(pools, services, stack="prod", zones=ZONES))
     assert all(isinstance(error, BerthError) for error in errors)
     if errors:
         return

@@ -10,7 +10,7 @@ from rich.table import Table
 from scripts.ops import catalogue
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.orphans import orphans
-from scripts.ops.deploy.report import service_rows, services_table
+from scripts.ops.deploy.report import not_here, service_rows, services_table
 from scripts.ops.front_door import FrontDoor, front_doors
 from scripts.ops.local.doctor import status
 from scripts.ops.local.state import State
@@ -22,15 +22,18 @@ def overview(state: State) -> Overview:
     """Collect everything; each list is empty when the platform is down."""
     agents = status.agents(state) if state.exists() else []
     if not agents:
-        return {"agents": [], "nodes": [], "services": [], "front_doors": [], "orphans": []}
-    services = catalogue.load_unchecked()
-    with Target.of(state.platform(), state.credentials()) as target:
+        return {"agents": [], "nodes": [], "services": [], "not_here": [], "front_doors": [], "orphans": []}
+    platform = state.platform()
+    resolved = catalogue.load_unchecked(platform)
+    absent = not_here(resolved.left_out, platform)
+    with Target.of(platform, state.credentials()) as target:
         return {
             "agents": [asdict(agent) for agent in agents],
             "nodes": [asdict(node) for node in status.nodes(target.nomad)],
-            "services": service_rows(services, target),
+            "services": service_rows(resolved.services, target),
+            "not_here": [{"service": name, "why": why} for name, why in absent.items()],
             "front_doors": [_door_row(door, target) for door in front_doors(target.nomad)],
-            "orphans": [{"job": name} for name in orphans(services, target)],
+            "orphans": [{"job": name} for name in orphans(resolved.services, target)],
         }
 
 
@@ -42,9 +45,10 @@ def show(found: Overview) -> None:
         return
     console.print(_table(found["agents"]))
     console.print(_table(found["nodes"]))
-    console.print(services_table(found["services"]))
+    absent = {row["service"]: row["why"] for row in found["not_here"]}
+    console.print(services_table(found["services"], absent))
     for job in found["orphans"]:
-        text = f"! {job['job']} still runs and is not in the catalogue: `nomad job stop {job['job']}` stops it"
+        text = f"! {job['job']} still runs and is not in this stack's catalogue: `nomad job stop {job['job']}` stops it"
         console.print(text, style="yellow", markup=False)
     for door in found["front_doors"]:
         _show_door(door, console)

@@ -7,6 +7,7 @@ from pathlib import Path
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Service
 from nomad_jobs.platform import Platform
+from nomad_jobs.resolve import Resolved
 from scripts.ops import catalogue
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
@@ -18,8 +19,8 @@ from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 
 
-def checked_services(settings: Settings) -> tuple[Service, ...]:
-    """Load the catalogue, and refuse it before anything boots if this laptop cannot run it.
+def checked_services(settings: Settings) -> Resolved:
+    """Load what this laptop runs of the catalogue, and refuse it before anything boots if that cannot be.
 
     Raises:
         ConfigError: (or ManyErrors) one line for each fault.
@@ -28,17 +29,17 @@ def checked_services(settings: Settings) -> tuple[Service, ...]:
     return catalogue.load(local_platform(settings), Pins())
 
 
-def serve(services: Sequence[Service], state: State, platform: Platform, progress: Progress, *, as_json: bool) -> None:
-    """Deploy `services` to the booted platform; print what runs and how to try it.
+def serve(resolved: Resolved, state: State, platform: Platform, progress: Progress, *, as_json: bool) -> None:
+    """Deploy what was `resolved` to the booted platform; print what runs and how to try it.
 
     Raises:
         DeployError: (or a subclass) a service did not become healthy; the message says why.
 
     """
     with Target.of(platform, state.credentials()) as target:
-        headers = give_first_values(services, state, target, progress)
-        done = deploy(services, target, Pins(), progress)
-        print_report(done, target, as_json=as_json, headers=headers)
+        headers = give_first_values(resolved.services, state, target, progress)
+        done = deploy(resolved.services, target, Pins(), progress)
+        print_report(done, resolved.left_out, target, as_json=as_json, headers=headers)
 
 
 def give_first_values(services: Sequence[Service], state: State, target: Target, progress: Progress) -> Path:

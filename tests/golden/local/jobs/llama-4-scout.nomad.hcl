@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "3ca5ca7a4935"
+    "berth_form"  = "656b97368b09"
     "berth_stack" = "local"
   }
 
@@ -79,12 +79,13 @@ job "llama-4-scout" {
 
       config {
         command = "python3"
-        args    = ["-m", "nomad_jobs.apps.engine", "meta-llama/Llama-4-Scout-17B-16E-Instruct", "--served-model-name", "llama-4-scout", "--middleware", "engine_keys.Guard", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "4"]
+        args    = ["-m", "nomad_jobs.apps.engine", "meta-llama/Llama-4-Scout-17B-16E-Instruct", "--served-model-name", "llama-4-scout", "--middleware", "engine_keys.Guard", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "$${BERTH_GPUS}"]
       }
 
       env = {
         "BERTH_BIND"                   = "127.0.0.1"
         "BERTH_STACK"                  = "local"
+        "BERTH_GPUS"                   = "4"
         "VLLM_HTTP_TIMEOUT_KEEP_ALIVE" = "75"
       }
 

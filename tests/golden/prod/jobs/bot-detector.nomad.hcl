@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_form"  = "42619c92074b"
+    "berth_form"  = "800a79131ed3"
     "berth_stack" = "prod"
   }
 
@@ -65,6 +65,7 @@ job "bot-detector" {
 
     task "bot-detector" {
       driver       = "docker"
+      user         = "10001:10001"
       kill_signal  = "SIGTERM"
       kill_timeout = "40s"
 
@@ -72,6 +73,9 @@ job "bot-detector" {
         image = "registry.example.com:5050/backend/bot-detector/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         args  = ["python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/keys.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
+
+        cap_drop        = ["all"]
+        readonly_rootfs = true
       }
 
       env = {
@@ -97,6 +101,8 @@ job "bot-detector" {
       template {
         destination = "secrets/keys.json"
         perms       = "0600"
+        uid         = 10001
+        gid         = 10001
         env         = false
         once        = false
         change_mode = "noop"

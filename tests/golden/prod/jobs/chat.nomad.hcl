@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_form"  = "729fce5f2626"
+    "berth_form"  = "8373291edbf6"
     "berth_stack" = "prod"
   }
 
@@ -65,6 +65,7 @@ job "chat" {
 
     task "chat" {
       driver       = "docker"
+      user         = "10001:10001"
       kill_signal  = "SIGTERM"
       kill_timeout = "310s"
 
@@ -72,6 +73,9 @@ job "chat" {
         image = "registry.example.com:5050/backend/chat/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         args  = ["python3", "-m", "nomad_jobs.apps.chat", "--model", "llama-4-scout", "--api-key-file", "$${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "$${NOMAD_TASK_DIR}/peers.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
+
+        cap_drop        = ["all"]
+        readonly_rootfs = true
       }
 
       env = {
@@ -97,6 +101,8 @@ job "chat" {
       template {
         destination = "secrets/model-key.json"
         perms       = "0600"
+        uid         = 10001
+        gid         = 10001
         env         = false
         once        = false
         change_mode = "noop"
@@ -114,6 +120,8 @@ EOT
       template {
         destination = "local/peers.json"
         perms       = "0600"
+        uid         = 10001
+        gid         = 10001
         env         = false
         once        = false
         change_mode = "noop"

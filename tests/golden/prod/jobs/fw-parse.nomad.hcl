@@ -7,7 +7,7 @@ job "fw-parse" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_form"  = "6b76af922ffd"
+    "berth_form"  = "36a3ae4cc7bb"
     "berth_stack" = "prod"
   }
 
@@ -105,6 +105,7 @@ job "fw-parse" {
 
     task "fw-parse" {
       driver       = "docker"
+      user         = "10001:10001"
       kill_signal  = "SIGTERM"
       kill_timeout = "40s"
 
@@ -112,6 +113,9 @@ job "fw-parse" {
         image = "registry.example.com:5050/backend/fw-parse/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         args  = ["python3", "-m", "nomad_jobs.apps.fw_parse", "--host", "$${BERTH_BIND}", "--http-port", "$${NOMAD_PORT_http}", "--https-port", "$${NOMAD_PORT_https}", "--admin-port", "$${NOMAD_PORT_admin}"]
         ports = ["http", "https", "admin"]
+
+        cap_drop        = ["all"]
+        readonly_rootfs = true
       }
 
       env = {

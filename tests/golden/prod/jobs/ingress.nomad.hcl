@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_form"  = "21ec2d95dcb5"
+    "berth_form"  = "278947dc3067"
     "berth_stack" = "prod"
   }
 
@@ -83,6 +83,10 @@ job "ingress" {
         image = "nginx:1.28.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         args  = ["/bin/bash", "$${NOMAD_TASK_DIR}/start.sh"]
         ports = ["http", "https", "status"]
+
+        cap_drop        = ["all"]
+        cap_add         = ["chown", "kill", "setgid", "setuid"]
+        readonly_rootfs = false
       }
 
       env = {

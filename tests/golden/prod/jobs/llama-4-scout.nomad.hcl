@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "gpu-h200"
   type        = "service"
   meta = {
-    "berth_form"  = "e4ba92aa25a5"
+    "berth_form"  = "f81a451a95b7"
     "berth_stack" = "prod"
   }
 
@@ -80,15 +80,25 @@ job "llama-4-scout" {
 
       config {
         image = "vllm/vllm-openai:v0.19.1@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-        args  = ["meta-llama/Llama-4-Scout-17B-16E-Instruct", "--served-model-name", "llama-4-scout", "--middleware", "engine_keys.Guard", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "8"]
+        args  = ["meta-llama/Llama-4-Scout-17B-16E-Instruct", "--served-model-name", "llama-4-scout", "--middleware", "engine_keys.Guard", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "$${BERTH_GPUS}"]
         ports = ["http"]
 
+        cap_drop        = ["all"]
+        readonly_rootfs = false
+
         shm_size = 17179869184
+
+        runtime = "nvidia"
+
+        ulimit {
+          memlock = "-1:-1"
+        }
       }
 
       env = {
         "BERTH_BIND"                   = "0.0.0.0"
         "BERTH_STACK"                  = "prod"
+        "BERTH_GPUS"                   = "8"
         "VLLM_HTTP_TIMEOUT_KEEP_ALIVE" = "75"
       }
 
