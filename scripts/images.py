@@ -1,20 +1,85 @@
-"""The verb `images`: pins images by digest in `images.lock`, and shows the pins."""
+"""The verb `images`: builds, checks and pushes our own images, and pins every image by digest in `images.lock`."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from nomad_jobs.errors import ConfigError, raise_all
+from nomad_jobs.own_images import OWN_IMAGES, OwnImage
 from scripts.ops import images
 from scripts.ops.progress import Progress
 
 app = typer.Typer(
-    help="Look up and list the digests of the catalogue's images.",
+    help="Build, check and push our own images; look up and list the digests of all that the catalogue runs.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+_Names = Annotated[list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Which; by default all of ours.")]
+
+
+@app.command("build")
+def build(
+    names: _Names = None,
+    *,
+    load: Annotated[bool, typer.Option("--load", help="Also hand them to this machine's Docker.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Build the images whose inputs changed; the same inputs give the same digest. Needs root, and no Docker."""
+    from scripts.ops.build import hand_over, run  # noqa: PLC0415 - `berth images pin` builds nothing
+
+    built = run.build(_ours(names), Progress())
+    for one in built:
+        if load:
+            hand_over.load(one.layout, one.image.reference)
+        if not as_json:
+            typer.echo(f"{one.image.reference} {one.record.digest} {'built' if one.is_new else 'unchanged'}")
+    if as_json:
+        rows = [{"image": one.image.reference, "new": one.is_new, **asdict(one.record)} for one in built]
+        typer.echo(json.dumps(rows, indent=2))
+
+
+@app.command("check")
+def check(names: _Names = None) -> None:
+    """Look into built images: licences, known vulnerabilities, secrets in layers, size, user. Asks nobody.
+
+    Exit code 5 if one of them holds what it may not.
+    """
+    from scripts.ops.build import check, run  # noqa: PLC0415 - `berth images pin` builds nothing
+
+    rules = check.rules()
+    for line in check.check(run.built_before(_ours(names), Progress()), rules):
+        typer.echo(line)
+    typer.echo(rules.advisories.scope)
+
+
+@app.command("push")
+def push(names: _Names = None) -> None:
+    """Push what `build` made, each under its tag, and show that the registry serves the same digest.
+
+    Logins come from `docker login`. Then `berth images pin` writes the digests to `images.lock`.
+    """
+    from scripts.ops.build import hand_over, run  # noqa: PLC0415 - `berth images pin` builds nothing
+
+    progress = Progress()
+    for one in run.built_before(_ours(names), progress):
+        with progress.step(one.image.name, "pushing"):
+            hand_over.push(one.layout, one.image.reference)
+        typer.echo(f"{one.image.reference} {one.record.digest} pushed")
+
+
+@app.command("lock")
+def lock(names: _Names = None) -> None:
+    """Look up which versions Debian's archive has today, and write them to `images/debian.lock`. Needs root."""
+    from scripts.ops.build import run  # noqa: PLC0415 - `berth images pin` builds nothing
+
+    written = run.look_up_debian(_ours(names), Progress())
+    for base, versions in written.versions.items():
+        typer.echo(f"{base} {len(versions)} packages of {written.day}")
 
 
 @app.command("pin")
@@ -48,6 +113,15 @@ def list_(
         return
     for image, names in users.items():
         typer.echo(f"{image} {pins.get(image, 'unpinned')} ({', '.join(names)})")
+
+
+def _ours(names: list[str] | None) -> list[OwnImage]:
+    """Give the images of ours that are named, or all."""
+    known = {image.name: image for image in OWN_IMAGES}
+    fix = f"they are {', '.join(known)}"
+    unknown = [name for name in names or [] if name not in known]
+    raise_all(ConfigError(f"image {name!r}", "is none of ours", fix) for name in unknown)
+    return [known[name] for name in names or known]
 
 
 def _users(services: list[str]) -> dict[str, list[str]]:

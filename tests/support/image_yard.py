@@ -1,0 +1,45 @@
+"""Builds our images for tests: in a cache of their own, from what Debian's archive has today."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nomad_jobs.own_images import OWN_IMAGES, OwnImage
+from scripts.ops.build import run
+from scripts.ops.build.run import Built
+from scripts.ops.progress import Progress
+
+IMAGES = {image.name: image for image in OWN_IMAGES}
+DETECTOR = IMAGES["bot-detector"]
+
+
+@dataclass(frozen=True, slots=True)
+class Yard:
+    """A cache and a lock. The repository's own lock would fail as soon as Debian replaces a package."""
+
+    cache: Path
+    lock: Path
+
+    def build(self, *images: OwnImage) -> list[Built]:
+        with self.chosen():
+            return run.build(images, Progress(), self.lock)
+
+    def look_up(self, *images: OwnImage) -> None:
+        with self.chosen():
+            run.look_up_debian(images, Progress(), self.lock)
+
+    @contextmanager
+    def chosen(self) -> Iterator[None]:
+        """Make this cache the one that Berth uses, until the end of the block."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_CACHE_HOME", str(self.cache))
+            yield
+
+    def left_over(self) -> list[str]:
+        """Name what is in the cache besides complete builds, and what is mounted there."""
+        half = [path.name for path in (self.cache / "berth" / "images").rglob(".*")]
+        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        return half + [place for place in mounts if place.startswith(f"{self.cache}/")]
