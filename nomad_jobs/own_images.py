@@ -53,21 +53,21 @@ NGINX = Base(name="nginx", packages=("nginx", "libnginx-mod-http-lua", "lua-rest
 PIPELINE = Base(name="pipeline", packages=("python3", "git", "make", "ca-certificates"))
 
 
-def _app(name: str, module: str) -> OwnImage:
+def _app(name: str, module: str, *more: str) -> OwnImage:
     return OwnImage(
         name=name,
         base=PYTHON,
         dockerfile="app.Dockerfile",
         budget_mb=150,
         adds_mb=30,
-        sources=(*_SHARED, f"nomad_jobs/apps/{module}"),
+        sources=(*_SHARED, *more, f"nomad_jobs/apps/{module}"),
         groups=(f"image-{name}",),
         arguments=(("APP", module),),
     )
 
 
 OWN_IMAGES = (
-    _app("chat", "chat"),
+    _app("chat", "chat", "nomad_jobs/limits.py"),
     _app("bot-detector", "bot_detector"),
     _app("fw-parse", "fw_parse"),
     _app("engine-simulator", "engine"),
@@ -82,7 +82,7 @@ OWN_IMAGES = (
         has_berth=True,
     ),
 )
-"""Those of the catalogue, and two that no service runs from: the engine simulator, and what a pipeline's jobs run in."""
+"""Those of the catalogue, and two that no service runs from: the engine simulator, and what pipelines run in."""
 
 
 def own_image_of(service: Service) -> OwnImage | None:

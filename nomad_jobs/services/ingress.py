@@ -18,6 +18,7 @@ from nomad_jobs.model import (
     Version,
     command,
 )
+from nomad_jobs.registry import apps_image
 
 _TLS = Secret(name="tls", fields=("certificate", "private_key"), origin=Origin.CERTIFICATE)
 _CERTIFICATE = _TLS["certificate"].raw
@@ -30,7 +31,7 @@ INGRESS = Service(
     summary="The front door: NGINX, routing to what Consul says is healthy",
     kind=Kind.SYSTEM,
     pool=PoolKind.INGRESS,
-    container=Container(image="nginx:1.28.0", argv=_START, cpu_mhz=1000, memory_mb=512),
+    container=Container(image=apps_image("ingress"), argv=_START, cpu_mhz=1000, memory_mb=512),
     process=Process(argv=_START),
     ports=(
         Port(label="http", container=8080, platform_field="http_port"),

@@ -8,7 +8,7 @@ from typing import Any
 from debian.debian_support import Version as DebianVersion
 from packaging.utils import canonicalize_name
 from packaging.version import Version as PythonVersion
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from nomad_jobs.errors import ConfigError
 from scripts.ops.build.packages import Kind, Package
@@ -79,8 +79,10 @@ def read(path: Path) -> Extract:
     """
     try:
         return Extract.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ConfigError(path.name, f"cannot be read: {error}", "restore it from git") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            path.name, f"cannot be read: {' '.join(str(error).split())}", "restore it from git"
+        ) from error
 
 
 def _affects(affected: _Affected, package: Package) -> bool:

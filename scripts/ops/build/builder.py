@@ -12,7 +12,8 @@ from nomad_jobs.own_images import OwnImage
 from scripts.ops.build import steps
 
 _PREFIX = ".work-"
-_BASE = "localhost/base"
+_PACKED = "--disable-compression=false"
+"""A layer's digest is that of its packed bytes, so they are packed once, here, and not again by each push."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +27,24 @@ class Workshop:
         container = self._buildah(where, "from", "scratch").strip()
         self._buildah(where, "add", "--quiet", container, str(archive), "/")
         self._buildah(where, "config", "--env=PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", container)
-        words = ("--quiet", "--identity-label=false", "--format=oci", f"--timestamp={epoch}", "--rm")
+        words = ("--quiet", "--identity-label=false", "--format=oci", f"--timestamp={epoch}", "--rm", _PACKED)
         self._buildah(where, "commit", *words, container, f"oci:{layout}:base")
 
     def image(self, image: OwnImage, base: Path, context: Path, epoch: int, layout: Path) -> None:
         """Build the Dockerfile in `context` over the base in the folder `base`, into the folder `layout`."""
         where = f"image {image.name}: Dockerfile"
-        tag = f"{_BASE}-{image.base.name}"
-        if not self._has(tag):
-            found = self._buildah(where, "pull", "--quiet", f"oci:{base}:base").strip()
-            self._buildah(where, "tag", found, tag)
+        name = f"base-{image.base.name}"
+        if not (self.folder / name).exists():
+            (self.folder / name).symlink_to(base)  # the path by which it is pulled becomes part of the image's history
+            self._buildah(where, "pull", "--quiet", f"oci:{name}:base")
+        tag = f"localhost/{name}:latest"
         arguments = [f"--build-arg={name}={value}" for name, value in (("BASE", tag), *image.arguments)]
         words = ["--quiet", "--isolation=chroot", "--pull-never", "--layers=false", "--identity-label=false"]
-        words += ["--format=oci", f"--timestamp={epoch}", f"--file={context / 'Dockerfile'}", *arguments]
+        words += [_PACKED, "--format=oci", f"--timestamp={epoch}", f"--file={context / 'Dockerfile'}", *arguments]
         self._buildah(where, "build", *words, f"--tag=oci:{layout}:{image.reference}", str(context))
 
-    def _has(self, tag: str) -> bool:
-        asked = [*self._argv(), "images", "--quiet", tag]
-        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
-
     def _buildah(self, where: str, *words: str) -> str:
-        return steps.run(where, [*self._argv(), *words], env={"TMPDIR": str(self.folder)})
+        return steps.run(where, [*self._argv(), *words], env={"TMPDIR": str(self.folder)}, cwd=self.folder)
 
     def _argv(self) -> list[str]:
         storage = [f"--root={self.folder / 'root'}", f"--runroot={self.folder / 'run'}"]

@@ -41,6 +41,8 @@ class Rules:
 
     licences: AllowList
     advisories: Extract
+    public: frozenset[str]
+    """Files that look like secrets, and are published with the package that they belong to."""
 
 
 def rules() -> Rules:
@@ -51,7 +53,9 @@ def rules() -> Rules:
 
     """
     allowed = licences.read(FOLDER / "licences.toml")
-    return Rules(licences=allowed, advisories=advisories.read(FOLDER / "advisories.json"))
+    listed = (FOLDER / "public-keys.txt").read_text(encoding="utf-8").splitlines()
+    public = frozenset(line for line in listed if line.startswith("/"))
+    return Rules(licences=allowed, advisories=advisories.read(FOLDER / "advisories.json"), public=public)
 
 
 def check(built: Iterable[Built], rules: Rules) -> list[str]:
@@ -84,8 +88,11 @@ def faults(image: OwnImage, record: Record, layout: Layout, inside: Inside, rule
             yield ImageFaultError(
                 where, f"still has /{path}", "make it in a stage of its own, and copy only the result"
             )
-    for what in inside.secrets:
-        yield ImageFaultError(where, what, "take it out, change the secret, and build again: a layer forgets nothing")
+    for one in inside.suspicions:
+        if one.path not in rules.public:
+            yield ImageFaultError(
+                where, str(one), "take it out, change the secret, and build again: a layer forgets nothing"
+            )
     for what in rules.licences.faults(inside.packages):
         yield ImageFaultError(where, what, "allow it in images/licences.toml, or leave the package out")
     for package in inside.packages:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from scripts.ops.build import packages, secrets
 from scripts.ops.build.layout import LayerFile, Layout
 from scripts.ops.build.packages import Package
+from scripts.ops.build.secrets import Suspicion
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -13,8 +14,8 @@ class Inside:
 
     unpacked_bytes: int
     packages: tuple[Package, ...]
-    secrets: tuple[str, ...]
-    """A line for each, without the secret."""
+    suspicions: tuple[Suspicion, ...]
+    """What looks like a secret, in any layer."""
     paths: frozenset[str]
 
 
@@ -26,18 +27,18 @@ def look_inside(layout: Layout) -> Inside:
 
     """
     top: dict[str, LayerFile] = {}
-    suspicious: list[str] = []
+    suspicions: list[Suspicion] = []
     for file in layout.files():
-        suspicious.extend(f"{what} (layer {file.layer[7:19]})" for what in secrets.found(file))
+        suspicions.extend(secrets.found(file))
         if file.deletes:
             _delete(top, file.deletes)
         else:
             top[file.path] = file if packages.is_told(file.path) else replace(file, data=b"")
-    suspicious.extend(secrets.in_text("the image's configuration", layout.config))
+    suspicions.extend(secrets.in_text("the image's configuration", layout.config))
     return Inside(
         unpacked_bytes=sum(file.size for file in top.values()),
         packages=tuple(packages.packages(top)),
-        secrets=tuple(dict.fromkeys(suspicious)),
+        suspicions=tuple(suspicions),
         paths=frozenset(top),
     )
 

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from nomad_jobs.errors import ConfigError
 from scripts.ops.build.packages import Package
@@ -37,5 +37,7 @@ def read(path: Path) -> AllowList:
     """
     try:
         return AllowList.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise ConfigError(path.name, f"cannot be read: {error}", "restore it from git") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            path.name, f"cannot be read: {' '.join(str(error).split())}", "restore it from git"
+        ) from error

@@ -15,6 +15,7 @@ from scripts.ops.build.layout import LayerFile
 _COPYRIGHT = re.compile(r"usr/share/doc/([^/]+)/copyright")
 _DOCUMENTS = re.compile(r"usr/share/doc/([^/]+)")
 _METADATA = re.compile(r".*\.dist-info/METADATA")
+_BETWEEN = re.compile(r",|\||\s(?:and/or|and|or)\s", re.IGNORECASE)
 _CLASSIFIER = "License :: OSI Approved :: "
 
 
@@ -84,7 +85,7 @@ def _debian_licences(text: str) -> list[str]:
 def _names(synopses: Iterable[str]) -> Iterator[str]:
     """Take a synopsis such as `GPL-2+ or Artistic, and Expat` apart."""
     for synopsis in synopses:
-        yield from (name.strip() for name in re.split(r",|\band/or\b|\band\b|\bor\b|\|", synopsis) if name.strip())
+        yield from (name.strip() for name in _BETWEEN.split(f"{synopsis} ") if name.strip())
 
 
 def _python(files: Mapping[str, LayerFile]) -> Iterator[Package]:
@@ -98,9 +99,7 @@ def _python(files: Mapping[str, LayerFile]) -> Iterator[Package]:
 def _python_licences(told: Message) -> list[str]:
     """Read the licences of a wheel (core metadata 2.4): the expression, or else the classifiers, or else the field."""
     if expression := told.get("License-Expression"):
-        return sorted(
-            set(_names([expression.replace("(", "").replace(")", "").replace("AND", "and").replace("OR", "or")]))
-        )
+        return sorted(set(_names([expression.replace("(", "").replace(")", "")])))
     classifiers = [
         one.removeprefix(_CLASSIFIER) for one in told.get_all("Classifier", []) if one.startswith(_CLASSIFIER)
     ]

@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_form"  = "21ec2d95dcb5"
+    "berth_form"  = "1ad832775b28"
     "berth_stack" = "prod"
   }
 
@@ -80,7 +80,7 @@ job "ingress" {
       kill_timeout = "600s"
 
       config {
-        image = "nginx:1.28.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        image = "registry.example.com:5050/backend/ingress/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         args  = ["/bin/bash", "$${NOMAD_TASK_DIR}/start.sh"]
         ports = ["http", "https", "status"]
       }

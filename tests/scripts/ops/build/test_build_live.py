@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +15,8 @@ from scripts.ops.build import builder, check, hand_over, store
 from scripts.ops.build.inside import look_inside
 from scripts.ops.build.packages import Kind
 from scripts.ops.build.run import Built
-from scripts.ops.waiting import wait_until
 from tests.support.docker import Docker
-from tests.support.image_yard import DETECTOR, Yard
+from tests.support.image_yard import DETECTOR, Yard, await_answer
 from tests.support.laptop import free_port
 from tests.support.registry import Registry, look_up
 
@@ -85,7 +84,7 @@ def test_it_starts_with_nothing_writable_and_as_nobody(
     words = f"python3 -m nomad_jobs.apps.bot_detector --api-key-file /secrets/keys.json --host 0.0.0.0 --port {port}"
     mount = f"--volume={keys}:/secrets/keys.json:ro"
     with daemon.container("localhost/bot-detector:1", *words.split(), options=(mount,)) as container:
-        _await(f"http://127.0.0.1:{port}/health", lambda: daemon.logs(container))
+        await_answer(f"http://127.0.0.1:{port}/health", lambda: daemon.logs(container))
         assert daemon("exec", container, "id", "-u") == "10001"
         asked = {"email": "xk2j9q@mail.example", "name": "xk2j9q"}
         with httpx.Client(trust_env=False, headers={"authorization": "Bearer a-key"}) as client:
@@ -161,13 +160,3 @@ def test_a_base_that_cannot_be_had_is_named(
     monkeypatch.setenv("BERTH_DEBIAN_MIRROR", f"http://127.0.0.1:{free}")
     with pytest.raises(BerthError, match=r"base python: Debian's packages: Debian's archive cannot be reached"):
         Yard(tmp_path / "cache", yard.lock).build(DETECTOR)
-
-
-def _await(url: str, said: Callable[[], str]) -> None:
-    def missing() -> str | None:
-        try:
-            return None if httpx.get(url, trust_env=False).is_success else "it is not healthy"
-        except httpx.TransportError as error:
-            return f"{error}: {said()}"
-
-    wait_until(missing, where=url, what="its answer", deadline_s=30)

@@ -45,7 +45,7 @@ def test_a_secret_is_found_also_where_a_later_layer_deletes_it(tmp_path: Path) -
     ("path", "text", "what"),
     [
         ("etc/app.conf", "token = hvs." + "a" * 30, "/etc/app.conf holds what looks like a Vault token"),
-        ("srv/x.py", "KEY = 'AKIA" + "A" * 16 + "'", "/srv/x.py holds what looks like an AWS access key"),
+        ("srv/x.py", "KEY = 'AKIA" + "B" * 16 + "'", "/srv/x.py holds what looks like an AWS access key"),
         ("srv/x", "glpat-" + "a" * 20, "/srv/x holds what looks like a GitLab token"),
         ("srv/x", "ghp_" + "a" * 36, "/srv/x holds what looks like a GitHub token"),
         ("srv/x", "hf_" + "a" * 34, "/srv/x holds what looks like a Hugging Face token"),
@@ -62,6 +62,14 @@ def test_secrets_have_a_form_or_a_place(tmp_path: Path, path: str, text: str, wh
     (one,) = found(layout(tmp_path, GOOD, {path: text}))
     assert one.startswith(what)
     assert "secret-word" not in one
+
+
+def test_what_a_package_publishes_is_no_secret(tmp_path: Path) -> None:
+    example = {"srv/example.json": "AKIAIOSFODNN7EXAMPLE", "srv/urls.py": "https://user:password@example.com/"}
+    assert found(layout(tmp_path, GOOD, example)) == []
+    (tmp_path / "more").mkdir()
+    listed = {"usr/local/lib/python3.11/dist-packages/moto/moto_proxy/ca.key": KEY}
+    assert found(layout(tmp_path / "more", GOOD, listed)) == []
 
 
 def test_a_secret_in_a_variable_is_found(tmp_path: Path) -> None:
