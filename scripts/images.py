@@ -125,15 +125,21 @@ def _ours(names: list[str] | None) -> list[OwnImage]:
 
 
 def _users(services: list[str]) -> dict[str, list[str]]:
-    """Give the images of `services` (of all when empty), each with the services that use it."""
+    """Give the images of `services` (of all when empty), each with the services that use it.
+
+    A name may also be that of an image of ours that no service runs from; all of those are all that have a pin.
+    """
     from nomad_jobs.catalog import SERVICES  # noqa: PLC0415 - `berth --help` need not load the catalogue
 
-    known = [service.name for service in SERVICES]
-    fix = f"it has {', '.join(known)}"
-    unknown = [name for name in services if name not in known]
+    used = [(service.name, service.container.image) for service in SERVICES]
+    images_used = {image for _, image in used}
+    others = [(one.name, one.reference) for one in OWN_IMAGES if one.reference not in images_used]
+    fix = f"it has {', '.join(name for name, _ in used)}"
+    unknown = [name for name in services if name not in dict([*used, *others])]
     raise_all(ConfigError(f"service {name!r}", "is not in the catalogue", fix) for name in unknown)
+    pins = images.read_pins(images.LOCK)
+    by_default = [*used, *(one for one in others if one[1] in pins)]
     users: dict[str, list[str]] = {}
-    for service in SERVICES:
-        if not services or service.name in services:
-            users.setdefault(service.container.image, []).append(service.name)
+    for name, image in [one for one in (*used, *others) if one[0] in services] or by_default:
+        users.setdefault(image, []).append(name)
     return users

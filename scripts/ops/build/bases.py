@@ -56,7 +56,7 @@ def make(base: Base, epoch: int, archive: Path) -> None:
 
     """
     options = [f"--dpkgopt={option}" for option in _DPKG]
-    argv = ["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", "--architectures=amd64", *options]
+    argv = ["mmdebstrap", "--mode=root", "--variant=essential", "--architectures=amd64", *options]
     argv += [
         f"--hook-dir={_MERGED_USR}",
         f"--keyring={_KEYRING}",

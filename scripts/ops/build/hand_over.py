@@ -3,13 +3,14 @@
 import base64
 import json
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nomad_jobs.errors import BerthError
+from nomad_jobs.errors import AuthError, BerthError
 from nomad_jobs.images import DOCKER_HUB, ImageRef
 from scripts.ops.build import steps
 from scripts.ops.build.layout import Layout
@@ -17,6 +18,7 @@ from scripts.ops.docker_login import Login, login_for
 from scripts.ops.registry import Lookup
 
 _DEADLINE_S = 60
+_DAEMON = "unix:///var/run/docker.sock"
 _HUB_KEY = "https://index.docker.io/v1/"
 
 
@@ -51,9 +53,27 @@ def load(layout: Layout, reference: str) -> None:
         BerthError: there is no daemon, or its disk is full.
 
     """
-    host = os.environ.get("DOCKER_HOST")
-    words = ["copy", "--quiet", *([f"--dest-daemon-host={host}"] if host else [])]
-    steps.run(f"image {reference}: load", [*_skopeo(words), f"oci:{layout.folder}", f"docker-daemon:{reference}"])
+    where = f"image {reference}: load"
+    host = os.environ.get("DOCKER_HOST") or _DAEMON
+    _refuse_absent(where, host)
+    words = ["copy", "--quiet", f"--dest-daemon-host={host}"]
+    steps.run(where, [*_skopeo(words), f"oci:{layout.folder}", f"docker-daemon:{reference}"])
+
+
+def _refuse_absent(where: str, host: str) -> None:
+    """Ask for the daemon first: skopeo would begin to copy, and then say only that a pipe was closed."""
+    path = host.removeprefix("unix://")
+    if path == host:
+        return
+    try:
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.connect(path)
+    except PermissionError as error:
+        fix = "add the user to the group `docker`, or leave out --load: building and pushing need no daemon"
+        raise AuthError(where, f"this user may not reach the Docker daemon at {path}", fix) from error
+    except OSError as error:
+        fix = "start Docker, or leave out --load: building and pushing need no daemon"
+        raise BerthError(where, f"no Docker daemon answers at {path} ({error.strerror})", fix) from error
 
 
 def _skopeo(words: list[str]) -> list[str]:

@@ -34,17 +34,6 @@ _CAUSES = (
         fix="free some space and run it again; what is complete stays",
     ),
     _Cause(
-        said=_said(r"connect to the docker daemon.*|dial unix .*: (connect: )?(no such file|connection refused)"),
-        what="no Docker daemon answers",
-        fix="start Docker, or leave out --load: building and pushing need none",
-    ),
-    _Cause(
-        said=_said(r"dial unix .*permission denied"),
-        what="this user may not reach the Docker daemon",
-        fix="add the user to the group `docker`, or leave out --load: building and pushing need no daemon",
-        error=AuthError,
-    ),
-    _Cause(
         said=_said(r"unauthorized|authentication required|denied|403 \(?forbidden"),
         what="the registry refuses this login",
         fix="run `docker login` for it, as a user who may push there",

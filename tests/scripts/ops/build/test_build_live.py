@@ -1,6 +1,7 @@
 """One of our images, built, started and pushed with the real programs; `make soak` does it with all of them."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -122,8 +123,28 @@ def test_without_a_docker_daemon_only_load_fails(
     yard: Yard, detector: Built, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    with yard.chosen(), pytest.raises(BerthError, match=r"load: no Docker daemon answers .* — start Docker"):
+    with yard.chosen(), pytest.raises(BerthError, match=r"load: no Docker daemon answers at /.* — start Docker"):
         hand_over.load(detector.layout, "localhost/app:1")
+
+
+def test_who_may_not_reach_the_docker_daemon_is_told_so(
+    yard: Yard, detector: Built, daemon: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", daemon.host)
+    with yard.chosen():
+        layout = detector.layout
+    path = Path(daemon.host.removeprefix("unix://"))
+    path.parent.chmod(0o755)
+    path.chmod(0o600)
+    pid = os.fork()
+    if pid == 0:  # as another user: root reaches everything
+        os.setresuid(10001, 10001, 10001)
+        try:
+            hand_over.load(layout, "localhost/app:1")
+        except AuthError as error:
+            os._exit(0 if "this user may not reach the Docker daemon" in str(error) else 2)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_a_build_that_breaks_off_leaves_nothing(yard: Yard, detector: Built, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +156,8 @@ def test_a_build_that_breaks_off_leaves_nothing(yard: Yard, detector: Built, mon
     with pytest.raises(KeyboardInterrupt):
         yard.build(other)
     assert yard.left_over() == []
-    assert [folder.name for folder in detector.folder.parent.iterdir()] == [detector.key]
+    with yard.chosen():
+        assert [folder.name for folder in detector.folder.parent.iterdir()] == [detector.key]
 
 
 def test_a_base_that_debian_replaced_is_named(yard: Yard, tmp_path: Path) -> None:
