@@ -9,6 +9,8 @@ import typer
 from nomad_jobs.errors import ConfigError, raise_all
 from nomad_jobs.own_images import OWN_IMAGES, OwnImage
 from scripts.ops import images
+from scripts.ops.build import check as checking
+from scripts.ops.build import hand_over, run
 from scripts.ops.progress import Progress
 
 app = typer.Typer(
@@ -30,8 +32,6 @@ def build(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Build the images whose inputs changed; the same inputs give the same digest. Needs root, and no Docker."""
-    from scripts.ops.build import hand_over, run  # noqa: PLC0415 - `berth images pin` builds nothing
-
     built = run.build(_ours(names), Progress())
     for one in built:
         if load:
@@ -49,10 +49,8 @@ def check(names: _Names = None) -> None:
 
     Exit code 5 if one of them holds what it may not.
     """
-    from scripts.ops.build import check, run  # noqa: PLC0415 - `berth images pin` builds nothing
-
-    rules = check.rules()
-    for line in check.check(run.built_before(_ours(names), Progress()), rules):
+    rules = checking.rules()
+    for line in checking.check(run.built_before(_ours(names), Progress()), rules):
         typer.echo(line)
     typer.echo(rules.advisories.scope)
 
@@ -63,8 +61,6 @@ def push(names: _Names = None) -> None:
 
     Logins come from `docker login`. Then `berth images pin` writes the digests to `images.lock`.
     """
-    from scripts.ops.build import hand_over, run  # noqa: PLC0415 - `berth images pin` builds nothing
-
     progress = Progress()
     for one in run.built_before(_ours(names), progress):
         with progress.step(one.image.name, "pushing"):
@@ -75,8 +71,6 @@ def push(names: _Names = None) -> None:
 @app.command("lock")
 def lock(names: _Names = None) -> None:
     """Look up which versions Debian's archive has today, and write them to `images/debian.lock`. Needs root."""
-    from scripts.ops.build import run  # noqa: PLC0415 - `berth images pin` builds nothing
-
     written = run.look_up_debian(_ours(names), Progress())
     for base, versions in written.versions.items():
         typer.echo(f"{base} {len(versions)} packages of {written.day}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nomad_jobs.errors import ConfigError
 from nomad_jobs.own_images import Base, OwnImage
-from scripts.ops.build import bases, builder, debian_lock, sbom, steps, store, wheels
+from scripts.ops.build import bases, builder, debian_lock, steps, store, wheels
 from scripts.ops.build.builder import Workshop
 from scripts.ops.build.context import FOLDER, Inputs
 from scripts.ops.build.debian_lock import DebianLock
@@ -141,6 +141,8 @@ def _build(inputs: Inputs, debian: DebianLock, progress: Progress) -> Built:
 
 def _record(image: OwnImage, inputs: Inputs, staged: Path) -> Record:
     """Measure a new image, list what is inside, and write both beside it."""
+    from scripts.ops.build import sbom  # noqa: PLC0415 - its library takes 0.2 s to load, which `berth --help` need not
+
     layout = store.layout_in(staged)
     inside = look_inside(layout)
     base = store.find(f"base-{image.base.name}", inputs.base_key)

@@ -54,7 +54,7 @@ def test_a_secret_is_found_also_where_a_later_layer_deletes_it(tmp_path: Path) -
             "https://me:secret-word@example.com/",
             "/etc/pip.conf holds what looks like a password in a URL",
         ),
-        ("root/.docker/config.json", "{}", "/root/.docker/config.json is a file of secrets"),
+        ("home/me/.docker/config.json", "{}", "/home/me/.docker/config.json is a file of secrets"),
         ("home/me/.netrc", "", "/home/me/.netrc is a file of secrets"),
     ],
 )
