@@ -84,7 +84,7 @@ def test_each_has_the_same_digest_in_a_clean_storage(
     [
         ("chat", "--model m --api-key-file /files/key.json --peers /files/peers.json --port {port}", True),
         ("fw-parse", "--http-port {port} --https-port 0 --admin-port 0", False),
-        ("engine-simulator", "m --port {port}", False),
+        ("engine-simulator", "meta-llama/Llama-4-Scout-17B-16E-Instruct --port {port}", False),
     ],
 )
 def test_an_app_starts(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,13 +13,14 @@ import httpx
 import pytest
 
 from nomad_jobs.errors import AuthError, BerthError
-from scripts.ops.build import builder, check, hand_over, store
+from scripts.ops.build import bases, builder, check, hand_over, store
 from scripts.ops.build.inside import look_inside
 from scripts.ops.build.packages import Kind
 from scripts.ops.build.run import Built
 from tests.support.docker import Docker
 from tests.support.image_yard import DETECTOR, Yard, await_answer
 from tests.support.laptop import free_port
+from tests.support.oci import debian
 from tests.support.registry import Registry, look_up
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("images")]
@@ -160,11 +162,17 @@ def test_a_build_that_breaks_off_leaves_nothing(yard: Yard, detector: Built, mon
         assert [folder.name for folder in detector.folder.parent.iterdir()] == [detector.key]
 
 
-def test_a_base_that_debian_replaced_is_named(yard: Yard, tmp_path: Path) -> None:
-    text = yard.lock.read_text()
-    (tmp_path / "debian.lock").write_text(text.replace("python bash ", "python bash 0:not-this-one-"))
-    other = Yard(tmp_path / "cache", tmp_path / "debian.lock")
-    with pytest.raises(BerthError, match=r"base python: cannot be had any more: Debian's archive now has bash 5"):
+def test_a_base_that_debian_replaced_is_named(yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def makes(_: object, __: int, archive: Path) -> None:
+        (tmp_path / "status").write_text(debian(("bash", "5.99"), ("python3", "3.99")))
+        with tarfile.open(archive, "w") as tar:
+            tar.add(tmp_path / "status", bases.STATUS)
+
+    monkeypatch.setattr(bases, "make", makes)
+    other = Yard(tmp_path / "cache", yard.lock)
+    with pytest.raises(
+        BerthError, match=r"base python: cannot be had any more: Debian's archive now has .*; the images"
+    ):
         other.build(DETECTOR)
     assert other.left_over() == []
 
