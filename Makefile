@@ -24,6 +24,11 @@ test: setup ## run all tests, the real programs included
 	@.venv/bin/berth tools install --for-tests
 	$(PYTEST) $(ARGS)
 
+.PHONY: soak
+soak: setup ## run what takes longer than CI has time for: all our images, built twice and started; 20 minutes
+	@.venv/bin/berth tools install --for-tests
+	.venv/bin/python -m pytest -m soak $(ARGS)
+
 .PHONY: test-vllm
 test-vllm: setup ## run the engine's guard on the real vLLM, two versions on the CPU; 6 GB
 	@.venv/bin/python -m tests.vllm.install

@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import infra, laptop, page, program, rendering
+from bench import images, infra, laptop, page, program, rendering
 from bench.rows import table
 
 
@@ -12,6 +12,7 @@ def main() -> None:
     for title, measure in (
         ("Rendering", rendering.measure),
         ("The platform on a laptop", laptop.measure),
+        ("Our own images", images.measure),
         ("AWS, the program alone", program.measure),
         ("AWS, the real engine with moto in place of AWS", infra.measure),
     ):

@@ -1,20 +1,79 @@
-"""The verb `images`: pins images by digest in `images.lock`, and shows the pins."""
+"""The verb `images`: builds, checks and pushes our own images, and pins every image by digest in `images.lock`."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from nomad_jobs.errors import ConfigError, raise_all
+from nomad_jobs.own_images import OWN_IMAGES, OwnImage
 from scripts.ops import images
+from scripts.ops.build import check as checking
+from scripts.ops.build import hand_over, run
 from scripts.ops.progress import Progress
 
 app = typer.Typer(
-    help="Look up and list the digests of the catalogue's images.",
+    help="Build, check and push our own images; look up and list the digests of all that the catalogue runs.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+_Names = Annotated[list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Which; by default all of ours.")]
+
+
+@app.command("build")
+def build(
+    names: _Names = None,
+    *,
+    load: Annotated[bool, typer.Option("--load", help="Also hand them to this machine's Docker.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Build the images whose inputs changed; the same inputs give the same digest. Needs root, and no Docker."""
+    built = run.build(_ours(names), Progress())
+    for one in built:
+        if load:
+            hand_over.load(one.layout, one.image.reference)
+        if not as_json:
+            typer.echo(f"{one.image.reference} {one.record.digest} {'built' if one.is_new else 'unchanged'}")
+    if as_json:
+        rows = [{"image": one.image.reference, "new": one.is_new, **asdict(one.record)} for one in built]
+        typer.echo(json.dumps(rows, indent=2))
+
+
+@app.command("check")
+def check(names: _Names = None) -> None:
+    """Look into built images: licences, known vulnerabilities, secrets in layers, size, user. Asks nobody.
+
+    Exit code 5 if one of them holds what it may not.
+    """
+    rules = checking.rules()
+    for line in checking.check(run.built_before(_ours(names), Progress()), rules):
+        typer.echo(line)
+    typer.echo(rules.advisories.scope)
+
+
+@app.command("push")
+def push(names: _Names = None) -> None:
+    """Push what `build` made, each under its tag, and show that the registry serves the same digest.
+
+    Logins come from `docker login`. Then `berth images pin` writes the digests to `images.lock`.
+    """
+    progress = Progress()
+    for one in run.built_before(_ours(names), progress):
+        with progress.step(one.image.name, "pushing"):
+            hand_over.push(one.layout, one.image.reference)
+        typer.echo(f"{one.image.reference} {one.record.digest} pushed")
+
+
+@app.command("lock")
+def lock(names: _Names = None) -> None:
+    """Look up which versions Debian's archive has today, and write them to `images/debian.lock`. Needs root."""
+    written = run.look_up_debian(_ours(names), Progress())
+    for base, versions in written.versions.items():
+        typer.echo(f"{base} {len(versions)} packages of {written.day}")
 
 
 @app.command("pin")
@@ -50,17 +109,31 @@ def list_(
         typer.echo(f"{image} {pins.get(image, 'unpinned')} ({', '.join(names)})")
 
 
+def _ours(names: list[str] | None) -> list[OwnImage]:
+    """Give the images of ours that are named, or all."""
+    known = {image.name: image for image in OWN_IMAGES}
+    fix = f"they are {', '.join(known)}"
+    unknown = [name for name in names or [] if name not in known]
+    raise_all(ConfigError(f"image {name!r}", "is none of ours", fix) for name in unknown)
+    return [known[name] for name in names or known]
+
+
 def _users(services: list[str]) -> dict[str, list[str]]:
-    """Give the images of `services` (of all when empty), each with the services that use it."""
+    """Give the images of `services` (of all when empty), each with the services that use it.
+
+    A name may also be that of an image of ours that no service runs from; all of those are all that have a pin.
+    """
     from nomad_jobs.catalog import SERVICES  # noqa: PLC0415 - `berth --help` need not load the catalogue
 
-    known = [service.name for service in SERVICES]
-    fix = f"it has {', '.join(known)}"
-    unknown = [name for name in services if name not in known]
+    used = [(service.name, image) for service in SERVICES for image in service.images]
+    images_used = {image for _, image in used}
+    others = [(one.name, one.reference) for one in OWN_IMAGES if one.reference not in images_used]
+    fix = f"it has {', '.join(name for name, _ in used)}"
+    unknown = [name for name in services if name not in dict([*used, *others])]
     raise_all(ConfigError(f"service {name!r}", "is not in the catalogue", fix) for name in unknown)
+    pins = images.read_pins(images.LOCK)
+    by_default = [*used, *(one for one in others if one[1] in pins)]
     users: dict[str, list[str]] = {}
-    for service in SERVICES:
-        if not services or service.name in services:
-            for image in service.images:
-                users.setdefault(image, []).append(service.name)
+    for name, image in [one for one in (*used, *others) if one[0] in services] or by_default:
+        users.setdefault(image, []).append(name)
     return users

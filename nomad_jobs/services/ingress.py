@@ -2,7 +2,6 @@
 
 from nomad_jobs.model import (
     Check,
-    Container,
     File,
     Kind,
     OnChange,
@@ -20,6 +19,7 @@ from nomad_jobs.model import (
     Version,
     command,
 )
+from nomad_jobs.registry import app_container
 
 _TLS = Secret(name="tls", fields=("certificate", "private_key"), origin=Origin.CERTIFICATE)
 _CERTIFICATE = _TLS["certificate"].raw
@@ -32,13 +32,7 @@ INGRESS = Service(
     summary="The front door: NGINX, routing to what Consul says is healthy",
     kind=Kind.SYSTEM,
     pool=PoolKind.INGRESS,
-    container=Container(
-        image="nginx:1.28.0",
-        argv=_START,
-        # NGINX starts as root, makes its folders below /var/cache/nginx for the user of its workers, and signals them.
-        is_root_writable=True,
-        capabilities=("chown", "kill", "setgid", "setuid"),
-    ),
+    container=app_container("ingress", _START),
     process=Process(argv=_START),
     size=Size(cpu_mhz=1000, memory_mb=512),
     overrides=(Override(stack="local", cpu_mhz=100, memory_mb=128),),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nomad_jobs import catalog
+from nomad_jobs import catalog, registry
 from nomad_jobs.errors import Exit
 from nomad_jobs.images import Pins, dump_lock
 from nomad_jobs.model import Container, Override, Service
@@ -131,3 +131,18 @@ def test_an_image_that_one_stack_alone_runs_is_listed_too(
     assert run(["images", "list"]) == Exit.DONE
     assert capsys.readouterr().out == "web:1 unpinned (web)\nweb:2 unpinned (web)\n"
     assert not lock.exists()
+
+
+@pytest.mark.live
+def test_an_image_of_ours_that_no_service_runs_from_is_pinned_by_its_name(
+    hub: Registry, lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = hub.push("backend/berth-ci/main", "0.1.0", "ci")
+    monkeypatch.setattr(registry, "REGISTRY", replace(registry.REGISTRY, host=hub.address))
+    web = f"{hub.address}/web:1"
+    hub.push("web", "1", "web")
+    serve(monkeypatch, web=web)
+    assert run(["images", "pin", "berth-ci"]) == Exit.DONE
+    assert capsys.readouterr().out == f"{hub.address}/backend/berth-ci/main:0.1.0 {digest} pinned\n"
+    assert run(["images", "pin"]) == Exit.DONE
+    assert sorted(images.read_pins(lock)) == sorted([web, f"{hub.address}/backend/berth-ci/main:0.1.0"])

@@ -54,9 +54,26 @@ SYSTEM_PROGRAMS = {
     ),
     "htpasswd": SystemProgram(command="htpasswd", packages={"apt-get": "apache2-utils"}, service=""),
     "nft": SystemProgram(command="nft", packages={"apt-get": "nftables", "dnf": "nftables"}, service="nftables"),
+    "mmdebstrap": SystemProgram(command="mmdebstrap", packages={"apt-get": "mmdebstrap"}, service=""),
+    "buildah": SystemProgram(command="buildah", packages={"apt-get": "buildah", "dnf": "buildah"}, service=""),
+    "skopeo": SystemProgram(command="skopeo", packages={"apt-get": "skopeo", "dnf": "skopeo"}, service=""),
+    "dockerd": SystemProgram(command="dockerd", packages={"apt-get": "docker.io"}, service="docker"),
     "cloud-init": SystemProgram(command="cloud-init", packages={"apt-get": "cloud-init"}, service="cloud-init"),
 }
-FOR_TESTS = ("postgresql", "wrk", "prometheus", "chromium", "docker-registry", "htpasswd", "nft", "cloud-init")
+FOR_IMAGES = ("mmdebstrap", "buildah", "skopeo")
+"""What `berth images build` runs."""
+FOR_TESTS = (
+    "postgresql",
+    "wrk",
+    "prometheus",
+    "chromium",
+    "docker-registry",
+    "htpasswd",
+    "nft",
+    "cloud-init",
+    *FOR_IMAGES,
+    "dockerd",
+)
 """What `make test` needs beyond the platform's own programs."""
 _INSTALL = {
     "apt-get": ("apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"),

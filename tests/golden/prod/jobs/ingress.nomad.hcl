@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "ingress"
   type        = "system"
   meta = {
-    "berth_form"  = "278947dc3067"
+    "berth_form"  = "1364fa8a7958"
     "berth_stack" = "prod"
   }
 
@@ -76,17 +76,17 @@ job "ingress" {
 
     task "ingress" {
       driver       = "docker"
+      user         = "10001:10001"
       kill_signal  = "SIGQUIT"
       kill_timeout = "600s"
 
       config {
-        image = "nginx:1.28.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        image = "registry.example.com:5050/backend/ingress/main:0.1.0@sha256:0000000000000000000000000000000000000000000000000000000000000000"
         args  = ["/bin/bash", "$${NOMAD_TASK_DIR}/start.sh"]
         ports = ["http", "https", "status"]
 
         cap_drop        = ["all"]
-        cap_add         = ["chown", "kill", "setgid", "setuid"]
-        readonly_rootfs = false
+        readonly_rootfs = true
       }
 
       env = {
@@ -114,6 +114,8 @@ job "ingress" {
       template {
         destination = "local/next/nginx.conf"
         perms       = "0600"
+        uid         = 10001
+        gid         = 10001
         env         = false
         once        = false
         change_mode = "noop"
@@ -235,6 +237,8 @@ EOT
       template {
         destination = "local/start.sh"
         perms       = "0600"
+        uid         = 10001
+        gid         = 10001
         env         = false
         once        = false
         change_mode = "noop"
@@ -259,6 +263,8 @@ EOT
       template {
         destination = "local/apply.sh"
         perms       = "0600"
+        uid         = 10001
+        gid         = 10001
         env         = false
         once        = false
         change_mode = "noop"
@@ -452,6 +458,8 @@ EOT
       template {
         destination = "secrets/tls.pem"
         perms       = "0600"
+        uid         = 10001
+        gid         = 10001
         env         = false
         once        = false
         change_mode = "script"
@@ -478,6 +486,8 @@ EOT
       template {
         destination = "local/next/sites.conf"
         perms       = "0600"
+        uid         = 10001
+        gid         = 10001
         env         = false
         once        = false
         change_mode = "script"

@@ -1,0 +1,77 @@
+"""A Docker daemon of a test's own: its data, its socket and its containers are gone afterwards. Needs root."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.ops.waiting import wait_until
+
+_STOP_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Docker:
+    """A daemon that runs; `host` is what DOCKER_HOST names."""
+
+    host: str
+
+    def __call__(self, *words: str) -> str:
+        done = subprocess.run(["docker", "-H", self.host, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
+        return done.stdout.strip()
+
+    @contextmanager
+    def container(self, image: str, *words: str, options: tuple[str, ...] = ()) -> Iterator[str]:
+        """Run `image` as strictly as a node can: nothing writable, no capability; on this machine's own network."""
+        strict = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=host")
+        name = self("run", "--detach", *strict, *options, image, *words)
+        try:
+            yield name
+        finally:
+            self("rm", "--force", name)
+
+    def logs(self, container: str) -> str:
+        """Give what a container said."""
+        done = subprocess.run(
+            ["docker", "-H", self.host, "logs", container], capture_output=True, text=True, check=False
+        )
+        return done.stdout + done.stderr
+
+
+@contextmanager
+def docker(folder: Path) -> Iterator[Docker]:
+    """Run a daemon until the end of the block; it makes no network, so the machine's firewall stays as it is."""
+    program = shutil.which("dockerd")
+    assert program, "dockerd is not installed: apt-get install docker.io"
+    with tempfile.TemporaryDirectory(prefix="berth-d-") as short:  # a socket's path has at most 107 characters
+        socket = Path(short) / "docker.sock"
+        places = [f"--data-root={folder / 'data'}", f"--exec-root={short}/exec", f"--pidfile={short}/pid"]
+        argv = [program, f"--host=unix://{socket}", *places, "--iptables=false", "--bridge=none", "--ip-forward=false"]
+        log = folder / "dockerd.log"
+        with log.open("wb") as out, subprocess.Popen(argv, stdout=out, stderr=out) as process:
+            try:
+                daemon = Docker(f"unix://{socket}")
+                wait_until(lambda: _missing(daemon, process, log), where="dockerd", what="its start", deadline_s=60)
+                yield daemon
+            finally:
+                process.terminate()
+                process.wait(_STOP_S)
+        _unmount(folder, Path(short))
+
+
+def _missing(daemon: Docker, process: "subprocess.Popen[bytes]", log: Path) -> str | None:
+    assert process.poll() is None, log.read_text()
+    asked = subprocess.run(["docker", "-H", daemon.host, "version"], capture_output=True, text=True, check=False)
+    return None if asked.returncode == 0 else asked.stderr.strip()
+
+
+def _unmount(*folders: Path) -> None:
+    """Unmount what the daemon left mounted, deepest first."""
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    ours = [place for place in mounts if any(place.startswith(f"{folder}/") for folder in folders)]
+    for place in sorted(ours, reverse=True):
+        subprocess.run(["umount", place], capture_output=True, check=False)
