@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 
 from nomad_jobs.images import Pins
-from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.run import deploy
 from scripts.ops.local.setup.seed import seed
 from tests.support.laptop import Laptop, quiet
+from tests.support.platforms import FRONT_DOOR
 from tests.support.services import echo
 
 HOST = "test-echo.localhost"
@@ -23,7 +23,7 @@ def echoes(platform: Laptop) -> Iterator[httpx.Client]:
     """Deploy them, and give a client that talks to the front door."""
     target = platform.target
     services = [
-        INGRESS,
+        FRONT_DOOR,
         echo("test-echo", max_body_mb=200),
         echo("test-listed", paths=("/said", "/v1/models", "/v1/files/")),
         echo("test-open-docs", paths=("/", "/docs"), max_body_mb=1),
