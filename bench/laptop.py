@@ -62,7 +62,10 @@ class _Berth:
 
     def __call__(self, *words: str) -> None:
         env = {**os.environ, "BERTH_STATE_DIR": str(self.root)}
-        subprocess.run([sys.executable, "-m", "scripts", *words], env=env, check=True, capture_output=True)
+        argv = [sys.executable, "-m", "scripts", *words]
+        done = subprocess.run(argv, env=env, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"berth {words[0]} ended with {done.returncode}: {done.stderr}")
 
     def request_ms(self, host: str, path: str) -> float:
         """Give the median of 200 requests on one connection, after the first."""

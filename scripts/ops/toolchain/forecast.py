@@ -117,6 +117,10 @@ class Forecast:
             left = max(0.0, sum(self._left.values()) - self._credit())
             return left * self._costs.wall_per_processor_s * self._factor()
 
+    def is_measured(self, program: str) -> bool:
+        """Whether it is known what a build of `program` took; of any other one nothing is learned about the machine."""
+        return program in self._costs.programs
+
     def factor(self) -> float:
         """How much slower this machine is than the one measured."""
         with self._lock:

@@ -90,7 +90,8 @@ class Installation:
             with self._noted(program, "Go build"):
                 gobuild.build(program, folder, lambda package: self._compiles(program, package, step))
                 _prove_version(program, folder)
-                forecast.remember(self._forecast.factor())
+                if self._forecast.is_measured(program.name):
+                    forecast.remember(self._forecast.factor())
                 step.says("installed (Go build)")
                 return
             raise self._no_way(program)
@@ -101,7 +102,7 @@ class Installation:
         done = bar(self._forecast.share(program.name), 1)
         if self._progress.console.is_terminal or not step.text.startswith(done):
             step.says(f"{done}, {forecast.told(self._forecast.remaining_s())} left")
-        if self._forecast.is_slow():
+        if self._forecast.is_measured(program.name) and self._forecast.is_slow():
             what = "slower than foretold: does something else run here?"
             self._progress.note(f"{what} Go takes {self._forecast.factor():.1f} times as long as measured")
 

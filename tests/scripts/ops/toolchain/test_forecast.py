@@ -124,6 +124,12 @@ def test_a_machine_that_was_seen_before_is_foretold_by_what_it_took(
     assert here(["consul"]).remaining_s() == before
 
 
+def test_a_program_that_was_never_measured_says_nothing_about_the_machine(clock: Clock) -> None:
+    forecast = Forecast(COSTS, ["one", "unknown"], cores=2, clock=clock)
+    assert forecast.is_measured("one")
+    assert not forecast.is_measured("unknown")
+
+
 def test_a_slow_machine_is_told_of_once(clock: Clock) -> None:
     forecast = Forecast(COSTS, ["one"], cores=2, clock=clock)
     forecast.needs("one", [f"p{number}" for number in range(200)])
