@@ -91,7 +91,11 @@ class _Clone:
 
     def vault_mb(self) -> float:
         """Give the memory of the running Vault: its share of what it maps."""
-        ours = [one for one in processes.of_state(self.state) if Path(one.exe()).name == "vault"]
+        ours = [
+            one
+            for one in processes.of_state(self.state)
+            if (program := processes.program(one)) and program.name == "vault"
+        ]
         return sum(one.memory_full_info().pss for one in ours) / 1e6
 
 

@@ -80,7 +80,8 @@ class _Berth:
 
 
 def _is_platform(process: psutil.Process) -> bool:
-    return Path(process.exe()).name.startswith(_PLATFORM)
+    program = processes.program(process)
+    return program is not None and program.name.startswith(_PLATFORM)
 
 
 @contextmanager

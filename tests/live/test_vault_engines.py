@@ -13,7 +13,6 @@ import pytest
 from infra.holdings import consul, nomad
 from nomad_jobs.errors import BerthError, RefusedError, raise_all
 from scripts.ops.clients.api import Api
-from scripts.ops.local import processes
 from scripts.ops.local.boot import start
 from scripts.ops.local.doctor import platform as doctor
 from scripts.ops.local.doctor.findings import Mark
@@ -187,17 +186,12 @@ def test_a_plugin_that_was_lost_while_vault_was_down_serves_its_mount_again(aske
 
 def test_plugins_of_a_vault_that_was_killed_are_ended(asked: Laptop) -> None:
     _offer(asked)
-    before = _plugins(asked)
+    before = vault_plugins.running(asked.state)
     assert before
     psutil.Process(Supervisor(asked.state).processes()["vault"].pid).kill()
     _offer(asked)
     psutil.wait_procs(before, timeout=10)
     assert [one for one in before if one.is_running()] == []
-
-
-def _plugins(asked: Laptop) -> list[psutil.Process]:
-    ours = processes.of_state(asked.state.root)
-    return [one for one in ours if Path(one.exe()).parent == asked.state.vault_plugins]
 
 
 def test_no_old_plugin_is_left_in_the_folder(asked: Laptop) -> None:

@@ -13,7 +13,6 @@ from scripts.ops.toolchain import cache
 
 _RECORD = "built.json"
 _LAYOUT = "layout"
-_STAGED = ".staged-"
 _KEPT = 3
 """Of each image, so that going back to another branch builds nothing."""
 
@@ -72,7 +71,7 @@ def staged(name: str, key: str) -> Iterator[Path]:
     """
     final = home(name, key)
     final.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=_STAGED, dir=final.parent))
+    folder = Path(tempfile.mkdtemp(prefix=cache.STAGED, dir=final.parent))
     try:
         yield folder
         folder.chmod(0o755)
@@ -85,7 +84,7 @@ def staged(name: str, key: str) -> Iterator[Path]:
 
 def sweep() -> None:
     """Remove what a run that was killed left; only while holding the turn of images."""
-    for leftover in root().glob(f"*/{_STAGED}*"):
+    for leftover in root().glob(f"*/{cache.STAGED}*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 

@@ -40,6 +40,14 @@ def of_state(root: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _belongs(process, root)]
 
 
+def program(process: psutil.Process) -> Path | None:
+    """Give the file that a process runs; None if it has just ended: helpers and checks live for milliseconds."""
+    try:
+        return Path(process.exe())
+    except (psutil.Error, OSError):
+        return None
+
+
 def end(processes: Iterable[psutil.Process], *, deadline_s: float) -> None:
     """Ask processes to end, and kill those that have not after `deadline_s` seconds.
 

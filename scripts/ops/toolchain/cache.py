@@ -1,6 +1,7 @@
 """Berth's cache of programs: a version appears as a whole or not at all."""
 
 import errno
+import hashlib
 import os
 import platform
 import shutil
@@ -64,10 +65,21 @@ def disk_full(what: str, where: str = "") -> BerthError:
     return BerthError(what, f"the disk is full under {where or root()}", fix)
 
 
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_noexec(folder: Path) -> bool:
+    """Whether no program in this folder can be run."""
+    return bool(os.statvfs(folder).f_flag & os.ST_NOEXEC)
+
+
 def refuse_noexec() -> None:
     """Raise a BerthError if programs in the cache could not be run."""
     place = next(folder for folder in (root(), *root().parents) if folder.exists())
-    if os.statvfs(place).f_flag & os.ST_NOEXEC:
+    if is_noexec(place):
         raise BerthError(str(root()), "is mounted noexec, so no program there can run", "set XDG_CACHE_HOME elsewhere")
 
 

@@ -1,6 +1,5 @@
 """Installs programs from official release archives, after it has checked signature and checksum."""
 
-import hashlib
 import re
 import shutil
 import zipfile
@@ -37,7 +36,7 @@ def obtain(program: Program, folder: Path, step: Step) -> None:
     with turns.turn(archive):  # another program may be in the same archive
         was_begun = part.exists()
         _download(url, part, step)
-        if was_begun and _sha256(part) != expected:  # a power cut may have spoiled what an earlier run left
+        if was_begun and cache.sha256(part) != expected:  # a power cut may have spoiled what an earlier run left
             part.unlink()
             _download(url, part, step)
         _verify(part, archive, expected)
@@ -87,15 +86,10 @@ def _lock(sums: Mapping[str, str]) -> None:
 
 
 def _verify(part: Path, archive: str, expected: str) -> None:
-    if (actual := _sha256(part)) != expected:
+    if (actual := cache.sha256(part)) != expected:
         part.unlink()  # or the next run would append to wrong bytes
         what = f"wrong checksum, refused: SHA-256 is {actual}, the publisher's is {expected}"
         raise BerthError(archive, what, "run the same command again; if it stays, something alters your downloads")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _extract(part: Path, archive: str, name: str, folder: Path) -> None:

@@ -1,13 +1,13 @@
 """Offers engines that a minimal Vault lacks: each is a plugin, built when asked for and registered by its SHA-256."""
 
-import hashlib
-import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from infra.holdings import vault as holdings
 from infra.holdings.entry import Entry, differs, find, hold
@@ -20,7 +20,7 @@ from scripts.ops.local.setup import vault_keys
 from scripts.ops.local.state import State, writing
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.progress import Progress
-from scripts.ops.toolchain import order
+from scripts.ops.toolchain import cache, order
 from scripts.ops.toolchain.programs import named
 
 _DIGEST_SHOWN = 16
@@ -46,11 +46,17 @@ def offer(state: State, settings: Settings, progress: Progress) -> None:
             programs = order.install([engine.program for engine in lacking], progress)
             with progress.step("vault engines", ", ".join(engine.name for engine in lacking)), state.locked():
                 _register(vault, state, {engine: programs[engine.program] for engine in lacking})
-        if dead := [name for name in _mounts(vault) if not _runs(vault, name)]:
+        if dead := [path for path, mount in _mounts(vault).items() if not _runs(vault, path, mount)]:
             with progress.step("vault engines", f"starting Vault again for {', '.join(dead)}"), state.locked():
                 _start_again(state, settings)
-    with _operator(state, settings) as vault:
+    with _operator(state, settings) as vault:  # Vault may have been started again: the first one's connections are dead
         raise_all(faults(vault, state, settings.engines))
+
+
+def running(state: State) -> list[psutil.Process]:
+    """List the processes of plugins."""
+    ours = processes.of_state(state.root) if any(state.vault_plugins.iterdir()) else []
+    return [one for one in ours if (program := processes.program(one)) and program.parent == state.vault_plugins]
 
 
 def faults(vault: Api, state: State, engines: Iterable[str]) -> Iterator[BerthError]:
@@ -59,7 +65,7 @@ def faults(vault: Api, state: State, engines: Iterable[str]) -> Iterator[BerthEr
         if fault := _fault(vault, state, engine):
             yield BerthError(f"vault engine {engine.name}", fault, _fix(state, engine))
     for path, mount in _mounts(vault).items():
-        if not _runs(vault, path):
+        if not _runs(vault, path, mount):
             what = f"mounted as {mount['type']}, but Vault does not run it"
             yield BerthError(f"vault mount {path}", what, f"run `berth up`; see {state.logs / 'vault.log'}")
 
@@ -82,12 +88,11 @@ def _mounts(vault: Api) -> Mapping[str, Mapping[str, Any]]:
     return {path: mount for path, mount in mounts.items() if mount["type"] in kinds}
 
 
-def _runs(vault: Api, path: str) -> bool:
+def _runs(vault: Api, path: str, mount: Mapping[str, Any]) -> bool:
     """Whether Vault runs the registered plugin for a mount, or holds its engine itself.
 
     `running_sha256` is what Vault wrote down when it last ran the mount; only its help tells whether it runs now.
     """
-    mount = _mounts(vault)[path]
     registered = _registered(vault, ENGINES[mount["type"]])
     is_right = registered is not None and (registered["builtin"] or mount["running_sha256"] == registered["sha256"])
     return is_right and vault.status(f"/v1/{path}?help=1") == _HELPS
@@ -114,7 +119,7 @@ def _file_fault(file: Path, sha256: str) -> str:
         return f"{file} cannot be looked at ({error.strerror})"
     if not stat.S_ISREG(mode) or stat.S_IMODE(mode) != stat.S_IRWXU:
         return f"{file} is no file of mode 0700"
-    actual = _sha256(file)
+    actual = cache.sha256(file)
     return f"refused: {file} has SHA-256 {actual}, registered is {sha256}" if actual != sha256 else ""
 
 
@@ -140,7 +145,7 @@ def _register(vault: Api, state: State, programs: Mapping[Engine, Path]) -> None
 
 
 def _entry(engine: Engine, program: Path, state: State) -> Entry:
-    digest = _sha256(program)
+    digest = cache.sha256(program)
     placed = state.vault_plugins / f"{named(engine.program).command}-{digest[:_DIGEST_SHOWN]}"
     if fault := _file_fault(placed, digest):
         if fault.startswith("refused"):
@@ -161,16 +166,22 @@ def _copy(program: Path, placed: Path) -> None:
 def _refuse_folder(folder: Path) -> None:
     if folder.is_symlink():
         raise BerthError(str(folder), "is a link, and Vault runs no plugin from behind one", "put a folder there")
-    if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+    if cache.is_noexec(folder):
         fix = "set BERTH_STATE_DIR to a directory on another disk"
         raise BerthError(str(folder), "is mounted noexec, so Vault can run no plugin there", fix)
 
 
 def _end_orphans(state: State) -> None:
     """End plugins whose Vault was killed: the new one starts its own, and nobody else would end these."""
-    plugins = [one for one in processes.of_state(state.root) if Path(one.exe()).parent == state.vault_plugins]
-    orphans = [one for one in plugins if (parent := one.parent()) is None or parent.name() != "vault"]
-    processes.end(orphans, deadline_s=_END_S)
+    processes.end([one for one in running(state) if _lost_its_vault(one)], deadline_s=_END_S)
+
+
+def _lost_its_vault(process: psutil.Process) -> bool:
+    try:
+        parent = process.parent()
+        return parent is None or parent.name() != "vault"
+    except psutil.Error:  # one of the two has just ended
+        return False
 
 
 def _start_again(state: State, settings: Settings) -> None:
@@ -179,8 +190,3 @@ def _start_again(state: State, settings: Settings) -> None:
     supervisor.begin("vault")
     with session("Vault", settings.vault_url) as vault:
         vault_keys.open_up(vault, state, supervisor)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

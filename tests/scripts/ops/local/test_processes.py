@@ -79,3 +79,11 @@ def test_the_same_port_at_another_address_is_free(tmp_path: Path) -> None:
     with socket.socket() as elsewhere:
         elsewhere.bind(("127.0.0.1", 0))
         processes.refuse_foreign({"nomad_http": elsewhere.getsockname()[1]}, tmp_path)  # bound, but not listening
+
+
+def test_a_process_that_has_just_ended_runs_no_program(tmp_path: Path) -> None:
+    """Nomad's script checks live for milliseconds: one that ends between two looks must not end `berth up`."""
+    with running(tmp_path) as process:
+        assert processes.program(process) == Path(sys.executable).resolve()
+        ended = psutil.Process(process.pid)
+    assert processes.program(ended) is None
