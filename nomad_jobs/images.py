@@ -76,8 +76,15 @@ class ImageRef:
     @property
     def manifest_url(self) -> str:
         """The URL of this tag's manifest in the registry's HTTP API."""
+        return self._url_of(self.tag)
+
+    def digest_url(self, digest: str) -> str:
+        """Give the URL of the manifest with this digest, whatever the tag names now."""
+        return self._url_of(digest)
+
+    def _url_of(self, name: str) -> str:
         scheme = "http" if self.is_local else "https"
-        return f"{scheme}://{self.host}/v2/{self.repository}/manifests/{self.tag}"
+        return f"{scheme}://{self.host}/v2/{self.repository}/manifests/{name}"
 
 
 class Pins(Mapping[str, str]):

@@ -8,7 +8,7 @@ import typer
 
 from nomad_jobs.errors import ConfigError, raise_all
 from nomad_jobs.own_images import OWN_IMAGES, OwnImage
-from scripts.ops import images
+from scripts.ops import images, served
 from scripts.ops.build import check as checking
 from scripts.ops.build import hand_over, run
 from scripts.ops.progress import Progress
@@ -91,7 +91,28 @@ def pin(
     for one in report.pinned:
         typer.echo(f"{one.reference} {one.digest} {one.change}")
     if report.errors:
-        raise images.PartlyPinnedError(report.errors)
+        raise images.PartlyDoneError(report.errors)
+
+
+@app.command("served")
+def served_(
+    services: Annotated[list[str] | None, typer.Argument(help="Only these services' images.")] = None,
+    deadline_s: Annotated[float, typer.Option(min=1, help="Seconds for all registries together.")] = 60,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Ask each registry whether it still serves the digest that `images.lock` pins. Changes nothing.
+
+    Logins come from `docker login`. Exit code 2 if a digest is gone, which no node could fetch any more; 11 if some
+    registries gave no answer.
+    """
+    users = _users(services or [])
+    pins = images.read_pins(images.LOCK)
+    asked = served.ask(list(users), pins, deadline_s=deadline_s, progress=Progress())
+    if as_json:
+        typer.echo(json.dumps([_row(one, users[one.reference]) for one in asked], indent=2))
+    for one in () if as_json else asked:
+        typer.echo(f"{one.reference} {one.digest or '-'} {one.state.value} ({', '.join(users[one.reference])})")
+    served.refuse_gone(asked, users)
 
 
 @app.command("list")
@@ -107,6 +128,12 @@ def list_(
         return
     for image, names in users.items():
         typer.echo(f"{image} {pins.get(image, 'unpinned')} ({', '.join(names)})")
+
+
+def _row(one: served.Asked, services: list[str]) -> dict[str, object]:
+    """Give what a program reads of one image that was asked about."""
+    digest, error = one.digest or None, str(one.error) if one.error else None
+    return {"image": one.reference, "digest": digest, "state": one.state.value, "services": services, "error": error}
 
 
 def _ours(names: list[str] | None) -> list[OwnImage]:

@@ -1,10 +1,10 @@
-"""Asks a registry for a tag's digest (OCI distribution specification 1.1, Docker's token flow)."""
+"""Asks a registry for a tag's digest, or for a digest (OCI distribution specification 1.1, Docker's token flow)."""
 
 import contextlib
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -81,10 +81,35 @@ class Lookup:
             BerthError: the registry cannot be reached, or what it serves cannot be trusted.
 
         """
-        try:
-            if known and self._manifest("HEAD").headers.get("docker-content-digest") == known:
+        url = self._ref.manifest_url
+        with self._in_words():
+            if known and self._manifest("HEAD", url).headers.get("docker-content-digest") == known:
                 return known
-            return self._verified(self._accepted(self._manifest("GET")))
+            return self._verified(self._accepted(self._manifest("GET", url)))
+
+    def serves(self, digest: str) -> bool:
+        """Tell whether the registry still has the manifest `digest`, whatever the tag names now.
+
+        It sends HEAD, which no registry counts as a pull, and asks for no layer.
+
+        Raises:
+            BerthError: as `digest` does, but for a manifest that is not there.
+
+        """
+        with self._in_words():
+            answer = self._manifest("HEAD", self._ref.digest_url(digest))
+            if answer.status == httpx.codes.NOT_FOUND:
+                return False
+            self._refuse_other_kinds(self._accepted(answer))
+            announced = answer.headers.get("docker-content-digest", digest)
+            if announced != digest:
+                raise self._distrusted(f"announced {announced} when it was asked for {digest}")
+            return True
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             what = f"{self._ref.host} cannot be asked: {str(error) or type(error).__name__}"
             raise BerthError(self._where, what, "check the network; the pin stays as it was") from error
@@ -96,11 +121,11 @@ class Lookup:
         except OSError as error:
             raise ConfigError("SSL_CERT_FILE", f"cannot be read: {error}", "fix or unset it") from error
 
-    def _manifest(self, method: str) -> _Answer:
-        answer = self._send(method, self._ref.manifest_url, self._authorization)
+    def _manifest(self, method: str, url: str) -> _Answer:
+        answer = self._send(method, url, self._authorization)
         if answer.status == httpx.codes.UNAUTHORIZED and not self._authorization:
             self._authorization = self._authorize(challenges(answer.headers.get_list("www-authenticate")))
-            answer = self._send(method, self._ref.manifest_url, self._authorization)
+            answer = self._send(method, url, self._authorization)
         return answer
 
     def _accepted(self, answer: _Answer) -> _Answer:
@@ -114,10 +139,13 @@ class Lookup:
             raise BerthError(self._where, f"{ref.host} answered {answer.status}", "try again later")
         return answer
 
-    def _verified(self, answer: _Answer) -> str:
+    def _refuse_other_kinds(self, answer: _Answer) -> None:
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if kind not in MANIFEST_TYPES:
             raise self._distrusted(f"served {kind or 'no type'}, which is no image manifest")
+
+    def _verified(self, answer: _Answer) -> str:
+        self._refuse_other_kinds(answer)
         digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
         announced = answer.headers.get("docker-content-digest", digest)
         if announced != digest:

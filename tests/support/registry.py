@@ -51,11 +51,22 @@ class Registry:
             entry = {"mediaType": MANIFEST, "digest": child, "size": size, "platform": platform}
             return _manifest(http, tag, INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]})
 
+    def delete(self, repository: str, digest: str) -> None:
+        """Remove a manifest, as a clean-up of old images does."""
+        url = f"http://{self.address}/v2/{repository}/manifests/{digest}"
+        httpx.delete(url, trust_env=False).raise_for_status()
+
 
 def look_up(reference: str, *, known: str = "", login: Login | None = None, deadline_s: float = 30) -> str:
     """Look one tag up, as `berth images pin` does."""
     with Lookup(reference, ends_at=time.monotonic() + deadline_s, logins=lambda _: login) as lookup:
         return lookup.digest(known=known)
+
+
+def is_served(reference: str, digest: str, *, login: Login | None = None) -> bool:
+    """Ask about one digest, as `berth images served` does."""
+    with Lookup(reference, ends_at=time.monotonic() + 30, logins=lambda _: login) as lookup:
+        return lookup.serves(digest)
 
 
 @contextmanager
@@ -99,7 +110,7 @@ def _configuration(
     return {
         "version": 0.1,
         "log": {"accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(storage)}},
+        "storage": {"filesystem": {"rootdirectory": str(storage)}, "delete": {"enabled": True}},
         "http": {"addr": "127.0.0.1:0", "secret": "x", **({"tls": tls} if tls else {})},
         **({"auth": auth} if auth else {}),
     }
