@@ -87,6 +87,41 @@ class ImageRef:
         return f"{scheme}://{self.host}/v2/{self.repository}/manifests/{name}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageByDigest:
+    """An image of others by its digest; the tag only says to people what that was.
+
+    Raises:
+        ConfigError: (or ManyErrors) the tag is no reference, or the digest no digest.
+
+    """
+
+    reference: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        ImageRef.parse(self.reference)
+        if not is_digest(self.digest):
+            fix = "write reference@digest, as in debian:12-slim@sha256:…"
+            raise ConfigError(f"image {self.reference}", f"{self.digest!r} is no digest", fix)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `debian:12-slim@sha256:…`."""
+        reference, _, digest = text.partition("@")
+        return cls(reference=reference, digest=digest)
+
+    @property
+    def ref(self) -> ImageRef:
+        """Where it comes from."""
+        return ImageRef.parse(self.reference)
+
+    @property
+    def source(self) -> str:
+        """Its name without the tag, which some programs refuse beside a digest."""
+        return f"{self.ref.registry}/{self.ref.repository}@{self.digest}"
+
+
 class Pins(Mapping[str, str]):
     """Read-only and sorted: a tag reference as the catalogue writes it -> `sha256:<64 hex digits>`.
 

@@ -93,7 +93,7 @@ def _gone(asked: Sequence[Asked], users: Mapping[str, Sequence[str]]) -> Iterato
     for one in asked:
         if one.state is State.GONE:
             host = ImageRef.parse(one.reference).host
-            what = f"{host} no longer serves {one.digest}: a node that restarts cannot fetch it"
+            what = f"{host} no longer serves all of {one.digest}: a node that restarts cannot fetch it"
             again = f"run `berth images pin {users[one.reference][0]}`, read what moved, and deploy"
             if name := ours.get(one.reference):
                 again = f"run `berth images build {name}` and `berth images push {name}`; with another digest, {again}"

@@ -52,7 +52,7 @@ def test_what_is_gone_is_code_2_and_says_what_to_do(
         {"image": stays, "digest": kept, "state": "served", "services": ["api"], "error": None},
     ]
     assert (
-        f"error image {gone}: {hub.address} no longer serves {digest}: a node that restarts cannot fetch it — "
+        f"error image {gone}: {hub.address} no longer serves all of {digest}: a node that restarts cannot fetch it — "
         "run `berth images pin web`, read what moved, and deploy"
     ) in shown.err
     assert run(["images", "served", "api"]) == Exit.DONE

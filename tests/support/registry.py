@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from scripts.ops.waiting import wait_until
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 USER, PASSWORD = "reader", "a-pass:word"  # of a registry that lives for one test
 _CONFIG = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{}}'
 _STOP_S = 10
@@ -32,28 +33,37 @@ class Registry:
     address: str
     storage: Path
 
-    def push(self, repository: str, tag: str, label: str, *, index: bool = False) -> str:
+    def push(
+        self,
+        repository: str,
+        tag: str,
+        label: str,
+        *,
+        index: bool = False,
+        architecture: str = "amd64",
+        layers: Sequence[bytes] = (),
+    ) -> str:
         """Push a tiny image (or an index with one) that differs by `label`; return the digest of the tag."""
         with httpx.Client(base_url=f"http://{self.address}/v2/{repository}", trust_env=False) as http:
-            config = _blob(http, _CONFIG)
+            config = _blob(http, _CONFIG.replace(b"amd64", architecture.encode()))
             manifest = {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
                 "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
-                "layers": [],
+                "layers": [{"mediaType": LAYER, **_blob(http, layer)} for layer in layers],
                 "annotations": {"label": label},
             }
             if not index:
                 return _manifest(http, tag, MANIFEST, manifest)
             child = _manifest(http, "child", MANIFEST, manifest)
             size = len(_bytes(manifest))
-            platform = {"os": "linux", "architecture": "amd64"}
+            platform = {"os": "linux", "architecture": architecture}
             entry = {"mediaType": MANIFEST, "digest": child, "size": size, "platform": platform}
             return _manifest(http, tag, INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]})
 
-    def delete(self, repository: str, digest: str) -> None:
-        """Remove a manifest, as a clean-up of old images does."""
-        url = f"http://{self.address}/v2/{repository}/manifests/{digest}"
+    def delete(self, repository: str, digest: str, *, kind: str = "manifests") -> None:
+        """Remove a manifest, as a clean-up of old images does, or a blob."""
+        url = f"http://{self.address}/v2/{repository}/{kind}/{digest}"
         httpx.delete(url, trust_env=False).raise_for_status()
 
 

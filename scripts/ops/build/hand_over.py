@@ -1,25 +1,18 @@
 """Copies a built image to its registry, or to this machine's Docker, with `skopeo`: the tag appears last."""
 
-import base64
-import json
 import os
 import socket
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from nomad_jobs.errors import AuthError, BerthError
-from nomad_jobs.images import DOCKER_HUB, ImageRef
-from scripts.ops.build import steps
+from nomad_jobs.images import ImageRef
+from scripts.ops.build import skopeo
 from scripts.ops.build.layout import Layout
-from scripts.ops.docker_login import Login, login_for
+from scripts.ops.docker_login import login_for
 from scripts.ops.registry import Lookup
 
 _DEADLINE_S = 60
 _DAEMON = "unix:///var/run/docker.sock"
-_HUB_KEY = "https://index.docker.io/v1/"
 
 
 def push(layout: Layout, reference: str) -> None:
@@ -34,10 +27,8 @@ def push(layout: Layout, reference: str) -> None:
     """
     ref = ImageRef.parse(reference)
     where = f"image {reference}: push"
-    with _authentication(ref.registry) as file:
-        tls = f"--dest-tls-verify={'false' if ref.is_local else 'true'}"
-        words = ["copy", "--quiet", "--preserve-digests", f"--dest-authfile={file}", tls]
-        steps.run(where, [*_skopeo(words), f"oci:{layout.folder}", f"docker://{reference}"])
+    with skopeo.access(ref, "dest") as options:
+        skopeo.copy(where, f"oci:{layout.folder}", f"docker://{reference}", "--preserve-digests", *options)
     with Lookup(reference, ends_at=time.monotonic() + _DEADLINE_S, logins=login_for) as lookup:
         served = lookup.digest(known=layout.digest)
     if served != layout.digest:
@@ -56,8 +47,7 @@ def load(layout: Layout, reference: str) -> None:
     where = f"image {reference}: load"
     host = os.environ.get("DOCKER_HOST") or _DAEMON
     _refuse_absent(where, host)
-    words = ["copy", "--quiet", f"--dest-daemon-host={host}"]
-    steps.run(where, [*_skopeo(words), f"oci:{layout.folder}", f"docker-daemon:{reference}"])
+    skopeo.copy(where, f"oci:{layout.folder}", f"docker-daemon:{reference}", f"--dest-daemon-host={host}")
 
 
 def _refuse_absent(where: str, host: str) -> None:
@@ -74,25 +64,3 @@ def _refuse_absent(where: str, host: str) -> None:
     except OSError as error:
         fix = "start Docker, or leave out --load: building and pushing need no daemon"
         raise BerthError(where, f"no Docker daemon answers at {path} ({error.strerror})", fix) from error
-
-
-def _skopeo(words: list[str]) -> list[str]:
-    return ["skopeo", "--insecure-policy", *words]
-
-
-@contextmanager
-def _authentication(registry: str) -> Iterator[Path]:
-    """Write the login for `registry` where only this user can read it: an argument would be in the process list."""
-    login = login_for(registry)
-    with tempfile.TemporaryDirectory(prefix="berth-") as folder:
-        file = Path(folder) / "auth.json"
-        file.touch(mode=0o600)
-        file.write_text(json.dumps({"auths": _entry(registry, login)}), encoding="utf-8")
-        yield file
-
-
-def _entry(registry: str, login: Login | None) -> dict[str, dict[str, str]]:
-    if login is None:
-        return {}
-    encoded = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
-    return {_HUB_KEY if registry == DOCKER_HUB else registry: {"auth": encoded}}

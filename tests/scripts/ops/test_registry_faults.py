@@ -111,7 +111,7 @@ def test_a_registry_that_drips_meets_the_deadline(hub_proxy: Proxy) -> None:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (announces_another, f"announced {OTHER_DIGEST} when it was asked for sha256:"),
+        (announces_another, f"gave {OTHER_DIGEST} when it was asked for sha256:"),
         (serves_a_login_page, "served text/html, which is no image manifest"),
         (leads_away_from_tls, "leads to registry.example.com without TLS"),
     ],
@@ -132,3 +132,27 @@ def test_a_digest_is_asked_for_by_one_head(hub: Registry, hub_proxy: Proxy) -> N
         ("HEAD", f"/v2/app/manifests/{digest}"),
         ("HEAD", f"/v2/app/manifests/{OTHER_DIGEST}"),
     ]
+
+
+@pytest.mark.live
+def test_an_index_whose_image_is_gone_is_not_served(hub: Registry) -> None:
+    index = hub.push("halved-index", "1", "x", index=True)
+    child = look_up(f"{hub.address}/halved-index:child")
+    assert is_served(f"{hub.address}/halved-index:1", index)
+    hub.delete("halved-index", child)
+    assert not is_served(f"{hub.address}/halved-index:1", index)
+
+
+@pytest.mark.live
+def test_only_the_image_for_our_nodes_counts(hub: Registry) -> None:
+    index = hub.push("arm-index", "1", "x", index=True, architecture="arm64")
+    hub.delete("arm-index", look_up(f"{hub.address}/arm-index:child"))
+    assert is_served(f"{hub.address}/arm-index:1", index)
+
+
+@pytest.mark.live
+def test_an_index_of_other_bytes_is_not_trusted(hub: Registry, hub_proxy: Proxy) -> None:
+    index = hub.push("other-index", "1", "x", index=True)
+    hub_proxy.fault = lambda exchange: setattr(exchange, "body", exchange.body.replace(b"amd64", b"arm64"))
+    with pytest.raises(BerthError, match=r"announced sha256:.*, but served sha256:"):
+        is_served(f"{hub_proxy.address}/other-index:1", index)
