@@ -10,7 +10,7 @@ from nomad_jobs.errors import ConfigError, raise_all
 from nomad_jobs.own_images import OWN_IMAGES, OwnImage
 from scripts.ops import images, served
 from scripts.ops.build import check as checking
-from scripts.ops.build import hand_over, run
+from scripts.ops.build import hand_over, recording, run
 from scripts.ops.progress import Progress
 
 app = typer.Typer(
@@ -52,7 +52,25 @@ def check(names: _Names = None) -> None:
     rules = checking.rules()
     for line in checking.check(run.built_before(_ours(names), Progress()), rules):
         typer.echo(line)
-    typer.echo(rules.advisories.scope)
+    for line in rules.advisories.scope:
+        typer.echo(line)
+
+
+@app.command("advisories")
+def advisories(
+    *,
+    changelogs: Annotated[
+        bool, typer.Option("--changelogs", help="From Debian's archive alone: what its changelogs name.")
+    ] = False,
+) -> None:
+    """Record anew which vulnerabilities of what is in our images are known, for `check`; commit the file.
+
+    Asks OSV about the packages of all built images. With --changelogs it needs root, no OSV and no built image, and
+    leaves Python's records as they are.
+    """
+    extract = recording.record(OWN_IMAGES, recording.FILE, Progress(), from_debian=changelogs)
+    for line in extract.scope:
+        typer.echo(line)
 
 
 @app.command("push")
