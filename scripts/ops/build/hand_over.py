@@ -1,31 +1,27 @@
 """Copies a built image to its registry, or to this machine's Docker, with `skopeo`: the tag appears last."""
 
-import base64
-import json
-import os
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nomad_jobs.errors import AuthError, BerthError
-from nomad_jobs.images import DOCKER_HUB, ImageRef
+from nomad_jobs.errors import BerthError
+from nomad_jobs.images import ImageRef
+from scripts.ops import docker_daemon, docker_login
 from scripts.ops.build import steps
 from scripts.ops.build.layout import Layout
-from scripts.ops.docker_login import Login, login_for
-from scripts.ops.registry import Lookup
+from scripts.ops.docker_login import login_for
+from scripts.ops.registry import Logins, Lookup
 
 _DEADLINE_S = 60
-_DAEMON = "unix:///var/run/docker.sock"
-_HUB_KEY = "https://index.docker.io/v1/"
 
 
-def push(layout: Layout, reference: str) -> None:
+def push(layout: Layout, reference: str, *, logins: Logins = login_for, ca_file: Path | None = None) -> None:
     """Push the image under the tag `reference`, and have the registry say that this is its digest.
 
     skopeo sends the layers first and the manifest last, so that a push that breaks off leaves the tag where it was.
+    `ca_file` is the authority of a registry whose certificate no public one has signed; it ends in `.crt`.
 
     Raises:
         AuthError: the registry wants a login, or refuses the one it got.
@@ -34,11 +30,12 @@ def push(layout: Layout, reference: str) -> None:
     """
     ref = ImageRef.parse(reference)
     where = f"image {reference}: push"
-    with _authentication(ref.registry) as file:
+    with _authentication(ref.registry, logins) as file:
         tls = f"--dest-tls-verify={'false' if ref.is_local else 'true'}"
-        words = ["copy", "--quiet", "--preserve-digests", f"--dest-authfile={file}", tls]
+        trust = [f"--dest-cert-dir={ca_file.parent}"] if ca_file else []
+        words = ["copy", "--quiet", "--preserve-digests", f"--dest-authfile={file}", tls, *trust]
         steps.run(where, [*_skopeo(words), f"oci:{layout.folder}", f"docker://{reference}"])
-    with Lookup(reference, ends_at=time.monotonic() + _DEADLINE_S, logins=login_for) as lookup:
+    with Lookup(reference, ends_at=time.monotonic() + _DEADLINE_S, logins=logins, ca_file=ca_file) as lookup:
         served = lookup.digest(known=layout.digest)
     if served != layout.digest:
         fix = "somebody else pushed the same tag, or a proxy changes what it passes on: push again"
@@ -54,26 +51,10 @@ def load(layout: Layout, reference: str) -> None:
 
     """
     where = f"image {reference}: load"
-    host = os.environ.get("DOCKER_HOST") or _DAEMON
-    _refuse_absent(where, host)
+    host = docker_daemon.chosen()
+    docker_daemon.refuse_absent(where, host, otherwise="leave out --load: building and pushing need no daemon")
     words = ["copy", "--quiet", f"--dest-daemon-host={host}"]
     steps.run(where, [*_skopeo(words), f"oci:{layout.folder}", f"docker-daemon:{reference}"])
-
-
-def _refuse_absent(where: str, host: str) -> None:
-    """Ask for the daemon first: skopeo would begin to copy, and then say only that a pipe was closed."""
-    path = host.removeprefix("unix://")
-    if path == host:
-        return
-    try:
-        with socket.socket(socket.AF_UNIX) as asked:
-            asked.connect(path)
-    except PermissionError as error:
-        fix = "add the user to the group `docker`, or leave out --load: building and pushing need no daemon"
-        raise AuthError(where, f"this user may not reach the Docker daemon at {path}", fix) from error
-    except OSError as error:
-        fix = "start Docker, or leave out --load: building and pushing need no daemon"
-        raise BerthError(where, f"no Docker daemon answers at {path} ({error.strerror})", fix) from error
 
 
 def _skopeo(words: list[str]) -> list[str]:
@@ -81,18 +62,11 @@ def _skopeo(words: list[str]) -> list[str]:
 
 
 @contextmanager
-def _authentication(registry: str) -> Iterator[Path]:
+def _authentication(registry: str, logins: Logins) -> Iterator[Path]:
     """Write the login for `registry` where only this user can read it: an argument would be in the process list."""
-    login = login_for(registry)
+    login = logins(registry)
     with tempfile.TemporaryDirectory(prefix="berth-") as folder:
         file = Path(folder) / "auth.json"
         file.touch(mode=0o600)
-        file.write_text(json.dumps({"auths": _entry(registry, login)}), encoding="utf-8")
+        file.write_text(docker_login.dump(registry, login), encoding="utf-8")
         yield file
-
-
-def _entry(registry: str, login: Login | None) -> dict[str, dict[str, str]]:
-    if login is None:
-        return {}
-    encoded = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
-    return {_HUB_KEY if registry == DOCKER_HUB else registry: {"auth": encoded}}

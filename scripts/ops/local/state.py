@@ -11,6 +11,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from nomad_jobs.errors import BerthError, ConfigError
+from nomad_jobs.images import LOCK_NAME
 from nomad_jobs.platform import Platform
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.settings import Settings
@@ -35,6 +36,8 @@ class State:
         self.logs = self.root / "logs"
         self.keys = self.root / "keys"
         self.vault_plugins = self.root / "vault-plugins"
+        self.docker_config = self.run / "docker.json"
+        self.images_lock = self.root / LOCK_NAME
         self.socket = self.run / "supervisor.sock"
 
     @classmethod
