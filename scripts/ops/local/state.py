@@ -58,6 +58,7 @@ class State:
 
         """
         self._check_path()
+        self._check_owner()
         with writing(self.root):
             self._check_version()
             for folder in (self.root, *(self.root / name for name in _FOLDERS)):
@@ -160,6 +161,12 @@ class State:
             )
         if len(os.fsencode(self.socket)) > _SOCKET_PATH_MAX:
             raise ConfigError(str(self.root), "the path is too long for a Unix socket below it", fix)
+
+    def _check_owner(self) -> None:
+        """Refuse root in somebody's directory: the files that root makes would stay when the owner comes back."""
+        if self.root.exists() and (owner := self.root.stat().st_uid) != os.geteuid() == 0:
+            fix = f"run as that user, or set BERTH_STATE_DIR to a directory of root's, such as {self.root}-root"
+            raise ConfigError(str(self.root), f"belongs to user {owner}, and root runs this", fix)
 
     def _check_version(self) -> None:
         path = self.root / "version"

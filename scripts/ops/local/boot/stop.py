@@ -44,8 +44,10 @@ def end(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> Non
             processes.end(left, deadline_s=_END_S)
     settings = state.settings()
     if settings.containers:
-        with progress.step("network", "removing the containers' network") as step:
-            step.says(whole.release(settings) or f"{settings.containers.network} is gone")
+        with progress.step("network", f"removing {settings.containers.network}"):
+            kept = whole.release(settings)
+        if kept:
+            progress.note(f"[yellow]![/yellow] not removed: {kept}; run `berth down` again when Docker runs")
 
 
 def destroy(state: State) -> None:

@@ -39,7 +39,7 @@ def build(services: Sequence[Service], state: State, progress: Progress) -> list
         if lock.exists() and (found := _built_before(ours, lock, progress)):
             return found
     try:
-        return run.build(ours, progress)
+        return run.build(ours, progress, run.LOCK)
     except MovedOnError as error:
         progress.note(f"[yellow]![/yellow] {error.where}: {error.what}; this laptop takes what there is today")
         run.look_up_debian(ours, progress, _own_lock(state))

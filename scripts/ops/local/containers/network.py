@@ -68,6 +68,12 @@ def remove(wanted: Containers, registry: str) -> None:
                         client.images.remove(name)
 
 
+def free(subnets: Iterable[IPv4Network]) -> Iterator[IPv4Network]:
+    """Leave out subnets that this machine has a route into: a VPN, an office's network, another bridge."""
+    taken = [network for network in _routed() if network.prefixlen]
+    yield from (subnet for subnet in subnets if not any(subnet.overlaps(one) for one in taken))
+
+
 def _find(client: docker.DockerClient, name: str) -> Network | None:
     return next((one for one in client.networks.list(names=[name]) if one.name == name), None)
 
@@ -80,7 +86,7 @@ def _refuse_foreign(network: Network, root: Path) -> None:
 
 def _make(client: docker.DockerClient, wanted: Containers, root: Path) -> Network:
     """Make it in the subnet that it had, or else in the first one that is free; Docker has the last word on that."""
-    for subnet in _free((IPv4Network(wanted.subnet), *_candidates(root))):
+    for subnet in free((IPv4Network(wanted.subnet), *_candidates(root))):
         pool = IPAMPool(subnet=str(subnet), gateway=replace(wanted, subnet=str(subnet)).address)
         try:
             client.networks.create(
@@ -105,12 +111,6 @@ def _candidates(root: Path) -> Iterator[IPv4Network]:
     all_of_them = list(_CANDIDATES.subnets(new_prefix=_SIZE))
     first = int(hashlib.sha256(str(root).encode()).hexdigest(), 16) % len(all_of_them)
     yield from (*all_of_them[first:], *all_of_them[:first])
-
-
-def _free(subnets: Iterable[IPv4Network]) -> Iterator[IPv4Network]:
-    """Leave out subnets that this machine has a route into: a VPN, an office's network, another bridge."""
-    taken = [network for network in _routed() if network.prefixlen]
-    yield from (subnet for subnet in subnets if not any(subnet.overlaps(one) for one in taken))
 
 
 def _routed() -> list[IPv4Network]:
