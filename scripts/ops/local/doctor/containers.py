@@ -52,7 +52,7 @@ def _outside(state: State, containers: Containers, running: list[Any]) -> Findin
     if seen.reached:
         shown = ", ".join(f"{address}:{port}" for address, port in sorted(seen.reached)[:5])
         return problem("outside", f"a neighbour reaches {len(seen.reached)} of {seen.asked}: {shown}", _FIX)
-    if not seen.is_let_in:
+    if not seen.is_heard:
         what = "this machine's firewall lets no neighbour in, so that nothing could be asked"
         return note("outside", what, "the rules of Berth's own could not be tried")
     return ok("outside", f"a neighbour reaches none of {seen.asked} addresses")

@@ -28,7 +28,7 @@ class Seen:
 
     asked: int
     reached: tuple[Place, ...]
-    is_let_in: bool
+    is_heard: bool
     """Whether the neighbour reached what stood open to it; if not, it proves nothing that it reached nothing else."""
 
 
@@ -44,7 +44,7 @@ def look(places: Iterable[Place]) -> Seen:
         named = {(ours if address.startswith("127.") else address, port) for address, port in places}
         answered = _ask(namespace, [(ours, open_port), *sorted(named)])
     reached = tuple(one for one in answered if one != (ours, open_port))
-    return Seen(asked=len(named), reached=reached, is_let_in=(ours, open_port) in answered)
+    return Seen(asked=len(named), reached=reached, is_heard=(ours, open_port) in answered)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def test_a_neighbour_reaches_the_network_until_it_is_closed_and_when_it_is_opene
         assert outside.look([(held.address, PORT)]).reached == ((held.address, PORT),)
         firewall.close(Settings(containers=held), held)
         seen = outside.look([(held.address, PORT)])
-        assert (seen.reached, seen.is_let_in, seen.asked) == ((), True, 1)
+        assert (seen.reached, seen.is_heard, seen.asked) == ((), True, 1)
         assert answers(held.address, PORT), "this machine itself must reach it"
         firewall.open_again(held)
         assert outside.look([(held.address, PORT)]).reached == ((held.address, PORT),)
@@ -131,7 +131,7 @@ def test_a_machine_that_lets_nobody_in_proves_nothing_and_says_so(closed: Contai
         seen = outside.look([(closed.address, PORT)])
     finally:
         subprocess.run(["iptables", "-D", "INPUT", "!", "-i", "lo", "-j", "DROP"], check=True)
-    assert (seen.reached, seen.is_let_in) == ((), False)
+    assert (seen.reached, seen.is_heard) == ((), False)
 
 
 def test_the_neighbour_is_gone_afterwards(held: Containers) -> None:
