@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import images, infra, laptop, page, program, rendering
+from bench import containers, images, infra, laptop, page, program, rendering
 from bench.rows import table
 
 
@@ -13,6 +13,7 @@ def main() -> None:
         ("Rendering", rendering.measure),
         ("The platform on a laptop", laptop.measure),
         ("Our own images", images.measure),
+        ("Containers on a laptop", containers.measure),
         ("AWS, the program alone", program.measure),
         ("AWS, the real engine with moto in place of AWS", infra.measure),
     ):

@@ -17,7 +17,7 @@ from scripts.ops.local import processes
 from tests.support.laptop import free_ports
 
 _RUNS = 3
-_PLATFORM = ("nomad", "consul", "vault", "nginx", "example-fs-device")
+_PLATFORM = ("nomad", "consul", "vault", "nginx", "example-fs-device", "docker-registry")
 
 
 def measure() -> list[Row]:
@@ -27,7 +27,7 @@ def measure() -> list[Row]:
     kept: list[float] = []
     own: list[float] = []
     for _ in range(_RUNS):
-        with _laptop() as berth:
+        with laptop_of_its_own() as berth:
             times["first"].append(seconds(lambda: berth("up", *berth.ports)))
             sizes.append(berth.pss_mb())
             kept.append(berth.request_ms("fw-parse", "/health"))
@@ -52,7 +52,7 @@ def measure() -> list[Row]:
     ]
 
 
-class _Berth:
+class Berth:
     """The command, on a state directory of its own."""
 
     def __init__(self, root: Path, ports: dict[str, int]) -> None:
@@ -61,6 +61,7 @@ class _Berth:
         self.ports = [word for name, number in ports.items() for word in ("--port", f"{name}={number}")]
 
     def __call__(self, *words: str) -> None:
+        """Run it with these words; it has to succeed."""
         env = {**os.environ, "BERTH_STATE_DIR": str(self.root)}
         argv = [sys.executable, "-m", "scripts", *words]
         done = subprocess.run(argv, env=env, check=False, capture_output=True, text=True)
@@ -75,19 +76,22 @@ class _Berth:
             return statistics.median(seconds(lambda: client.get(path)) * 1000 for _ in range(200))
 
     def pss_mb(self) -> float:
-        ours = [one for one in processes.of_state(self.root) if _is_platform(one)]
+        """Add up the memory of the platform's own programs."""
+        ours = [one for one in processes.of_state(self.root) if is_platform(one)]
         return sum(one.memory_full_info().pss for one in ours) / 1e6
 
 
-def _is_platform(process: psutil.Process) -> bool:
+def is_platform(process: psutil.Process) -> bool:
+    """Whether it is one of the platform's own programs, and no task."""
     program = processes.program(process)
     return program is not None and program.name.startswith(_PLATFORM)
 
 
 @contextmanager
-def _laptop() -> Iterator[_Berth]:
+def laptop_of_its_own() -> Iterator[Berth]:
+    """Give the command on an empty state directory and free ports; all is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="berth-") as folder, free_ports() as ports:
-        berth = _Berth(Path(folder) / "state", ports)
+        berth = Berth(Path(folder) / "state", ports)
         try:
             yield berth
         finally:

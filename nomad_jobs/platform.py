@@ -41,6 +41,17 @@ class NodePool(_Record):
     """The model that the device plugin reports, such as `H200`; empty without GPUs."""
 
 
+class ContainerNetwork(_Record):
+    """A Docker network of a laptop's own: its containers reach each other there, and nobody outside reaches them."""
+
+    name: Name
+    """Docker's name of it."""
+    fixed_ports: Name
+    """What Nomad calls the address of ports with a fixed number: the laptop's loopback, where people ask."""
+    registry: Annotated[str, StringConstraints(pattern=r"^[0-9.]+:[0-9]+$")]
+    """Address and port of the registry that has our own images here."""
+
+
 class Platform(_Record):
     """Where a stack's platform is and what it has: all that rendering and deploying need, and nothing secret."""
 
@@ -70,6 +81,8 @@ class Platform(_Record):
     pools: dict[Literal["app", "gpu", "ingress"], NodePool]
     """The node pool of each kind of pool."""
     buckets: dict[Name, str] = {}
+    container_network: ContainerNetwork | None = None
+    """None: containers are in Docker's default network, and images in the registry that their names say."""
 
     @model_validator(mode="after")
     def _plain_http_stays_on_this_machine(self) -> Self:

@@ -33,6 +33,12 @@ def app_container(name: str, argv: tuple[str, ...], tag: str = "0.1.0") -> Conta
     return Container(image=apps_image(name, tag), argv=argv, user=APPS_USER)
 
 
+def place_of(image: str, registry: str) -> str:
+    """Name the same image in another `registry`; an image that is not in the team's own stays where it is."""
+    ours = f"{REGISTRY.host}/"
+    return f"{registry}/{image.removeprefix(ours)}" if image.startswith(ours) else image
+
+
 def apps_image(name: str, tag: str = "0.1.0") -> str:
     """Name the image of one of our own apps, by tag."""
     return f"{REGISTRY.host}/backend/{name}/main:{tag}"

@@ -10,7 +10,8 @@ from nomad_jobs.images import Pins, pinned
 from nomad_jobs.keys import pin_key, routes_prefix
 from nomad_jobs.model import ENGINE_SHUTDOWN_S, Container, Env, Gpus, Kind, Port, Service, Size, User, model_words
 from nomad_jobs.model.interpolation import GPUS
-from nomad_jobs.platform import NodePool, Platform
+from nomad_jobs.platform import ContainerNetwork, NodePool, Platform
+from nomad_jobs.registry import place_of
 from nomad_jobs.text import hcl, render
 
 __all__ = ["ROOT", "SecretVersions", "kill_timeout_s", "render_consul_policy", "render_job"]
@@ -39,6 +40,10 @@ class _Job:
     @property
     def size(self) -> Size:
         return self.service.size
+
+    @property
+    def network(self) -> ContainerNetwork | None:
+        return self.platform.container_network if self.platform.runs_containers else None
 
     @property
     def container(self) -> Container | None:
@@ -124,7 +129,7 @@ def render_job(service: Service, platform: Platform, *, images: Pins, versions: 
     job = _Job(
         service=service,
         platform=platform,
-        image=pinned(service.container.image, images, service.name) if platform.runs_containers else "",
+        image=_image(service, platform, images),
         files=tuple(rendered_files(service, platform, versions or {})),
     )
     context = {"job": job, "service": service, "platform": platform, "size": job.size}
@@ -142,6 +147,13 @@ def render_consul_policy(service: Service, platform: Platform) -> str:
 def kill_timeout_s(service: Service, platform: Platform) -> int:
     """Seconds from the stop signal to SIGKILL; the front door gets enough for the longest request of any route."""
     return platform.max_kill_timeout_s if service.is_front_door else service.kill_timeout_s
+
+
+def _image(service: Service, platform: Platform, images: Pins) -> str:
+    if not platform.runs_containers:
+        return ""
+    name = pinned(service.container.image, images, service.name)
+    return place_of(name, platform.container_network.registry) if platform.container_network else name
 
 
 def _plain_env(service: Service, platform: Platform) -> tuple[Env, ...]:

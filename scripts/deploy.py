@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nomad_jobs.platform import LOCAL
-from scripts.ops import catalogue, images, stacks
+from scripts.ops import catalogue, stacks
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import deploy
@@ -27,7 +27,7 @@ def run(
 ) -> None:
     """Make STACK run the catalogue, and verify it through NGINX."""
     record = stacks.platform_of(stack, platform)
-    pins = images.read_pins()
+    pins = stacks.pins_of(record)
     resolved = catalogue.load(record, pins, only or ())
     confirm(f"deploy {len(resolved.services)} service(s) to {stack}", yes=yes or stack == LOCAL)
     progress = Progress()

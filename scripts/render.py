@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nomad_jobs.platform import LOCAL
-from scripts.ops import catalogue, images, rendering, stacks
+from scripts.ops import catalogue, rendering, stacks
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     Secrets appear with version 0, the newest; `berth deploy` pins the version that Vault has by then.
     """
     record = stacks.platform_of(stack, platform)
-    pins = images.read_pins()
+    pins = stacks.pins_of(record)
     resolved = catalogue.load(record, pins)
     for path in rendering.write(rendering.render(resolved.services, record, pins), out):
         typer.echo(path)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from scripts.ops.local.boot import start
+from scripts.ops.local.containers import images, whole
 from scripts.ops.local.settings import ENGINES, MAX_NODES, parse_ports
 from scripts.ops.local.setup import vault_plugins
 from scripts.ops.local.setup.serve import checked_services, serve
@@ -24,6 +25,9 @@ def run(
         typer.Option(help=f"Let Vault offer {', '.join(ENGINES)}; may be given again. Remembered."),
     ] = None,
     without_engine: Annotated[list[str] | None, typer.Option(help="Forget an engine that was asked for.")] = None,
+    containers: Annotated[
+        bool | None, typer.Option("--containers/--no-containers", help="Run services under Docker. Remembered.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before nodes are removed.")] = False,
     deploy: Annotated[bool, typer.Option(help="Deploy the catalogue.")] = True,
     as_json: Annotated[
@@ -39,14 +43,18 @@ def run(
     before = state.settings()
     settings = before.with_engines(engine or (), without_engine or ())
     settings = settings.with_changes(nodes=nodes, ports=parse_ports(port or ()))
+    settings = whole.chosen(settings, state, wanted=containers)
     resolved = checked_services(settings) if deploy else None
     if settings.nodes < before.nodes:
         confirm(f"remove {before.nodes - settings.nodes} of {before.nodes} nodes", yes=yes)
+    if settings.containers:
+        whole.refuse_impossible(settings.containers)
     start.refuse_taken_ports(state, settings)
-    start.install(progress)
+    start.install(settings, progress)
+    built = images.build(resolved.services, state, progress) if resolved and settings.containers else []
     platform = start.up(state, settings, progress)
     vault_plugins.offer(state, settings, progress)
     if resolved is not None:
-        serve(resolved, state, platform, progress, as_json=as_json)
+        serve(resolved, built, state, platform, progress, as_json=as_json)
     elif as_json:
         typer.echo(platform.to_json(), nl=False)

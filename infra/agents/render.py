@@ -110,6 +110,11 @@ class NomadClient:
     """Whether the node's GPUs are offered to jobs, by the device plugin `nomad-device-nvidia`."""
     models_dir: str = ""
     """Folder that jobs may mount as the host volume `models`; empty: none."""
+    shared_docker: str = ""
+    """Docker's daemon, as DOCKER_HOST names it, where others use it as well; empty: the node's own, in its usual
+    place."""
+    loopback: str = ""
+    """Name of a host network that is 127.0.0.1, for ports that only this machine may reach; empty: there is none."""
     docker_config: str = ""
     """Docker's file of registries' logins, which Nomad reads at every pull, and so must be there; empty: none."""
     drain_s: int = MAX_KILL_TIMEOUT_S

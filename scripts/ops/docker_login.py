@@ -1,6 +1,7 @@
 """Reads the logins that `docker login` keeps in `~/.docker/config.json`."""
 
 import base64
+import json
 import os
 import subprocess
 from dataclasses import dataclass, field
@@ -26,6 +27,13 @@ class Login:
     def basic(self) -> str:
         """Value of an Authorization header (RFC 7617)."""
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+
+def dump(registry: str, login: Login | None) -> str:
+    """Write Docker's file with the login for `registry`, or with none."""
+    key = _HUB_KEY if registry == DOCKER_HUB else registry
+    encoded = login.basic.removeprefix("Basic ") if login else ""
+    return json.dumps({"auths": {key: {"auth": encoded}} if login else {}})
 
 
 class _Auth(BaseModel):

@@ -3,9 +3,11 @@
 import contextlib
 import hashlib
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -46,16 +48,19 @@ class Lookup:
     """One tag's lookup: `with Lookup("nginx:1.28", ends_at=…, logins=login_for) as it: it.digest()`.
 
     It ends by `ends_at` on the monotonic clock, and asks `logins` only when the registry wants a login. Its errors are
-    about `where`, by default the image.
+    about `where`, by default the image. `ca_file` is the authority of a registry on this machine, whose certificate no
+    public one has signed.
     """
 
-    def __init__(self, reference: str, *, ends_at: float, logins: Logins, where: str = "") -> None:
+    def __init__(
+        self, reference: str, *, ends_at: float, logins: Logins, where: str = "", ca_file: Path | None = None
+    ) -> None:
         self._ref = ImageRef.parse(reference)
         self._where = where or f"image {reference}"
         self._ends_at = ends_at
         self._logins = logins
         self._authorization = ""
-        self._client = self._connected()
+        self._client = self._connected(ca_file)
 
     def __enter__(self) -> Self:
         return self
@@ -125,10 +130,12 @@ class Lookup:
             what = f"{self._ref.host} cannot be asked: {str(error) or type(error).__name__}"
             raise BerthError(self._where, what, "check the network; the pin stays as it was") from error
 
-    def _connected(self) -> httpx.Client:
+    def _connected(self, ca_file: Path | None) -> httpx.Client:
         hooks = {"request": [self._refuse_plain_http]}
         try:  # no proxy stands between this machine and itself
-            return httpx.Client(follow_redirects=True, event_hooks=hooks, trust_env=not self._ref.is_local)
+            trust = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
+            trust_env = not (ca_file or self._ref.is_local)
+            return httpx.Client(follow_redirects=True, event_hooks=hooks, trust_env=trust_env, verify=trust)
         except OSError as error:
             raise ConfigError("SSL_CERT_FILE", f"cannot be read: {error}", "fix or unset it") from error
 

@@ -5,8 +5,10 @@ import subprocess
 from pathlib import Path
 
 from nomad_jobs.errors import AuthError, BerthError, NoSuchStackError
+from nomad_jobs.images import Pins
 from nomad_jobs.platform import LOCAL, Platform
 from nomad_jobs.render import ROOT
+from scripts.ops import images
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.settings import Settings
@@ -36,6 +38,14 @@ def platform_of(stack: str, record: Path | None = None) -> Platform:
         state = State.default()
         return state.platform() if state.exists() else local_platform(Settings())
     return Platform.from_json(_pulumi_output(stack), where=f"stack {stack}, Pulumi output 'platform'")
+
+
+def pins_of(platform: Platform) -> Pins:
+    """Read which digest each image has there: `images.lock` says it, and on a laptop what was built here."""
+    pins = images.read_pins()
+    if platform.is_laptop and platform.runs_containers:
+        return Pins({**pins, **images.read_pins(State.default().images_lock)})
+    return pins
 
 
 def credentials_of(stack: str) -> Credentials:

@@ -8,27 +8,25 @@ from pathlib import Path
 import pytest
 
 from nomad_jobs.errors import DeadlineError, DeployError
-from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Check, Route, Sample, Service
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy import run as deployment
-from scripts.ops.deploy.run import deploy
 from scripts.ops.front_door import front_doors
 from scripts.ops.local.setup.seed import seed
 from tests.live.test_front_door import get
-from tests.support.laptop import Laptop, quiet
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("front-door")]
 
 
 @pytest.fixture(scope="module")
 def served(target: Target, platform: Laptop) -> Iterator[Service]:
     service = web("test-done", says="served")
     seed([FRONT_DOOR, service], target.platform, target.vault, platform.state.keys)
-    run(target, FRONT_DOOR, service)
+    platform.deploy(FRONT_DOOR, service)
     yield service
     target.nomad.stop(service.name, purge=True)
 
@@ -39,10 +37,6 @@ def _cleared(target: Target) -> Iterator[None]:
     for name in ("test-fresh", "test-ill"):
         target.nomad.stop(name, purge=True)
         target.consul.delete_key(key(target, name))
-
-
-def run(target: Target, *services: Service, deadline_s: float = 60) -> None:
-    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=deadline_s)
 
 
 def key(target: Target, name: str) -> str:
@@ -68,8 +62,8 @@ def test_a_deployment_is_not_done_while_a_front_door_still_sends_to_the_old_inst
         deaf(target, platform),
         pytest.raises(DeadlineError, match=r"NGINX sends to .*, but healthy are .* on nomad-1"),
     ):
-        run(target, new)
-    run(target, new)
+        platform.deploy(new)
+    platform.deploy(new)
     (door,) = front_doors(target.nomad)
     assert door.routes[served.name].peers == set(target.consul.instances(served.name))
 
@@ -84,29 +78,29 @@ def test_a_route_that_no_front_door_takes_up_is_put_back(
     fresh = web("test-fresh")
     with deaf(target, platform):
         with pytest.raises(DeadlineError, match="NGINX runs an older route on nomad-1"):
-            run(target, longer)
+            platform.deploy(longer)
         assert target.consul.key(key(target, served.name)) == before
         with pytest.raises(DeadlineError, match="NGINX has no such route on nomad-1"):
-            run(target, fresh)
+            platform.deploy(fresh)
         assert target.consul.key(key(target, "test-fresh")) is None
 
 
 def test_an_answer_that_is_not_the_expected_one_puts_the_route_back(
-    target: Target, served: Service, monkeypatch: pytest.MonkeyPatch
+    target: Target, platform: Laptop, served: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deployment, "_VERIFY_S", 3)
     before = target.consul.key(key(target, served.name))
     sample = Sample(path="/said", expect="something else")
     wrong = web(served.name, says="served", route=Route(host="test-moved", sample=sample))
     with pytest.raises(DeadlineError, match="200, but without 'something else' in it"):
-        run(target, wrong)
+        platform.deploy(wrong)
     assert target.consul.key(key(target, served.name)) == before
 
 
-def test_no_route_leads_to_what_never_became_healthy(target: Target, served: Service) -> None:
+def test_no_route_leads_to_what_never_became_healthy(target: Target, platform: Laptop, served: Service) -> None:
     del served
     ill = web("test-ill", checks=(Check(path="/gone", interval_s=1),))
     with pytest.raises((DeadlineError, DeployError)):
-        run(target, ill, deadline_s=8)
+        platform.deploy(ill, deadline_s=8)
     assert target.consul.key(key(target, "test-ill")) is None
     assert get(target, "test-ill.localhost").status_code == 404

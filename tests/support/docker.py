@@ -43,14 +43,18 @@ class Docker:
 
 
 @contextmanager
-def docker(folder: Path) -> Iterator[Docker]:
-    """Run a daemon until the end of the block; it makes no network, so the machine's firewall stays as it is."""
+def docker(folder: Path, *, makes_networks: bool = False) -> Iterator[Docker]:
+    """Run a daemon until the end of the block.
+
+    It makes no network, so the machine's firewall stays as it is; one that does belongs into a namespace of its own.
+    """
     program = shutil.which("dockerd")
     assert program, "dockerd is not installed: apt-get install docker.io"
     with tempfile.TemporaryDirectory(prefix="berth-d-") as short:  # a socket's path has at most 107 characters
         socket = Path(short) / "docker.sock"
         places = [f"--data-root={folder / 'data'}", f"--exec-root={short}/exec", f"--pidfile={short}/pid"]
-        argv = [program, f"--host=unix://{socket}", *places, "--iptables=false", "--bridge=none", "--ip-forward=false"]
+        careful = [] if makes_networks else ["--iptables=false", "--ip-forward=false"]
+        argv = [program, f"--host=unix://{socket}", *places, "--bridge=none", *careful]
         log = folder / "dockerd.log"
         with log.open("wb") as out, subprocess.Popen(argv, stdout=out, stderr=out) as process:
             try:

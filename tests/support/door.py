@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nginx.render import __file__ as nginx_package
 from scripts.ops.front_door import FrontDoor, parse
-from scripts.ops.local.setup.seed import make_certificate
+from scripts.ops.local.authority import make_certificate
 from scripts.ops.waiting import wait_until
 from tests.support.laptop import free_port
 
@@ -50,7 +50,7 @@ class Door:
         """Write a new certificate where Nomad would."""
         folder = keys or self.task / "authority"
         folder.mkdir(exist_ok=True)
-        certificate, key = make_certificate(["app.localhost"], folder)
+        certificate, key = make_certificate("a front door", ["app.localhost"], [], folder)
         self.write_pem(f"berth version {version}\n{certificate}\n{key}\n")
 
     def write_pem(self, text: str) -> None:

@@ -5,21 +5,25 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from nomad_jobs.images import Pins
+from nomad_jobs.model import Service
 from nomad_jobs.platform import Platform
 from scripts.ops.clients.api import Api
 from scripts.ops.clients.target import Target
 from scripts.ops.credentials import Credentials
+from scripts.ops.deploy.run import Done, deploy
 from scripts.ops.local import processes
 from scripts.ops.local.boot import start, stop
+from scripts.ops.local.containers.network import name_of
 from scripts.ops.local.sessions import session
-from scripts.ops.local.settings import DEFAULTS, PORTS_PER_NODE, Settings
+from scripts.ops.local.settings import DEFAULTS, PORTS_PER_NODE, Containers, Settings
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 
@@ -42,6 +46,8 @@ class Laptop:
     """Its whole API, for what a test does to the platform; likewise the next two."""
     consul: Api
     vault: Api
+    pins: Pins = field(default_factory=Pins)
+    """The digests of the images that its services run from, where containers are on."""
 
     def task_folder(self, job: str) -> Path:
         """Give the folder of the one running task of `job`: Nomad's API does not show its secrets/."""
@@ -49,6 +55,10 @@ class Laptop:
         (row,) = [row for row in rows if row["ClientStatus"] == "running" and row["DesiredStatus"] == "run"]
         (folder,) = self.state.root.glob(f"nomad-*/alloc/{row['ID']}/{job}")
         return folder
+
+    def deploy(self, *services: Service, whole: bool = False, deadline_s: float | None = 60) -> tuple[Done, ...]:
+        """Deploy services that are resolved for it."""
+        return deploy(services, self.target, self.pins, quiet(), whole=whole, deadline_s=deadline_s)
 
     def up(self, settings: Settings | None = None) -> Platform:
         return start.up(self.state, settings or self.settings, quiet())
@@ -77,12 +87,13 @@ def free_ports() -> Iterator[dict[str, int]]:
 
 
 @contextmanager
-def laptop(nodes: int = 1) -> Iterator[Laptop]:
-    """Boot a platform; stop and remove it at the end."""
+def laptop(nodes: int = 1, *, daemon: str = "") -> Iterator[Laptop]:
+    """Boot a platform, with containers under Docker's `daemon` if one is given; stop and remove it at the end."""
     # Short and outside pytest's folder: a Unix socket's path is limited to 107 bytes.
     state = State(Path(tempfile.mkdtemp(prefix="berth-")))
+    containers = Containers(daemon=daemon, network=name_of(state.root)) if daemon else None
     with free_ports() as ports:
-        settings = Settings(nodes=nodes, ports=ports)
+        settings = Settings(nodes=nodes, ports=ports, containers=containers)
         try:
             platform = start.up(state, settings, quiet())
             with ExitStack() as sessions:

@@ -2,19 +2,24 @@
 
 from typing import Any
 
-from nomad_jobs.model import Check, Container, File, Port, Process, Route, Sample, Service, Size, Source
+from nomad_jobs.model import Check, File, Port, Process, Route, Sample, Service, Size, Source
+from nomad_jobs.registry import app_container
 
-_SERVE = "python3 -m http.server --bind 127.0.0.1 --directory . $NOMAD_PORT_http"
+_SERVE = "python3 -m http.server --bind $BERTH_BIND --directory . $NOMAD_PORT_http"
+_IMAGE = "bot-detector"
+"""An image of ours, for what is in it: a shell and Python."""
 
 
 def web(name: str, *, says: str = "v1", setup: str = "true", **changes: Any) -> Service:
     """A service whose `/said` holds `says`; `setup` is a shell command that runs first."""
-    script = f"{setup} && mkdir -p local/www && cd local/www && printf %s '{says}' > said && exec {_SERVE}"
+    serve = f"mkdir -p local/www && cd local/www && printf %s '{says}' > said && exec {_SERVE}"
+    script = f"cd $NOMAD_TASK_DIR/.. && {setup} && {serve}"
+    argv = ("/bin/sh", "-c", script)
     values: dict[str, Any] = {
         "name": name,
         "summary": "A test",
-        "container": Container(image="none:1"),
-        "process": Process(argv=("/bin/sh", "-c", script)),
+        "container": app_container(_IMAGE, argv),
+        "process": Process(argv=argv),
         "size": Size(starts_within_s=20),
         "ports": (Port(container=8000),),
         "checks": (Check(path="/said", interval_s=1),),
@@ -25,12 +30,12 @@ def web(name: str, *, says: str = "v1", setup: str = "true", **changes: Any) -> 
 
 def echo(name: str, **route: Any) -> Service:
     """A service that answers with what reached it; see tests/support/echo_server.py."""
-    argv = ("python3", "local/echo_server.py", "127.0.0.1", "${NOMAD_PORT_http}")
+    argv = ("python3", "${NOMAD_TASK_DIR}/echo_server.py", "${BERTH_BIND}", "${NOMAD_PORT_http}")
     sample = Sample(path="/said", expect='"method": "GET"')
     return Service(
         name=name,
         summary="A test",
-        container=Container(image="none:1"),
+        container=app_container(_IMAGE, argv),
         process=Process(argv=argv),
         size=Size(starts_within_s=20),
         ports=(Port(container=8000),),

@@ -14,6 +14,10 @@ _AGAIN = "run `berth images lock` and commit the file"
 _NAMED_AT_MOST = 5
 
 
+class MovedOnError(BerthError):
+    """Debian's archive has other versions than the lock."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DebianLock:
     """Package -> version for each base, and the day of the look-up, whose midnight is every file's time."""
@@ -92,7 +96,7 @@ def refuse_others(base: str, wanted: Mapping[str, str], found: Mapping[str, str]
     if differing:
         more = f" and {len(differing) - _NAMED_AT_MOST} more" if len(differing) > _NAMED_AT_MOST else ""
         what = f"cannot be had any more: Debian's archive now has {', '.join(differing[:_NAMED_AT_MOST])}{more}"
-        raise BerthError(f"base {base}", what, f"{_AGAIN}; the images will have new digests")
+        raise MovedOnError(f"base {base}", what, f"{_AGAIN}; the images will have new digests")
 
 
 def _differing(wanted: Mapping[str, str], found: Mapping[str, str]) -> Iterator[str]:

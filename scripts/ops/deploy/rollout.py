@@ -68,7 +68,7 @@ class Rollout:
             job["Meta"][_ATTEMPT] = attempt
         if self.nomad.changes(job):
             return True
-        if self._failed_before():
+        if self._failed_before(live["Version"]):
             job["Meta"][_ATTEMPT] = str(int(job["Meta"].get(_ATTEMPT, "1")) + 1)
             return True
         return False
@@ -164,9 +164,10 @@ class Rollout:
             raise RevertedError(f"service '{self.service.name}'", f"deployed and reverted: {reason}", fix)
         raise DeployError(f"service '{self.service.name}'", reason)
 
-    def _failed_before(self) -> bool:
+    def _failed_before(self, version: int) -> bool:
+        """Whether this version failed. Nomad makes no deployment for each version of a system job."""
         deployment = self.nomad.deployment(self.service.name, 0, 0).body or {}
-        return bool(deployment.get("Status") == "failed")
+        return deployment.get("Status") == "failed" and deployment.get("JobVersion") == version
 
     def _failures(self, version: int | None) -> str:
         blocked = [row for row in self.nomad.evaluations(self.service.name)[:3] if row["Status"] == "blocked"]

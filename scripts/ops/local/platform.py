@@ -1,13 +1,15 @@
 """The Platform record of a laptop: a pure function, so `berth render local` works before the first boot."""
 
 from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
-from nomad_jobs.platform import LOCAL, Driver, NodePool, Platform
+from nomad_jobs.platform import LOCAL, ContainerNetwork, Driver, NodePool, Platform
 from scripts.ops.local.settings import GPUS_PER_NODE, Settings
 
 DATACENTER = "dc1"
 REGION = "global"
 FIRST_POOL = "default"
 OTHER_POOL = "more"
+LOOPBACK = "loopback"
+"""Nomad's host network of 127.0.0.1, where containers are on."""
 
 
 def local_platform(settings: Settings) -> Platform:
@@ -22,7 +24,7 @@ def local_platform(settings: Settings) -> Platform:
         stack=LOCAL,
         region=REGION,
         datacenter=DATACENTER,
-        driver=Driver.RAW_EXEC,
+        driver=Driver.DOCKER if settings.containers else Driver.RAW_EXEC,
         gpu_device="nomad/file",
         nomad_url=settings.nomad_url,
         consul_url=settings.consul_url,
@@ -34,4 +36,12 @@ def local_platform(settings: Settings) -> Platform:
         tls_routes=False,
         max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
         pools={"app": anywhere, "gpu": anywhere, "ingress": ingress},
+        container_network=_network(settings),
     )
+
+
+def _network(settings: Settings) -> ContainerNetwork | None:
+    containers = settings.containers
+    if containers is None:
+        return None
+    return ContainerNetwork(name=containers.network, fixed_ports=LOOPBACK, registry=settings.registry)

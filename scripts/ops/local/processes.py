@@ -1,6 +1,6 @@
 """Finds the processes of a state directory, and the owner of a port that the platform needs."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +80,8 @@ def owners(ports: Iterable[int]) -> dict[int, Owner]:
     return found
 
 
-def refuse_foreign(ports: Mapping[str, int], root: Path) -> None:
-    """Check that no other process holds one of `ports` (by name).
+def refuse_foreign(ports: Mapping[str, int], root: Path, others: Collection[int] = ()) -> None:
+    """Check that no other process holds one of `ports` (by name); those with the ids `others` hold them for `root`.
 
     Raises:
         BerthError: one does; every such port is named, with its owner and how to choose another.
@@ -91,7 +91,7 @@ def refuse_foreign(ports: Mapping[str, int], root: Path) -> None:
 
     def missing() -> str | None:
         found.clear()
-        found.update(_foreign(ports, root))
+        found.update(_foreign(ports, root, others))
         return ", ".join(found) or None
 
     # A process of ours that is just ending still holds its port, and can no longer be recognised as ours.
@@ -107,9 +107,9 @@ def refuse_foreign(ports: Mapping[str, int], root: Path) -> None:
     )
 
 
-def _foreign(ports: Mapping[str, int], root: Path) -> dict[str, Owner]:
+def _foreign(ports: Mapping[str, int], root: Path, others: Collection[int]) -> dict[str, Owner]:
     taken = owners(ports.values())
-    ours = {process.pid for process in of_state(root)} if taken else set()
+    ours = {*others, *(process.pid for process in of_state(root))} if taken else set()
     return {name: taken[port] for name, port in ports.items() if port in taken and taken[port].pid not in ours}
 
 

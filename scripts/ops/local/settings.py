@@ -1,10 +1,12 @@
 """Settings of a local platform: how many nodes, and which ports. `berth up` remembers them."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from ipaddress import IPv4Network
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 from infra.network.ports import BY_NAME
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
@@ -31,6 +33,7 @@ DEFAULTS: Mapping[str, int] = MappingProxyType(
         "http": 8080,  # 80 and 443 are root's
         "https": 8443,
         "aws": 4566,  # moto: only a laptop has it
+        "registry": 5050,  # only where containers are on
     }
 )
 """The ports of a local platform by name; `dynamic` is the first of `nodes` times PORTS_PER_NODE."""
@@ -59,17 +62,45 @@ ENGINES: Mapping[str, Engine] = MappingProxyType(
 )
 """What `berth up --engine` takes. Vault's `database` engine itself is in every build."""
 
+_NETWORK = re.compile(r"[a-z][a-z0-9-]{0,14}")  # Linux's limit for the name of a bridge
 _LAST_PORT = 65535
 _FIRST_PORT = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Containers:
+    """That services run as containers, and where: in a Docker network of the platform's own."""
+
+    daemon: str = "unix:///var/run/docker.sock"
+    """Docker's daemon on this machine, as DOCKER_HOST names it."""
+    network: str = "berth"
+    """Name of the Docker network, and of its bridge on this machine."""
+    subnet: str = "10.213.0.0/24"
+
+    @property
+    def address(self) -> str:
+        """This machine's own address in the network: services are published there, and the registry answers there."""
+        return str(next(IPv4Network(self.subnet).hosts()))
+
+    def faults(self) -> Iterable[str]:
+        """Yield what is wrong with it, one line each."""
+        if not _NETWORK.fullmatch(self.network):
+            yield f"the containers' network {self.network!r} must be up to 15 lower-case letters, digits and -"
+        try:
+            IPv4Network(self.subnet)
+        except ValueError as error:
+            yield f"the containers' subnet {error}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """How many Nomad clients, the ports that differ from the defaults, and the engines that were asked for."""
+    """How many Nomad clients, the ports that differ from the defaults, and what was asked for beside them."""
 
     nodes: int = 1
     ports: Mapping[str, int] = field(default_factory=dict)
     engines: tuple[str, ...] = ()
+    containers: Containers | None = None
+    """None: services run as processes."""
 
     def __post_init__(self) -> None:
         raise_all(ConfigError("local platform", what, "see `berth up --help`") for what in _faults(self))
@@ -85,6 +116,17 @@ class Settings:
     def with_engines(self, more: Iterable[str], without: Iterable[str]) -> Self:
         """Copy the settings with some engines added, and others forgotten."""
         return replace(self, engines=tuple(sorted({*self.engines, *more} - set(without))))
+
+    @property
+    def listening(self) -> Mapping[str, int]:
+        """The fixed ports that this platform listens on, by name."""
+        unused = {"dynamic"} if self.containers else {"dynamic", "registry"}
+        return {name: self.port(name) for name in DEFAULTS if name not in unused}
+
+    @property
+    def registry(self) -> str:
+        """Address and port of the registry; only where containers are on."""
+        return f"{(self.containers or Containers()).address}:{self.port('registry')}"
 
     @property
     def consul_url(self) -> str:
@@ -124,6 +166,7 @@ class Settings:
                 nodes=read["nodes"],
                 ports={str(name): int(port) for name, port in read["ports"].items()},
                 engines=_listed(read.get("engines", [])),  # an older berth wrote none
+                containers=_containers(read.get("containers")),
             )
         except (ValueError, KeyError, TypeError, AttributeError, BerthError) as error:
             fix = "repair it, or remove it to go back to one node on the usual ports"
@@ -134,6 +177,10 @@ def _listed(engines: object) -> tuple[str, ...]:
     if not isinstance(engines, list):
         raise TypeError(f"engines is {engines!r}, but must be a list")
     return tuple(map(str, engines))
+
+
+def _containers(read: Any) -> Containers | None:
+    return None if read is None else Containers(**{name: str(value) for name, value in read.items()})
 
 
 def parse_ports(pairs: Iterable[str]) -> dict[str, int]:
@@ -166,6 +213,7 @@ def _faults(settings: Settings) -> Iterable[str]:
             yield f"there is no port {name!r}; there are {', '.join(DEFAULTS)}"
         if not _FIRST_PORT <= number <= _LAST_PORT:
             yield f"port {name} is {number}, but must be {_FIRST_PORT} to {_LAST_PORT}"
+    yield from settings.containers.faults() if settings.containers else ()
     yield from _clashes({**DEFAULTS, **settings.ports}, settings.nodes)
 
 

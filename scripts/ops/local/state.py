@@ -11,6 +11,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from nomad_jobs.errors import BerthError, ConfigError
+from nomad_jobs.images import LOCK_NAME
 from nomad_jobs.platform import Platform
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.settings import Settings
@@ -35,6 +36,8 @@ class State:
         self.logs = self.root / "logs"
         self.keys = self.root / "keys"
         self.vault_plugins = self.root / "vault-plugins"
+        self.docker_config = self.run / "docker.json"
+        self.images_lock = self.root / LOCK_NAME
         self.socket = self.run / "supervisor.sock"
 
     @classmethod
@@ -55,6 +58,7 @@ class State:
 
         """
         self._check_path()
+        self._check_owner()
         with writing(self.root):
             self._check_version()
             for folder in (self.root, *(self.root / name for name in _FOLDERS)):
@@ -157,6 +161,12 @@ class State:
             )
         if len(os.fsencode(self.socket)) > _SOCKET_PATH_MAX:
             raise ConfigError(str(self.root), "the path is too long for a Unix socket below it", fix)
+
+    def _check_owner(self) -> None:
+        """Refuse root in somebody's directory: the files that root makes would stay when the owner comes back."""
+        if self.root.exists() and (owner := self.root.stat().st_uid) != os.geteuid() == 0:
+            fix = f"run as that user, or set BERTH_STATE_DIR to a directory of root's, such as {self.root}-root"
+            raise ConfigError(str(self.root), f"belongs to user {owner}, and root runs this", fix)
 
     def _check_version(self) -> None:
         path = self.root / "version"

@@ -33,6 +33,8 @@ class Program:
     stop_s: int = 20
     stdout: str = ""
     """Name of a separate log for stdout; empty: stdout and stderr share one."""
+    umask: str = ""
+    """What it denies others in files that it makes; empty: everything."""
     events: str = ""
     """The events of supervisord that it listens to; empty: an ordinary program."""
 
@@ -209,6 +211,7 @@ def _section(program: Program, state: State) -> list[str]:
         "startsecs = 1",
         "startretries = 10",  # with a second more between each: almost a minute
         f"stopwaitsecs = {program.stop_s}",
+        *((f"umask = {program.umask}",) if program.umask else ()),
         f"environment = {_environment({**program.env, 'BERTH_CONFIG': program.digest})}",
     ]
     return [*lines, *_logging(program, state)]

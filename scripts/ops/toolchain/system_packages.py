@@ -53,6 +53,8 @@ SYSTEM_PROGRAMS = {
         command="docker-registry", packages={"apt-get": "docker-registry"}, service="docker-registry"
     ),
     "htpasswd": SystemProgram(command="htpasswd", packages={"apt-get": "apache2-utils"}, service=""),
+    "iptables": SystemProgram(command="iptables", packages={"apt-get": "iptables", "dnf": "iptables"}, service=""),
+    "ip": SystemProgram(command="ip", packages={"apt-get": "iproute2", "dnf": "iproute"}, service=""),
     "nft": SystemProgram(command="nft", packages={"apt-get": "nftables", "dnf": "nftables"}, service="nftables"),
     "mmdebstrap": SystemProgram(command="mmdebstrap", packages={"apt-get": "mmdebstrap"}, service=""),
     "buildah": SystemProgram(command="buildah", packages={"apt-get": "buildah", "dnf": "buildah"}, service=""),
@@ -62,16 +64,17 @@ SYSTEM_PROGRAMS = {
 }
 FOR_IMAGES = ("mmdebstrap", "buildah", "skopeo")
 """What `berth images build` runs."""
+FOR_CONTAINERS = ("docker-registry", "iptables", "ip", *FOR_IMAGES)
+"""What `berth up --containers` runs beside Docker, which it does not install by itself."""
 FOR_TESTS = (
     "postgresql",
     "wrk",
     "prometheus",
     "chromium",
-    "docker-registry",
     "htpasswd",
     "nft",
     "cloud-init",
-    *FOR_IMAGES,
+    *FOR_CONTAINERS,
     "dockerd",
 )
 """What `make test` needs beyond the platform's own programs."""

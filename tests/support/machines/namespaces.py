@@ -4,7 +4,7 @@ import ctypes
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET, from Linux's sched.h; Python 3.11 has no setns() of its own
 
@@ -19,13 +19,12 @@ class Namespace:
             PermissionError: this process is not allowed to.
 
         """
-        home = _open_own()
+        self._home = _open_own()
         try:
             _call("unshare", _NEW_NETWORK)
             self._file = _open_own()
         finally:
-            _enter(home)
-            os.close(home)
+            _enter(self._home)
         with self.inside():
             ip("link", "set", "lo", "up")
 
@@ -34,20 +33,29 @@ class Namespace:
         """Where `ip` finds it."""
         return f"/proc/{os.getpid()}/fd/{self._file}"
 
-    @contextmanager
-    def inside(self) -> Iterator[None]:
+    def inside(self) -> AbstractContextManager[None]:
         """Move this thread into it: sockets that the thread opens and programs that it starts are in it too."""
-        home = _open_own()
-        try:
-            _enter(self._file)
-            yield
-        finally:
-            _enter(home)
-            os.close(home)
+        return _moved(self._file)
+
+    def outside(self) -> AbstractContextManager[None]:
+        """Move this thread to where it was when the namespace was made."""
+        return _moved(self._home)
 
     def close(self) -> None:
-        """Close our handle of it; programs that run in it keep it alive."""
+        """Close our handles; programs that run in it keep it alive."""
         os.close(self._file)
+        os.close(self._home)
+
+
+@contextmanager
+def _moved(file: int) -> Iterator[None]:
+    before = _open_own()
+    try:
+        _enter(file)
+        yield
+    finally:
+        _enter(before)
+        os.close(before)
 
 
 def ip(*argv: str) -> None:

@@ -10,7 +10,8 @@ from infra.agents import render
 from infra.agents.render import ConsulAgent, ConsulSecrets, NomadAgent, NomadClient, NomadSecrets, NomadServer
 from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
 from nomad_jobs.platform import Driver
-from scripts.ops.local.platform import DATACENTER, FIRST_POOL, OTHER_POOL, REGION
+from scripts.ops.local.containers import registry
+from scripts.ops.local.platform import DATACENTER, FIRST_POOL, LOOPBACK, OTHER_POOL, REGION
 from scripts.ops.local.processes import MARK
 from scripts.ops.local.settings import DEFAULTS, GPUS_PER_NODE, PORTS_PER_NODE, Settings
 from scripts.ops.local.state import State
@@ -23,6 +24,7 @@ SERVER = "nomad-server"
 KEYS = ("consul-management", "consul-nomad", "consul-agent")
 """Secrets in configurations: made first, so that each agent can start before the others know them."""
 _STOP_S = 20
+_REGISTRY = "registry.yml"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +68,12 @@ def plan(settings: Settings, state: State, programs: Mapping[str, Path], keys: M
     configs = _configs(settings, state, keys)
     gpus = [state.root / "gpus" / node_name(node) / f"gpu{gpu}" for node in nodes for gpu in range(GPUS_PER_NODE)]
     data = [state.root / name for name in (*consul_names(settings), "vault", SERVER, *map(node_name, nodes))]
+    files = {state.run / name: text for name, text in configs.items()}
+    if settings.containers:
+        files[state.run / _REGISTRY] = registry.configuration(settings, state)
+        data.append(state.root / registry.PROGRAM)
     return BootPlan(
-        files={state.run / name: text for name, text in configs.items()},
+        files=files,
         programs=_programs(settings, state, configs, programs),
         folders=(*data, state.run / "plugins", state.vault_plugins, *dict.fromkeys(gpu.parent for gpu in gpus)),
         links={state.run / "plugins" / "example-fs-device": programs["example-fs-device"]},
@@ -137,14 +143,18 @@ def _node_consul(number: int, settings: Settings, state: State) -> ConsulAgent:
 
 def _client(number: int, settings: Settings, state: State) -> NomadClient:
     first = settings.port("dynamic") + (number - 1) * PORTS_PER_NODE
+    containers = settings.containers
     return NomadClient(
         node_pool=FIRST_POOL if number == 1 else OTHER_POOL,
-        driver=Driver.RAW_EXEC,
+        driver=Driver.DOCKER if containers else Driver.RAW_EXEC,
         servers=(f"127.0.0.1:{settings.port('nomad_rpc')}",),
         dynamic_first=first,
         dynamic_last=first + PORTS_PER_NODE - 1,
         max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
-        network_interface="lo",
+        network_interface=containers.network if containers else "lo",
+        loopback=LOOPBACK if containers else "",
+        shared_docker=containers.daemon if containers else "",
+        docker_config=str(state.docker_config) if containers else "",
         emulated_gpus=str(state.root / "gpus" / node_name(number)),
     )
 
@@ -177,12 +187,14 @@ def _nomad(
 def _programs(
     settings: Settings, state: State, configs: Mapping[str, str], programs: Mapping[str, Path]
 ) -> tuple[Program, ...]:
-    def agent(name: str, argv: tuple[str, ...], *files: str, stdout: str = "") -> Program:
+    def agent(name: str, argv: tuple[str, ...], *files: str, stdout: str = "", umask: str = "") -> Program:
         option = "-config-file" if name.startswith("consul") else "-config"
         given = tuple(f"{option}={state.run / file}" for file in files)
         digest = hashlib.sha256("\0".join(configs[file] for file in files).encode()).hexdigest()[:16]
-        return Program(name=name, argv=(*argv, *given), digest=digest, stop_s=_STOP_S, stdout=stdout)
+        return Program(name=name, argv=(*argv, *given), digest=digest, stop_s=_STOP_S, stdout=stdout, umask=umask)
 
+    # A container's user enters the folders that Nomad makes for its task; nobody enters the one above them all.
+    node_umask = "022" if settings.containers else ""
     consul, vault, nomad = (str(programs[name]) for name in ("consul", "vault-minimal", "nomad"))
     moto = str(Path(sys.executable).parent / "moto_server")
     unseal = (
@@ -201,9 +213,17 @@ def _programs(
             for name in consul_names(settings)[1:]
         ),
         agent("vault", (vault, "server"), "vault.hcl", stdout="vault-audit-stdout"),
+        agent(SERVER, (nomad, "agent"), f"{SERVER}.hcl", "nomad-secrets.hcl"),
         *(
-            agent(name, (nomad, "agent"), f"{name}.hcl", "nomad-secrets.hcl")
-            for name in (SERVER, *map(node_name, range(1, settings.nodes + 1)))
+            agent(name, (nomad, "agent"), f"{name}.hcl", "nomad-secrets.hcl", umask=node_umask)
+            for name in map(node_name, range(1, settings.nodes + 1))
         ),
         Program(name="aws", argv=(moto, "-H", "127.0.0.1", "-p", str(settings.port("aws")))),
+        *((_registry(settings, state, programs),) if settings.containers else ()),
     )
+
+
+def _registry(settings: Settings, state: State, programs: Mapping[str, Path]) -> Program:
+    text = registry.configuration(settings, state)
+    argv = (str(programs["docker-registry"]), "serve", str(state.run / _REGISTRY))
+    return Program(name=registry.PROGRAM, argv=argv, digest=hashlib.sha256(text.encode()).hexdigest()[:16])

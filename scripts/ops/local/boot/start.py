@@ -8,12 +8,15 @@ from contextlib import ExitStack, contextmanager
 from infra.holdings.nomad import JWKS_PATH
 from nomad_jobs.errors import BerthError, raise_all
 from nomad_jobs.platform import Platform
+from scripts.ops.clients.vault import Vault
 from scripts.ops.local import processes
-from scripts.ops.local.boot import boot_plan, drains, layout
+from scripts.ops.local.boot import boot_plan, drains, layout, stop
 from scripts.ops.local.boot.agent_wait import AgentWait
+from scripts.ops.local.containers import registry, whole
+from scripts.ops.local.containers.processes import proxies
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.sessions import session
-from scripts.ops.local.settings import DEFAULTS, Settings
+from scripts.ops.local.settings import Settings
 from scripts.ops.local.setup import consul as consul_setup
 from scripts.ops.local.setup import nomad as nomad_setup
 from scripts.ops.local.setup import vault as vault_setup
@@ -30,15 +33,17 @@ _RETIRE_S = 30
 
 def refuse_taken_ports(state: State, settings: Settings) -> None:
     """Raise before anything is installed if another program has one of the platform's ports."""
-    processes.refuse_foreign({name: settings.port(name) for name in DEFAULTS if name != "dynamic"}, state.root)
+    others = proxies(settings.containers) if settings.containers else ()
+    processes.refuse_foreign(settings.listening, state.root, others)
 
 
-def install(progress: Progress) -> None:
+def install(settings: Settings, progress: Progress) -> None:
     """Install every program that the platform runs and that is missing."""
+    packages = system_packages.FOR_CONTAINERS if settings.containers else ("nginx",)
     with ThreadPoolExecutor(1) as pool:  # this thread is the one that hears of Ctrl-C, so it leads the longer work
-        nginx = pool.submit(system_packages.ensure, ["nginx"], progress)
+        installed = pool.submit(system_packages.ensure, packages, progress)
         order.install(LAPTOP, progress)
-        nginx.result()
+        installed.result()
 
 
 def up(state: State, settings: Settings, progress: Progress) -> Platform:
@@ -51,6 +56,8 @@ def up(state: State, settings: Settings, progress: Progress) -> Platform:
     state.open()
     with state.locked():
         supervisor = Supervisor(state)
+        _end_other_driver(state, settings, supervisor, progress)
+        settings = _held(settings, state, progress)
         with progress.step("agents", "looking at what runs") as step:
             _start(state, settings, supervisor, step)
         with ExitStack() as sessions:
@@ -60,9 +67,29 @@ def up(state: State, settings: Settings, progress: Progress) -> Platform:
         return platform
 
 
+def _end_other_driver(state: State, settings: Settings, supervisor: Supervisor, progress: Progress) -> None:
+    """End a platform whose nodes have the other driver: none of its tasks can go on under this one."""
+    before = state.settings()
+    if supervisor.alive() and bool(before.containers) is not bool(settings.containers):
+        progress.note(f"services now run as {'containers' if settings.containers else 'processes'}: starting afresh")
+        stop.end(state, progress)
+
+
+def _held(settings: Settings, state: State, progress: Progress) -> Settings:
+    """Make the containers' network, which nodes look for when they start."""
+    if settings.containers is None:
+        return settings
+    with progress.step("network", "of the containers") as step:
+        held = whole.hold(settings, state)
+        step.says(f"{held.containers.network}, {held.containers.subnet}" if held.containers else "none")
+    return held
+
+
 def _start(state: State, settings: Settings, supervisor: Supervisor, step: Step) -> None:
     with ThreadPoolExecutor() as pool:  # each program is asked for its version, which takes a moment
         programs = dict(zip(LAPTOP, pool.map(order.resolve, LAPTOP), strict=True))
+    if settings.containers:
+        programs |= system_packages.ensure(["docker-registry"], Progress())
     if not supervisor.alive():
         _clear(state, step)
     refuse_taken_ports(state, settings)
@@ -122,6 +149,8 @@ class _Verification:
         for name in self.nodes:
             self.supervisor.begin(name)
         _side_by_side(self._consul_identity, self._vault_identity, self._await_nodes, self._aws)
+        if self.settings.containers:
+            self._registry()
 
     def _consul(self) -> None:
         with self.progress.step("consul", "a leader"):
@@ -150,6 +179,19 @@ class _Verification:
             vault_setup.setup(self.vault, self.state, self.jwks_url)
             vault_setup.rotate_audit(self.state, lambda: self.supervisor.signal("vault", "HUP"))
 
+    def _registry(self) -> None:
+        with self.progress.step("registry", "its login"):
+            vault = Vault(self.settings.vault_url, str(self.state.key("vault-operator")))
+            try:
+                given = registry.login(local_platform(self.settings), vault)
+            finally:
+                vault.close()
+            if registry.supply(self.settings, self.state, given):
+                self.supervisor.stop(registry.PROGRAM)
+            self.supervisor.begin(registry.PROGRAM)
+            wait = AgentWait(self.supervisor, registry.PROGRAM)
+            wait.until(lambda: registry.missing(self.settings), "a refusal of whom it does not know")
+
     def _await_nodes(self) -> None:
         def look_again() -> None:
             for name in self.nodes:
@@ -159,7 +201,8 @@ class _Verification:
             for number, name in enumerate(self.nodes, start=1):
                 with session("Nomad", boot_plan.node_url(number, self.settings)) as node:
                     nomad_setup.await_client(node, AgentWait(self.supervisor, name))
-            nomad_setup.await_nodes(self.nomad, self.nodes, look_again, step.says)
+            driver = local_platform(self.settings).driver
+            nomad_setup.await_nodes(self.nomad, self.nodes, driver, look_again, step.says)
             drains.release(self.nomad)
 
 

@@ -11,6 +11,7 @@ from nomad_jobs.errors import BerthError
 from scripts.ops.local import processes
 from scripts.ops.local.boot import drains
 from scripts.ops.local.boot.boot_plan import SERVER
+from scripts.ops.local.containers import registry, whole
 from scripts.ops.local.sessions import session
 from scripts.ops.local.state import State, writing
 from scripts.ops.local.supervision import Supervisor
@@ -25,18 +26,28 @@ def down(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> No
 
     Tasks that still run after `deadline_s` seconds end with their agents.
     """
-    if not state.exists():
-        return
-    with state.locked():
-        supervisor = Supervisor(state)
-        if supervisor.alive():
-            with progress.step("tasks", "draining the nodes") as step:
-                _drain(state, deadline_s, step.says)
-            with progress.step("agents", "stopping") as step:
-                _stop_agents(supervisor, step.says)
-        if left := processes.of_state(state.root):
-            with progress.step("left-overs", f"ending {len(left)} processes"):
-                processes.end(left, deadline_s=_END_S)
+    if state.exists():
+        with state.locked():
+            end(state, progress, deadline_s=deadline_s)
+
+
+def end(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> None:
+    """Do the same while holding the lock of `state`."""
+    supervisor = Supervisor(state)
+    if supervisor.alive():
+        with progress.step("tasks", "draining the nodes") as step:
+            _drain(state, deadline_s, step.says)
+        with progress.step("agents", "stopping") as step:
+            _stop_agents(supervisor, step.says)
+    if left := processes.of_state(state.root):
+        with progress.step("left-overs", f"ending {len(left)} processes"):
+            processes.end(left, deadline_s=_END_S)
+    settings = state.settings()
+    if settings.containers:
+        with progress.step("network", f"removing {settings.containers.network}"):
+            kept = whole.release(settings)
+        if kept:
+            progress.note(f"[yellow]![/yellow] not removed: {kept}; run `berth down` again when Docker runs")
 
 
 def destroy(state: State) -> None:
@@ -69,7 +80,7 @@ def _stop_agents(supervisor: Supervisor, says: Callable[[str], None]) -> None:
     known = sorted(supervisor.processes())
     nodes = [name for name in known if name.startswith("nomad-") and name != SERVER]
     consuls = [name for name in known if name.startswith("consul-")]
-    for name in (*nodes, SERVER, "vault", *consuls, "consul", "aws", "unseal"):
+    for name in (*nodes, SERVER, "vault", *consuls, "consul", "aws", registry.PROGRAM, "unseal"):
         if name in known:
             says(f"stopping {name}")
             supervisor.stop(name)

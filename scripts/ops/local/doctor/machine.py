@@ -7,8 +7,9 @@ import psutil
 
 from nomad_jobs.errors import BerthError
 from scripts.ops.local import processes
+from scripts.ops.local.containers.processes import proxies
 from scripts.ops.local.doctor.findings import Finding, note, ok, problem
-from scripts.ops.local.settings import DEFAULTS, Settings
+from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import FREE_MB, State
 from scripts.ops.toolchain import system_packages
 from scripts.ops.toolchain.present import Found, look
@@ -70,8 +71,9 @@ def _state(state: State) -> Iterator[Finding]:
 
 
 def _ports(state: State, settings: Settings) -> Iterator[Finding]:
-    ports = {name: settings.port(name) for name in DEFAULTS if name != "dynamic"}
+    ports = settings.listening
     ours = {process.pid for process in processes.of_state(state.root)}
+    ours |= proxies(settings.containers) if settings.containers else set()
     taken = processes.owners(ports.values())
     for name, number in ports.items():
         owner = taken.get(number)
@@ -82,21 +84,23 @@ def _ports(state: State, settings: Settings) -> Iterator[Finding]:
         else:
             fix = f"end it, or choose another: berth up --port {name}={processes.another(number)}"
             yield problem(f"port {name}", f"{number} is taken by {owner}", fix)
-    yield from _reachable(ours)
+    yield from _reachable(ours, settings)
 
 
-def _reachable(ours: set[int]) -> Iterator[Finding]:
-    """Report which of the platform's ports the network can reach: it should be none."""
+def _reachable(ours: set[int], settings: Settings) -> Iterator[Finding]:
+    """Report which of the platform's ports are where the network could reach them: it should be none."""
     listening = processes.listening(ours)
-    wide = [f"{address}:{port} (pid {pid})" for address, port, pid in listening if not _is_loopback(address)]
+    own = settings.containers.address if settings.containers else ""
+    wide = [f"{address}:{port} (pid {pid})" for address, port, pid in listening if not _is_inside(address, own)]
     if wide:
         yield problem("reach", f"open to the network: {', '.join(wide)}", "bind it to 127.0.0.1")
     elif listening:
-        yield ok("reach", f"{len(listening)} sockets, all on loopback")
+        where = f"on loopback or {own}, in the containers' network" if own else "on loopback"
+        yield ok("reach", f"{len(listening)} sockets, all {where}")
 
 
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
+def _is_inside(address: str, own: str) -> bool:
+    return address.startswith("127.") or address == "::1" or address == own != ""
 
 
 def read_settings(state: State) -> Settings | Finding:

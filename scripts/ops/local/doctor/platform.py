@@ -15,7 +15,7 @@ from scripts.ops.clients.target import Target
 from scripts.ops.front_door import front_doors
 from scripts.ops.local import processes
 from scripts.ops.local.boot import boot_plan
-from scripts.ops.local.doctor import status
+from scripts.ops.local.doctor import containers, status
 from scripts.ops.local.doctor.findings import Finding, note, ok, problem
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import GPUS_PER_NODE, Settings
@@ -52,6 +52,7 @@ def findings(state: State, settings: Settings) -> Iterator[Finding]:
             yield from check(state, settings)
         except BerthError as error:
             yield problem(error.where, error.what, error.fix or FIX)
+    yield from containers.findings(state, settings)
 
 
 def _agents(state: State, supervisor: Supervisor) -> Iterator[Finding]:

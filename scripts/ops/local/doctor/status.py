@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import psutil
 from nomad_jobs.errors import BerthError
 from scripts.ops.clients.nomad import Nomad
 from scripts.ops.local import processes
+from scripts.ops.local.containers.processes import tasks
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Process, Supervisor
 
@@ -52,7 +54,8 @@ def agents(state: State) -> list[Agent]:
         main = supervisor.pid()
     except BerthError:
         return []
-    memory = {process.pid: (process, _pss_mb(process)) for process in processes.of_state(state.root)}
+    inside = _inside(state)
+    memory = {process.pid: (process, _pss_mb(process)) for process in (*processes.of_state(state.root), *inside)}
     restarts = _restarts(state)
     rows = [_agent(process, restarts[name], memory) for name, process in known.items()]
     rows.append(_group("supervisord", {main}, memory))
@@ -68,6 +71,14 @@ def nodes(nomad: Nomad) -> list[Node]:
     return [
         _node(row, used) for row in sorted(nomad.nodes(), key=lambda row: str(row["Name"])) if row["Status"] != "down"
     ]
+
+
+def _inside(state: State) -> list[psutil.Process]:
+    """List the processes in containers; none where Docker does not answer, which `berth doctor` reports."""
+    containers = state.settings().containers
+    with suppress(BerthError):
+        return tasks(containers) if containers else []
+    return []
 
 
 def _node(row: dict[str, Any], used: Counter[str]) -> Node:

@@ -8,6 +8,7 @@ import httpx
 
 from infra.holdings.nomad import BOOTSTRAP, JWKS_PATH, first_token
 from nomad_jobs.errors import AuthError, DeadlineError, RefusedError
+from nomad_jobs.platform import Driver
 from scripts.ops.clients.api import Api
 from scripts.ops.local.boot.agent_wait import AgentWait
 from scripts.ops.local.sessions import session
@@ -59,8 +60,10 @@ def await_client(node: Api, wait: AgentWait) -> None:
     wait.until(missing, "contact with its server")
 
 
-def await_nodes(nomad: Api, names: list[str], look_again: Callable[[], None], says: Callable[[str], None]) -> None:
-    """Wait until the nodes `names` are ready and see Consul, Vault and their GPUs.
+def await_nodes(
+    nomad: Api, names: list[str], driver: Driver, look_again: Callable[[], None], says: Callable[[str], None]
+) -> None:
+    """Wait until the nodes `names` are ready, have a healthy `driver`, and see Consul, Vault and their GPUs.
 
     Raises:
         DeadlineError: a node was not within _START_S seconds; the message says what it lacks.
@@ -73,7 +76,7 @@ def await_nodes(nomad: Api, names: list[str], look_again: Callable[[], None], sa
         answer = nomad.blocking("/v1/nodes", index, _WAIT_S, resources="true")
         index = answer.index
         found = {row["Name"]: row for row in answer.body or () if row["Status"] != "down"}
-        lacks = [f"{name}: {fault}" for name in names for fault in _faults(nomad, found.get(name))]
+        lacks = [f"{name}: {fault}" for name in names for fault in _faults(nomad, found.get(name), driver)]
         if not lacks:
             return
         text = "; ".join(lacks)
@@ -85,16 +88,20 @@ def await_nodes(nomad: Api, names: list[str], look_again: Callable[[], None], sa
             told = time.monotonic()
 
 
-def _faults(nomad: Api, row: dict[str, Any] | None) -> list[str]:
+def _faults(nomad: Api, row: dict[str, Any] | None, driver: Driver) -> list[str]:
     if row is None:
         return ["not there yet"]
     if row["Status"] != "ready":
         return [row["Status"]]
     devices = ((row.get("NodeResources") or {}).get("Devices")) or []
     gpus = sum(len(device["Instances"]) for device in devices)
-    attributes = (nomad.get(f"/v1/node/{row['ID']}") or {}).get("Attributes") or {}
+    node = nomad.get(f"/v1/node/{row['ID']}") or {}
+    attributes = node.get("Attributes") or {}
+    state = (node.get("Drivers") or {}).get(driver.value) or {}
     wanted = {"consul.version": f"{_BLIND} Consul", "vault.version": f"{_BLIND} Vault"}
     faults = [fault for name, fault in wanted.items() if name not in attributes]
+    if not state.get("Healthy"):
+        faults.append(f"{driver.value} is not ready ({state.get('HealthDescription') or 'not looked at yet'})")
     return faults + ([f"has {gpus} of {GPUS_PER_NODE} GPUs"] if gpus != GPUS_PER_NODE else [])
 
 

@@ -1,25 +1,18 @@
 """Makes the first values of the laptop's secrets, writes each once, and shows none."""
 
-import datetime as dt
 import secrets
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
+from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from typing import Any
 
 from nginx.render import route_host
 from nomad_jobs.model import Origin, Secret, Service, secret_path
 from nomad_jobs.platform import Platform
 from scripts.ops.clients.vault import Vault
+from scripts.ops.local.authority import covers, make_certificate
 
-_YEAR = dt.timedelta(days=365)
 _TOKEN_BYTES = 32
-_RENEWED_BEFORE = dt.timedelta(days=30)
-_AUTHORITY = "Berth laptop authority"
 _MARK = {"made_by": "berth"}
 """In the metadata of each secret written here: no other secret is ever changed."""
 
@@ -35,25 +28,45 @@ def seed(services: Sequence[Service], platform: Platform, vault: Vault, keys: Pa
     return sum(_seed_one(path, secrets, hosts, vault, keys) for path, secrets in _paths(services, platform).items())
 
 
+def complete(path: str, named: Sequence[Secret], vault: Vault) -> bool:
+    """Give the fields of the secret at `path` that it lacks a random value; give whether any was written."""
+    current = _changeable(path, vault)
+    missing = [] if current is None else [field for one in named for field in one.fields if field not in current.values]
+    if current and missing:
+        made = {field: secrets.token_urlsafe(_TOKEN_BYTES) for field in missing}
+        _write(path, {**current.values, **made}, current, vault)
+    return bool(missing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    version: int
+    values: Mapping[str, Any]
+
+
 def _seed_one(path: str, named: Sequence[Secret], hosts: Sequence[str], vault: Vault, keys: Path) -> bool:
-    newest = vault.newest(path)
-    current = vault.secret(path) if newest.is_there else {}
-    if newest.version and not _is_ours(path, newest.version, vault):
+    if not any(secret.origin is Origin.CERTIFICATE for secret in named):
+        return complete(path, named, vault)
+    current = _changeable(path, vault)
+    # Clients refuse a wildcard directly below `localhost`, so a new host needs a new certificate.
+    if current is None or covers(current.values.get("certificate", ""), hosts):
         return False
-    is_certificate = any(secret.origin is Origin.CERTIFICATE for secret in named)
-    if is_certificate:
-        # Clients refuse a wildcard directly below `localhost`, so a new host needs a new certificate.
-        if _covers(current.get("certificate", ""), hosts):
-            return False
-        values = dict(zip(("certificate", "private_key"), make_certificate(hosts, keys), strict=True))
-    else:
-        missing = [field for secret in named for field in secret.fields if field not in current]
-        if not missing:
-            return False
-        values = {**current, **{field: secrets.token_urlsafe(_TOKEN_BYTES) for field in missing}}
-    version = vault.put_secret(path, values, after_version=newest.version)
-    vault.mark(path, {**_MARK, "version": str(version)})
+    made = make_certificate("Berth laptop front door", hosts, ["127.0.0.1"], keys)
+    _write(path, dict(zip(("certificate", "private_key"), made, strict=True)), current, vault)
     return True
+
+
+def _changeable(path: str, vault: Vault) -> _Current | None:
+    """Read the secret at `path`; None if it is somebody else's."""
+    newest = vault.newest(path)
+    values = vault.secret(path) if newest.is_there else {}
+    is_foreign = newest.version and not _is_ours(path, newest.version, vault)
+    return None if is_foreign else _Current(newest.version, values)
+
+
+def _write(path: str, values: dict[str, Any], before: _Current, vault: Vault) -> None:
+    version = vault.put_secret(path, values, after_version=before.version)
+    vault.mark(path, {**_MARK, "version": str(version)})
 
 
 def write_headers(services: Sequence[Service], platform: Platform, vault: Vault, folder: Path) -> None:
@@ -81,76 +94,3 @@ def _paths(services: Sequence[Service], platform: Platform) -> Mapping[str, list
 def _is_ours(path: str, version: int, vault: Vault) -> bool:
     """Whether this version of a secret was made here: what somebody else wrote after it is theirs."""
     return (vault.metadata(path) or {}).get("custom_metadata") == {**_MARK, "version": str(version)}
-
-
-def _subject(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def _covers(certificate: str, hosts: Sequence[str]) -> bool:
-    """Whether a certificate that was made here is good for `hosts`, and will be for a month."""
-    if not certificate:
-        return False
-    found = x509.load_pem_x509_certificate(certificate.encode())
-    if found.not_valid_after_utc - dt.datetime.now(dt.UTC) < _RENEWED_BEFORE:
-        return False
-    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return set(hosts) <= set(names.get_values_for_type(x509.DNSName))
-
-
-def make_certificate(hosts: Sequence[str], keys: Path) -> tuple[str, str]:
-    """Make a certificate and its key (PEM) for `hosts`, signed by the authority in `keys`."""
-    authority, authority_key = _authority(keys)
-    key = ec.generate_private_key(ec.SECP256R1())
-    names: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
-    certificate = (
-        _builder("Berth laptop front door", authority.subject, key.public_key())
-        .add_extension(x509.SubjectAlternativeName([*names, x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    return _pem(certificate), _key_pem(key)
-
-
-def _authority(keys: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """Read the laptop's certificate authority, or make it; a browser may be told to trust `ca.crt`."""
-    certificate_file = keys / "ca.crt"
-    key_file = keys / "ca.key"
-    if certificate_file.exists() and key_file.exists():
-        key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            return x509.load_pem_x509_certificate(certificate_file.read_bytes()), key
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = (
-        _builder(_AUTHORITY, _subject(_AUTHORITY), key.public_key(), years=10)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    key_file.touch(mode=0o600)
-    key_file.write_text(_key_pem(key))
-    certificate_file.write_text(_pem(certificate))
-    return certificate, key
-
-
-def _builder(
-    name: str, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, years: int = 1
-) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(_subject(name))
-        .issuer_name(issuer)
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=5))
-        .not_valid_after(now + years * _YEAR)
-    )
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()

@@ -9,9 +9,11 @@ from nomad_jobs.model import Service
 from nomad_jobs.platform import Platform
 from nomad_jobs.resolve import Resolved
 from scripts.ops import catalogue
+from scripts.ops.build.run import Built
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import deploy
+from scripts.ops.local.containers import images, registry
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.setup.seed import seed, write_headers
@@ -26,11 +28,16 @@ def checked_services(settings: Settings) -> Resolved:
         ConfigError: (or ManyErrors) one line for each fault.
 
     """
-    return catalogue.load(local_platform(settings), Pins())
+    platform = local_platform(settings)
+    return catalogue.load(platform, images.to_be_pinned(catalogue.load_unchecked(platform).services))
 
 
-def serve(resolved: Resolved, state: State, platform: Platform, progress: Progress, *, as_json: bool) -> None:
+def serve(
+    resolved: Resolved, built: Sequence[Built], state: State, platform: Platform, progress: Progress, *, as_json: bool
+) -> None:
     """Deploy what was `resolved` to the booted platform; print what runs and how to try it.
+
+    `built` are the images of ours that its containers start from.
 
     Raises:
         DeployError: (or a subclass) a service did not become healthy; the message says why.
@@ -38,8 +45,20 @@ def serve(resolved: Resolved, state: State, platform: Platform, progress: Progre
     """
     with Target.of(platform, state.credentials()) as target:
         headers = give_first_values(resolved.services, state, target, progress)
-        done = deploy(resolved.services, target, Pins(), progress)
+        pins = supply_images(built, state, target, progress)
+        done = deploy(resolved.services, target, pins, progress)
         print_report(done, resolved.left_out, target, as_json=as_json, headers=headers)
+
+
+def supply_images(built: Sequence[Built], state: State, target: Target, progress: Progress) -> Pins:
+    """Push to the laptop's registry what was `built`; give the pins of all images, and keep them for `berth deploy`."""
+    network = target.platform.container_network
+    if network is None:
+        return Pins()
+    login = registry.login(target.platform, target.vault)
+    pins = images.push(built, network.registry, login, registry.authority(network.registry), progress)
+    images.keep(pins, state)
+    return pins
 
 
 def give_first_values(services: Sequence[Service], state: State, target: Target, progress: Progress) -> Path:

@@ -74,8 +74,18 @@ job "bot-detector" {
         args  = ["python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/keys.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
 
+        image_pull_timeout = "60s"
+
         cap_drop        = ["all"]
         readonly_rootfs = true
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+          tmpfs_options {
+            size = 67108864 # 64 MB, which count as the task's memory
+          }
+        }
       }
 
       env = {

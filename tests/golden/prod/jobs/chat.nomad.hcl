@@ -74,8 +74,18 @@ job "chat" {
         args  = ["python3", "-m", "nomad_jobs.apps.chat", "--model", "llama-4-scout", "--api-key-file", "$${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "$${NOMAD_TASK_DIR}/peers.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
 
+        image_pull_timeout = "60s"
+
         cap_drop        = ["all"]
         readonly_rootfs = true
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+          tmpfs_options {
+            size = 67108864 # 64 MB, which count as the task's memory
+          }
+        }
       }
 
       env = {

@@ -114,8 +114,18 @@ job "fw-parse" {
         args  = ["python3", "-m", "nomad_jobs.apps.fw_parse", "--host", "$${BERTH_BIND}", "--http-port", "$${NOMAD_PORT_http}", "--https-port", "$${NOMAD_PORT_https}", "--admin-port", "$${NOMAD_PORT_admin}"]
         ports = ["http", "https", "admin"]
 
+        image_pull_timeout = "60s"
+
         cap_drop        = ["all"]
         readonly_rootfs = true
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+          tmpfs_options {
+            size = 67108864 # 64 MB, which count as the task's memory
+          }
+        }
       }
 
       env = {

@@ -85,8 +85,18 @@ job "ingress" {
         args  = ["/bin/bash", "$${NOMAD_TASK_DIR}/start.sh"]
         ports = ["http", "https", "status"]
 
+        image_pull_timeout = "60s"
+
         cap_drop        = ["all"]
         readonly_rootfs = true
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+          tmpfs_options {
+            size = 67108864 # 64 MB, which count as the task's memory
+          }
+        }
       }
 
       env = {

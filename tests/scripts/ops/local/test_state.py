@@ -129,3 +129,12 @@ def test_a_read_only_directory_is_named(small_disk: Path) -> None:
     with pytest.raises(BerthError, match="cannot be written: Read-only file system — make it writable") as caught:
         State(small_disk / "state").open()
     assert caught.value.code is Exit.OTHER
+
+
+def test_root_leaves_the_directory_of_somebody_else_alone(tmp_path: Path) -> None:
+    root = tmp_path / "state"
+    root.mkdir()
+    os.chown(root, 1000, 1000)
+    with pytest.raises(ConfigError, match="belongs to user 1000, and root runs this"):
+        State(root).open()
+    assert list(root.iterdir()) == []
