@@ -84,6 +84,11 @@ class _Job:
         return "delay" if self.service.kind is Kind.SYSTEM else "fail"
 
     @property
+    def restart_delay_s(self) -> int:
+        """Longer for a system job: one that finds Docker just starting again is lost, for nothing places it anew."""
+        return 15 if self.service.kind is Kind.SYSTEM else 5
+
+    @property
     def gpu_pattern(self) -> str:
         return _gpu_pattern(self.size.gpus)
 

@@ -13,11 +13,10 @@ import psutil
 import pytest
 
 from scripts.ops.clients.target import Target
-from scripts.ops.local import processes
 from tests.support.echoes import HOST, ask, echoes, raw
 from tests.support.laptop import Laptop
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("front-door")]
 
 MIB = 2**20
 
@@ -141,7 +140,7 @@ def test_large_bodies_fill_no_memory(front: httpx.Client, platform: Laptop, tmp_
 def _nginx_bytes(platform: Laptop) -> int:
     """Measure the memory that only NGINX's workers use."""
     total = 0
-    for process in processes.of_state(platform.state.root):
+    for process in platform.task_processes():
         try:
             if process.name() == "nginx":
                 total += process.memory_full_info().uss

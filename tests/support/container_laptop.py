@@ -22,6 +22,7 @@ class ContainerLaptop:
 
     laptop: Laptop
     docker: Docker
+    namespace: Namespace
 
 
 @contextmanager
@@ -40,6 +41,6 @@ def container_laptop(
             daemon = stack.enter_context(docker(folder, makes_networks=True))
             booted = stack.enter_context(laptop(nodes, daemon=daemon.host))
             pins = supply_images(built, booted.state, booted.target, quiet())
-        yield ContainerLaptop(laptop=replace(booted, pins=pins), docker=daemon)
+        yield ContainerLaptop(laptop=replace(booted, pins=pins), docker=daemon, namespace=namespace)
         with namespace.inside():
             stack.close()

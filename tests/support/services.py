@@ -1,5 +1,6 @@
 """Small services for live tests, on the standard library's web server."""
 
+from dataclasses import replace
 from typing import Any
 
 from nomad_jobs.model import Check, File, Port, Process, Route, Sample, Service, Size, Source
@@ -26,6 +27,11 @@ def web(name: str, *, says: str = "v1", setup: str = "true", **changes: Any) -> 
         "route": Route(host=name, longest_request_s=2, sample=Sample(path="/said", expect=says)),
     }
     return Service(**{**values, **changes})
+
+
+def commanded(service: Service, *argv: str) -> Service:
+    """Give the service with another command, under either driver."""
+    return replace(service, container=replace(service.container, argv=argv), process=Process(argv=argv))
 
 
 def echo(name: str, **route: Any) -> Service:

@@ -39,7 +39,7 @@ job "ingress" {
     restart {
       attempts = 2
       interval = "30m"
-      delay    = "5s"
+      delay    = "15s"
       mode     = "delay"
     }
 
