@@ -3,7 +3,6 @@
 import json
 import subprocess
 import unicodedata
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,18 @@ from hypothesis import strategies as st
 
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Check, Env, File, Port, Process, Secret, Service, Size
+from nomad_jobs.platform import Platform
+from nomad_jobs.registry import app_container
 from nomad_jobs.render import render_job
 from nomad_jobs.text import consul_template, driver_text
 from scripts.ops.clients.nomad import Nomad
 from scripts.ops.clients.target import Target
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import Containers, Settings
 from scripts.ops.toolchain.order import resolve
 from tests.nomad_jobs.test_model import build
 from tests.support.laptop import Laptop
-from tests.support.platforms import LAPTOP
-from tests.support.services import web
+from tests.support.platforms import LAPTOP, test_pins
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 
@@ -53,21 +55,29 @@ TEXT = st.lists(
 ).map("".join)
 COMPOSED = TEXT.map(lambda text: unicodedata.normalize("NFC", text))
 """Words of a command line and variables: the model refuses others, which HCL would compose."""
+WITH_CONTAINERS = local_platform(Settings(containers=Containers()))
 LIVE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.parametrize("rendered_for", [LAPTOP, WITH_CONTAINERS], ids=lambda one: one.driver.value)
 @LIVE
 @given(value=COMPOSED, argument=COMPOSED, content=TEXT)
-def test_nomad_reads_back_what_was_put_in(nomad: Nomad, value: str, argument: str, content: str) -> None:
+def test_nomad_reads_back_what_was_put_in(
+    nomad: Nomad, rendered_for: Platform, value: str, argument: str, content: str
+) -> None:
+    container = app_container("bot-detector", ("app", argument))
     service = build(
-        process=Process(argv=("app", argument)),
+        container=container,
+        process=Process(argv=container.argv),
         env=(Env(name="VALUE", value=value),),
         files=(File(path="local/file", parts=(content,)),),
     )
-    job = nomad.parse(render_job(service, LAPTOP, images=Pins()))
+    job = nomad.parse(render_job(service, rendered_for, images=test_pins(container.image)))
     task = job["TaskGroups"][0]["Tasks"][0]
     assert task["Env"].get("VALUE") == (None if "${" in value else value)
-    assert task["Config"]["args"] == [driver_text(argument)]
+    config = task["Config"]
+    argv = config["args"] if rendered_for.runs_containers else [config["command"], *config["args"]]
+    assert argv == ["app", driver_text(argument)]
     assert task["Templates"][-1]["EmbeddedTmpl"] == consul_template(content)
     assert [job["ID"], len(job["TaskGroups"]), len(task["Templates"])] == ["app", 1, 1 + ("${" in value)]
 
@@ -132,7 +142,7 @@ def _check_received(words: list[str], target: Target, platform: Laptop) -> None:
     service = Service(
         name="test-received",
         summary="A test",
-        container=replace(web("any").container, argv=argv),
+        container=app_container("bot-detector", argv),
         process=Process(argv=argv),
         size=Size(starts_within_s=20),
         ports=(Port(container=8000),),

@@ -24,6 +24,7 @@ def web(name: str, *, says: str = "v1", setup: str = "true", **changes: Any) -> 
         "size": Size(starts_within_s=20),
         "ports": (Port(container=8000),),
         "checks": (Check(path="/said", interval_s=1),),
+        "stop_signal": "SIGINT",  # as the first process of a container, Python ends on no other
         "route": Route(host=name, longest_request_s=2, sample=Sample(path="/said", expect=says)),
     }
     return Service(**{**values, **changes})
@@ -46,6 +47,7 @@ def echo(name: str, **route: Any) -> Service:
         size=Size(starts_within_s=20),
         ports=(Port(container=8000),),
         checks=(Check(path="/said", interval_s=1),),
+        stop_signal="SIGINT",
         route=Route(host=name, **{"longest_request_s": 5, "sample": sample, **route}),
         files=(File(path="local/echo_server.py", parts=(Source("tests/support/echo_server.py"),)),),
     )

@@ -85,7 +85,7 @@ job "ingress" {
         args  = ["/bin/bash", "$${NOMAD_TASK_DIR}/start.sh"]
         ports = ["http", "https", "status"]
 
-        image_pull_timeout = "60s"
+        image_pull_timeout = "1h" # the same for all: Nomad replaces instances where it changes
 
         cap_drop        = ["all"]
         readonly_rootfs = true
