@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import psutil
@@ -15,7 +15,6 @@ from nomad_jobs.errors import BerthError
 from nomad_jobs.model import Env
 from scripts.ops.local import processes
 from scripts.ops.local.boot import stop
-from scripts.ops.local.containers import firewall
 from scripts.ops.local.doctor import platform as check_platform
 from scripts.ops.local.doctor.findings import Mark
 from scripts.ops.local.settings import Containers
@@ -23,6 +22,7 @@ from scripts.ops.local.setup.seed import seed
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.waiting import wait_until
 from tests.support.container_laptop import ContainerLaptop, container_laptop
+from tests.support.crashed_up import REPOSITORY, kill_up_at
 from tests.support.jobs import run, sleeper, task_of
 from tests.support.laptop import Laptop, quiet
 from tests.support.machines.namespaces import Namespace
@@ -31,7 +31,6 @@ from tests.support.services import web
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("containers")]
 
-REPOSITORY = Path(__file__).parents[2]
 KEPT = "/v1/secret/data/kept"
 AGENTS = ("consul", "vault", "nomad-server", "nomad-1", "aws", "unseal", "registry")
 SERVED = web("test-stays", says="still here")
@@ -78,10 +77,6 @@ def await_served(ours: Laptop, deadline_s: float = 90) -> None:
     )
 
 
-def containers(there: ContainerLaptop) -> set[str]:
-    return set(there.docker("ps", "--quiet", "--no-trunc").split())
-
-
 def problems(ours: Laptop) -> list[str]:
     found = check_platform.findings(ours.state, ours.state.settings())
     return [f"{one.check}: {one.text}" for one in found if one.mark is Mark.PROBLEM]
@@ -105,6 +100,7 @@ def test_services_come_back_by_themselves_when_docker_was_restarted(there: Conta
 
 def test_without_docker_up_says_so_and_the_next_up_brings_all_back(there: ContainerLaptop, ours: Laptop) -> None:
     there.docker.stop()
+    assert [one for one in problems(ours) if one.startswith("Docker: no Docker daemon answers")]
     with pytest.raises(BerthError, match=r"no Docker daemon answers at .*start Docker, or .*--no-containers"):
         ours.up()
     there.docker.start()
@@ -129,28 +125,37 @@ def test_down_without_docker_ends_all_agents_and_the_next_up_serves_again(there:
 def test_containers_outlive_a_killed_supervisor_and_up_adopts_them(
     there: ContainerLaptop, ours: Laptop, also: tuple[str, ...]
 ) -> None:
-    before = containers(there)
+    before = there.containers()
     kill(ours, *also)
     assert said(ours) == "still here"
     ours.up()
-    assert containers(there) == before
+    assert there.containers() == before
     assert said(ours) == "still here"
     assert [one.changed for one in ours.deploy(FRONT_DOOR, SERVED)] == [False, False]
 
 
 def test_down_after_a_crash_removes_containers_network_and_rules(there: ContainerLaptop, ours: Laptop) -> None:
-    assert len(containers(there)) == 2
+    assert len(there.containers()) == 2
     kill(ours, *AGENTS)
     stop.down(ours.state, quiet())
     assert there.docker("ps", "--all", "--quiet") == ""
     assert there.docker("network", "ls", "--format", "{{.Name}}").split() == ["host", "none"]
-    assert network(ours).network not in rules()
+    assert network(ours).network not in there.rules()
     ours.up()
+
+
+@pytest.mark.parametrize("moment", ["✓ network", "✓ nodes"])
+def test_an_up_that_was_killed_is_finished_by_the_next(ours: Laptop, moment: str) -> None:
+    stop.down(ours.state, quiet())
+    kill_up_at(moment, ours.state, {})
+    ours.up()
+    ours.deploy(FRONT_DOOR, SERVED)
+    assert (problems(ours), said(ours)) == ([], "still here")
 
 
 def test_a_network_that_was_removed_by_hand_is_made_again(there: ContainerLaptop, ours: Laptop) -> None:
     subnet = network(ours).subnet
-    there.docker("rm", "--force", *containers(there))
+    there.docker("rm", "--force", *there.containers())
     there.docker("network", "rm", network(ours).network)
     ours.up()
     ours.deploy(FRONT_DOOR, SERVED)
@@ -158,46 +163,62 @@ def test_a_network_that_was_removed_by_hand_is_made_again(there: ContainerLaptop
 
 
 def test_rules_that_were_flushed_by_hand_are_written_again(there: ContainerLaptop, ours: Laptop) -> None:
-    before = rules()
+    before = there.rules()
     for table in ("raw", "filter", "nat"):
         subprocess.run(["iptables", "--wait", "-t", table, "-F"], check=True)
-    assert not firewall.is_closed(network(ours))
+    assert [one for one in problems(ours) if one.startswith("outside: a neighbour reaches")]
     ours.up()
-    assert firewall.is_closed(network(ours))
-    assert ours_in(before, ours) == ours_in(rules(), ours)
+    assert problems(ours) == []
+    assert ours_in(before, ours) == ours_in(there.rules(), ours)
     assert said(ours) == "still here"
     new = replace(SERVED, env=(Env(name="NEW", value="instance"),))
     assert [one.changed for one in ours.deploy(new)] == [True]
     assert said(ours) == "still here"
-    del there
 
 
 def test_two_nodes_leave_each_others_containers_alone(there: ContainerLaptop, ours: Laptop) -> None:
-    two = ours.up(replace(ours.settings, nodes=2))
-    assert len(two.pools) > 1
-    apart = {**sleeper("apart", count=2, gpus=8)}
-    task = task_of(ours, "apart", "sleep", "3600")
-    (group,) = apart["TaskGroups"]
-    group["Tasks"] = [{**group["Tasks"][0], **task}]
-    run(ours.nomad, apart)
-    before = containers(there)
-    on = {row["NodeName"] for row in ours.nomad.get("/v1/job/apart/allocations") if row["ClientStatus"] == "running"}
-    assert on == {"nomad-1", "nomad-2"}
-    kill(ours, "nomad-1", "nomad-2")
+    with on_two_nodes(ours):
+        before = there.containers()
+        assert len(before) == 4
+        kill(ours, "nomad-1", "nomad-2")
+        ours.up(replace(ours.settings, nodes=2))
+        assert there.containers() == before
+        for node in ("nomad-1", "nomad-2"):
+            config = (ours.state.run / f"{node}.hcl").read_text()
+            assert "dangling_containers { enabled = false }" in config
+
+
+@pytest.mark.soak
+def test_two_nodes_leave_each_others_containers_alone_for_as_long_as_a_collector_waits(
+    there: ContainerLaptop, ours: Laptop
+) -> None:
+    """Nomad's collector has a period and a grace of five minutes each."""
+    with on_two_nodes(ours), pytest.raises(subprocess.TimeoutExpired):
+        subprocess.run(["docker", "-H", there.docker.host, "wait", *there.containers()], timeout=660, check=False)
+
+
+@contextmanager
+def on_two_nodes(ours: Laptop) -> Iterator[None]:
+    """Add a node, and run an instance on each; undo both."""
     ours.up(replace(ours.settings, nodes=2))
-    assert containers(there) == before
-    for node in ("nomad-1", "nomad-2"):
-        text = (ours.state.run / f"{node}.hcl").read_text()
-        assert "dangling_containers { enabled = false }" in text
-    ours.nomad.delete("/v1/job/apart", purge="true")
-    ours.up()
+    job = sleeper("apart", count=2, gpus=8)
+    (group,) = job["TaskGroups"]
+    group["Tasks"] = [{**group["Tasks"][0], **task_of(ours, "apart", "sleep", "3600")}]
+    run(ours.nomad, job)
+    try:
+        rows = ours.nomad.get("/v1/job/apart/allocations")
+        assert {row["NodeName"] for row in rows} == {"nomad-1", "nomad-2"}
+        yield
+    finally:
+        ours.nomad.delete("/v1/job/apart", purge="true")
+        ours.up()
 
 
 def test_processes_and_containers_take_turns_and_keep_all_data(there: ContainerLaptop, ours: Laptop) -> None:
     ours.vault.post(KEPT, json={"options": {"cas": 0}, "data": {"value": "still here"}})
     up(ours, there, "--no-containers")
     assert there.docker("ps", "--all", "--quiet") == ""
-    assert network(ours).network not in rules()
+    assert network(ours).network not in there.rules()
     assert drivers(ours) == {"raw_exec"}
     up(ours, there, "--containers")
     assert drivers(ours) == {"docker"}
@@ -207,7 +228,6 @@ def test_processes_and_containers_take_turns_and_keep_all_data(there: ContainerL
 
 
 def up(ours: Laptop, there: ContainerLaptop, how: str) -> None:
-    """Run the verb as a person does."""
     env = {**os.environ, "BERTH_STATE_DIR": str(ours.state.root), "DOCKER_HOST": there.docker.host}
     argv = [sys.executable, "-m", "scripts", "up", "--no-deploy", how]
     done = subprocess.run(argv, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -215,7 +235,6 @@ def up(ours: Laptop, there: ContainerLaptop, how: str) -> None:
 
 
 def drivers(ours: Laptop) -> set[str]:
-    """Name the drivers of all nodes that are healthy."""
     nodes = [ours.nomad.get(f"/v1/node/{row['ID']}") for row in ours.nomad.get("/v1/nodes") if row["Status"] == "ready"]
     return {name for node in nodes for name, driver in node["Drivers"].items() if driver["Healthy"]}
 
@@ -223,10 +242,6 @@ def drivers(ours: Laptop) -> set[str]:
 def network(ours: Laptop) -> Containers:
     assert ours.settings.containers
     return ours.settings.containers
-
-
-def rules() -> str:
-    return subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
 
 
 def ours_in(text: str, ours: Laptop) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.errors import BerthError, ConfigError, DeadlineError, DeployError, Exit, RefusedError, RevertedError
-from nomad_jobs.model import Check, File, Gpus, Kind, Secret, Service
+from nomad_jobs.model import Check, File, Gpus, Kind, Secret, Service, Size
 from scripts.ops.clients.target import Target
 from scripts.ops.local.setup.seed import seed
 from tests.support.jobs import task_of
@@ -113,15 +113,17 @@ def test_the_same_bad_version_is_tried_again_when_asked(target: Target, platform
 def test_a_system_job_whose_first_deployment_failed_is_left_alone_once_it_runs(
     target: Target, platform: Laptop
 ) -> None:
-    first = web("test-everywhere", kind=Kind.SYSTEM, checks=(Check(path="/gone", interval_s=1),))
-    why(platform, first, BerthError, deadline_s=8)
-    running = web("test-everywhere", kind=Kind.SYSTEM)
-    assert [one.changed for one in platform.deploy(running)] == [True]
-    before = target.nomad.job("test-everywhere")
-    assert [one.changed for one in platform.deploy(running)] == [False]
-    after = target.nomad.job("test-everywhere")
+    """Nomad makes no second deployment for it: the failed one stays the newest, whatever runs."""
+    late = web("test-late", kind=Kind.SYSTEM, size=Size(starts_within_s=3), setup="sleep 8")
+    why(platform, late, BerthError)
+    assert [one.changed for one in platform.deploy(late)] == [True]
+    before = target.nomad.job("test-late")
+    deployment = target.nomad.deployment("test-late", 0, 0).body
+    assert [one.changed for one in platform.deploy(late)] == [False]
+    after = target.nomad.job("test-late")
     assert before
     assert after
+    assert deployment["Status"] == "failed"
     assert (after["Version"], after["JobModifyIndex"]) == (before["Version"], before["JobModifyIndex"])
 
 
