@@ -117,6 +117,7 @@ job "fw-parse" {
         image_pull_timeout = "60s"
 
         cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
         readonly_rootfs = true
 
         mount {

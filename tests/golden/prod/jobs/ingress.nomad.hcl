@@ -88,6 +88,7 @@ job "ingress" {
         image_pull_timeout = "60s"
 
         cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
         readonly_rootfs = true
 
         mount {
