@@ -211,4 +211,6 @@ def _form(job: _Job) -> str:
     }
     if container:
         facts["container"] = asdict(container)
+        if mounts := [(file.path, file.mounted_at) for file in job.service.files if file.mounted_at]:
+            facts["mounts"] = mounts
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

@@ -45,21 +45,21 @@ class Registry:
     ) -> str:
         """Push a tiny image (or an index with one) that differs by `label`; return the digest of the tag."""
         with httpx.Client(base_url=f"http://{self.address}/v2/{repository}", trust_env=False) as http:
-            config = _blob(http, _CONFIG.replace(b"amd64", architecture.encode()))
+            config = put_blob(http, _CONFIG.replace(b"amd64", architecture.encode()))
             manifest = {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
                 "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
-                "layers": [{"mediaType": LAYER, **_blob(http, layer)} for layer in layers],
+                "layers": [{"mediaType": LAYER, **put_blob(http, layer)} for layer in layers],
                 "annotations": {"label": label},
             }
             if not index:
-                return _manifest(http, tag, MANIFEST, manifest)
-            child = _manifest(http, "child", MANIFEST, manifest)
+                return put_manifest(http, tag, MANIFEST, manifest)
+            child = put_manifest(http, "child", MANIFEST, manifest)
             size = len(_bytes(manifest))
             platform = {"os": "linux", "architecture": architecture}
             entry = {"mediaType": MANIFEST, "digest": child, "size": size, "platform": platform}
-            return _manifest(http, tag, INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]})
+            return put_manifest(http, tag, INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]})
 
     def delete(self, repository: str, digest: str, *, kind: str = "manifests") -> None:
         """Remove a manifest, as a clean-up of old images does, or a blob."""
@@ -139,14 +139,16 @@ def _listening(process: subprocess.Popen[bytes], log: Path) -> str:
     return found[0]
 
 
-def _blob(http: httpx.Client, data: bytes) -> dict[str, Any]:
+def put_blob(http: httpx.Client, data: bytes) -> dict[str, Any]:
+    """Put a blob into the repository that `http` names; give its digest and size."""
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     place = http.post("/blobs/uploads/").raise_for_status().headers["location"]
     http.put(httpx.URL(place).copy_merge_params({"digest": digest}), content=data).raise_for_status()
     return {"digest": digest, "size": len(data)}
 
 
-def _manifest(http: httpx.Client, tag: str, kind: str, manifest: dict[str, Any]) -> str:
+def put_manifest(http: httpx.Client, tag: str, kind: str, manifest: dict[str, Any]) -> str:
+    """Put a manifest there under a tag; give its digest."""
     data = _bytes(manifest)
     http.put(f"/manifests/{tag}", content=data, headers={"content-type": kind}).raise_for_status()
     return f"sha256:{hashlib.sha256(data).hexdigest()}"

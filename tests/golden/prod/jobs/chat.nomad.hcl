@@ -77,6 +77,7 @@ job "chat" {
         image_pull_timeout = "1h" # the same for all: Nomad replaces instances where it changes
 
         cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
         readonly_rootfs = true
 
         mount {
