@@ -17,6 +17,7 @@ from nomad_jobs.text import hcl, render
 __all__ = ["ROOT", "SecretVersions", "kill_timeout_s", "render_consul_policy", "render_job"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_PULL_S = 3600
 _ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - in a container, which only its host's port opens to others
 
 
@@ -95,6 +96,11 @@ class _Job:
     @property
     def kill_timeout_s(self) -> int:
         return kill_timeout_s(self.service, self.platform)
+
+    @property
+    def pull_timeout_s(self) -> int:
+        """As long as a start may take. Nomad replaces instances where it changes, so up to an hour it is the same."""
+        return max(self.size.starts_within_s, _PULL_S)
 
     @property
     def progress_deadline_s(self) -> int:

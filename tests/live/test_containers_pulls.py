@@ -93,9 +93,9 @@ CASES: dict[str, tuple[Callable[[Laptop], AbstractContextManager[Laptop]], str, 
     ),
     "slow": (
         slow,
-        f"the pull took longer than starts_within_s, {STARTS_WITHIN_S} s",
-        "context deadline exceeded",
-        "raise starts_within_s, make the image smaller",
+        "its image is still being pulled",
+        "Downloading image",
+        f"wait longer, or raise starts_within_s, {STARTS_WITHIN_S} s",
     ),
     "away": (
         away,
@@ -112,7 +112,7 @@ CASES: dict[str, tuple[Callable[[Laptop], AbstractContextManager[Laptop]], str, 
 }
 
 
-def service(name: str, tag: str = "0.1.0", starts_within_s: int = 20) -> Service:
+def service(name: str, tag: str = "0.1.0", starts_within_s: int = 60) -> Service:
     good = web(f"test-{name}", says=name)
     container = replace(good.container, image=apps_image(IMAGE, tag))
     return replace(good, container=container, size=Size(starts_within_s=starts_within_s, cpu_mhz=20))
@@ -160,7 +160,7 @@ def test_who_deploys_reads_which_step_failed_why_and_what_to_do(name: str, said:
     error = said[name]
     assert isinstance(error, RevertedError)
     assert error.where == f"service 'test-{name}'"
-    assert error.what.startswith(f"deployed and reverted: task 'test-{name}': {why}: Failed to pull `")
+    assert error.what.startswith(f"deployed and reverted: task 'test-{name}': {why}: ")
     assert words in error.what
     assert error.fix.startswith(f"the last good version serves; {fix}")
 
@@ -179,7 +179,7 @@ def test_the_old_version_goes_on_serving(
 def test_who_waits_too_shortly_reads_that_the_pull_goes_on(with_containers: ContainerLaptop) -> None:
     patient = replace(service("patient", "patient", starts_within_s=40), route=None)
     with slow(with_image(with_containers.laptop, "patient", layer=layer(LARGE))) as there:
-        says = "its image is still being pulled: Downloading image.* — wait longer: Nomad goes on with the pull for"
+        says = "its image is still being pulled: Downloading image.* — wait longer, or raise starts_within_s, 40 s"
         with pytest.raises(DeadlineError, match=says):
             there.deploy(patient, deadline_s=4)
         with running(there, patient):

@@ -48,7 +48,7 @@ _HINTS = (
     Hint(
         re.compile(r"Downloading image"),
         "its image is still being pulled",
-        "wait longer: Nomad goes on with the pull for starts_within_s, {size.starts_within_s} s",
+        "wait longer, or raise starts_within_s, {size.starts_within_s} s: so long Nomad waits for a pull and a start",
     ),
     Hint(
         re.compile(r"OOM Killed"),

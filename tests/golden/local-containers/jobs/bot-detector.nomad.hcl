@@ -74,7 +74,7 @@ job "bot-detector" {
         args  = ["python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/keys.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
 
-        image_pull_timeout = "60s"
+        image_pull_timeout = "3600s"
         network_mode       = "berth"
 
         cap_drop        = ["all"]

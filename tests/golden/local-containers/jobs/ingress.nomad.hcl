@@ -41,7 +41,7 @@ job "ingress" {
     restart {
       attempts = 2
       interval = "30m"
-      delay    = "5s"
+      delay    = "15s"
       mode     = "delay"
     }
 
@@ -87,7 +87,7 @@ job "ingress" {
         args  = ["/bin/bash", "$${NOMAD_TASK_DIR}/start.sh"]
         ports = ["http", "https", "status"]
 
-        image_pull_timeout = "60s"
+        image_pull_timeout = "3600s"
         network_mode       = "berth"
 
         cap_drop        = ["all"]

@@ -84,7 +84,7 @@ job "llama-4-scout" {
         args  = ["python3", "-m", "nomad_jobs.apps.engine", "meta-llama/Llama-4-Scout-17B-16E-Instruct", "--served-model-name", "llama-4-scout", "--middleware", "engine_keys.Guard", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "$${BERTH_GPUS}"]
         ports = ["http"]
 
-        image_pull_timeout = "60s"
+        image_pull_timeout = "3600s"
         network_mode       = "berth"
 
         cap_drop        = ["all"]

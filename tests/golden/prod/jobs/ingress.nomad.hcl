@@ -85,7 +85,7 @@ job "ingress" {
         args  = ["/bin/bash", "$${NOMAD_TASK_DIR}/start.sh"]
         ports = ["http", "https", "status"]
 
-        image_pull_timeout = "1h" # the same for all: Nomad replaces instances where it changes
+        image_pull_timeout = "3600s"
 
         cap_drop        = ["all"]
         security_opt    = ["no-new-privileges"]

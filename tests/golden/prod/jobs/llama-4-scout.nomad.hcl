@@ -83,7 +83,7 @@ job "llama-4-scout" {
         args  = ["meta-llama/Llama-4-Scout-17B-16E-Instruct", "--served-model-name", "llama-4-scout", "--middleware", "engine_keys.Guard", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "$${BERTH_GPUS}"]
         ports = ["http"]
 
-        image_pull_timeout = "1h" # the same for all: Nomad replaces instances where it changes
+        image_pull_timeout = "3600s"
 
         cap_drop        = ["all"]
         security_opt    = ["no-new-privileges"]
