@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.platforms import CLOUD
+from nomad_jobs.catalog import SERVICES
+from nomad_jobs.images import dump_lock
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import Containers, Settings
+from tests.support.platforms import CLOUD, test_pins
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("infra", "nginx", "nomad_jobs", "scripts", "vault_policies")
@@ -136,10 +140,15 @@ def test_a_stack_file_that_cannot_be_read_is_named(checkout: Path) -> None:
     assert wrong.startswith("error Pulumi.prod.yaml, berth:pools[0] ('app'): Berth knows no instance type 'm7i.2xlrge'")
 
 
-def test_a_service_without_a_laptops_form_is_skipped_and_what_uses_it_says_so(checkout: Path) -> None:
+def add_what_needs_containers(checkout: Path) -> None:
+    """Add a service without a process, and one that uses it."""
     uses = 'files=(File(path="local/peers", parts=(Peers("store"),)),)'
     add(checkout, "store", service("store").replace('    process=Process(argv=("app",)),\n', ""))
     add(checkout, "web", service("web", more=uses))
+
+
+def test_a_service_without_a_laptops_form_is_skipped_and_what_uses_it_says_so(checkout: Path) -> None:
+    add_what_needs_containers(checkout)
     done = render(checkout)
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [
@@ -149,6 +158,19 @@ def test_a_service_without_a_laptops_form_is_skipped_and_what_uses_it_says_so(ch
     rendered = {path.name.partition(".")[0] for path in (checkout / "out/jobs").iterdir()}
     assert {"chat", "ingress"} <= rendered
     assert not rendered & {"store", "web"}
+
+
+def test_the_same_catalogue_runs_it_where_containers_are_on(checkout: Path) -> None:
+    add_what_needs_containers(checkout)
+    laptop = local_platform(Settings(containers=Containers()))
+    (checkout / "platform.json").write_text(laptop.to_json())
+    (checkout / "state").mkdir()
+    images = [image for one in SERVICES for image in one.images]
+    (checkout / "state" / "images.lock").write_text(dump_lock(test_pins("app:1", *images)))
+    done = render(checkout, "local", "--platform", "platform.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    rendered = {path.name.partition(".")[0] for path in (checkout / "out/jobs").iterdir()}
+    assert {"chat", "ingress", "store", "web"} <= rendered
 
 
 def test_a_cloud_stack_names_every_image_without_a_pin(checkout: Path) -> None:
