@@ -58,7 +58,7 @@ def test_the_services_in_the_text_about_images_are_those_that_tests_run() -> Non
     """Line by line, without indentation: what a reader copies has run."""
     text = (ROOT / "docs" / "images.md").read_text()
     runs = stripped((ROOT / "tests/support/public_services.py").read_text())
-    blocks = [stripped(block) for block in re.findall(r"```python\n(.*?)\n *```", text, re.DOTALL)]
+    blocks = [stripped(block) for block in re.findall(r"```(?:python|text)\n(.*?)\n *```", text, re.DOTALL)]
     assert len(blocks) == 6
     assert [block for block in blocks if block not in runs] == []
 

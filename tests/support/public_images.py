@@ -19,8 +19,16 @@ from scripts.ops.toolchain import cache
 _FOLDER = "tests/support/public"
 _WEB = Base(
     name="public-web",
-    packages=("nginx-light", "caddy", "prometheus-pushgateway", "redis-server", "python3-flask", "gunicorn", "gosu")
-    + ("libcap2-bin",),
+    packages=(
+        "nginx-light",
+        "caddy",
+        "prometheus-pushgateway",
+        "redis-server",
+        "python3-flask",
+        "gunicorn",
+        "gosu",
+        "libcap2-bin",
+    ),
 )
 _BASES = {
     "prometheus": Base(name="public-prometheus", packages=("prometheus",)),

@@ -1,4 +1,4 @@
-"""A laptop with containers whose Docker gets public images, under their publishers' names, from a mirror of Docker Hub."""
+"""A laptop with containers that runs public images, under their publishers' names, from a mirror of Docker Hub."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

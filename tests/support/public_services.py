@@ -43,7 +43,7 @@ SHOP = Service(
     env=(Env(name="PORT", value="8000"),),
     ports=(Port(container=8000),),
     checks=(Check(path="/"),),
-    route=Route(host="shop"),
+    route=Route(host="shop", longest_request_s=8),
 )
 
 CADDY = Service(
