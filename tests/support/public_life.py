@@ -86,6 +86,6 @@ def ended(there: PublicLaptop, allocation: str) -> tuple[int, str]:
     )
     row = read()
     events = row["TaskStates"][row["TaskGroup"]]["Events"]
-    (code,) = [int(event["Details"]["exit_code"]) for event in events if event["Type"] == "Terminated"]
+    code = [int(event["Details"]["exit_code"]) for event in events if event["Type"] == "Terminated"][-1]
     tail = partial(there.laptop.target.nomad.log_tail, allocation, row["TaskGroup"])
     return code, tail("stderr") + tail("stdout")
