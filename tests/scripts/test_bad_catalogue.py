@@ -73,7 +73,7 @@ def test_a_good_catalogue_renders(checkout: Path) -> None:
 
 def test_mistakes_in_several_files_are_named_at_once(checkout: Path) -> None:
     add(checkout, "one", service("my app"))
-    add(checkout, "two", service("two", port=80))
+    add(checkout, "two", service("two", port=0))
     add(checkout, "three", "THREE = undefined_name\n")
     add(checkout, "four", "FOUR = (\n", listed=False)
     add(checkout, "twin", service("twin", host="chat"))
@@ -84,7 +84,7 @@ def test_mistakes_in_several_files_are_named_at_once(checkout: Path) -> None:
     assert len(lines) == 8, done.stderr
     text = done.stderr
     assert "name 'my app' must be lower-case letters, digits and dashes" in text
-    assert "port http is 80, but must be a whole number from 1024 to 65535" in text
+    assert "port http is 0, but must be a whole number from 1 to 65535" in text
     assert "nomad_jobs/services/three.py:1: NameError: name 'undefined_name' is not defined" in text
     assert "four.py:1: SyntaxError" in text
     assert "2 services have the route host 'chat'" in text
