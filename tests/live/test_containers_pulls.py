@@ -27,8 +27,8 @@ from tests.support.services import web
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("containers")]
 
 LARGE = 6_000_000
-SLOW = 500_000
-"""Bytes for each second: the large image takes four times as long as its service may take."""
+SLOW, SLOWER = 500_000, 60_000
+"""Bytes for each second: the large image takes 12 seconds, or longer than Nomad waits for any instance to start."""
 STARTS_WITHIN_S = 3
 
 
@@ -64,6 +64,12 @@ def slow(laptop: Laptop) -> Iterator[Laptop]:
 
 
 @contextmanager
+def slower(laptop: Laptop) -> Iterator[Laptop]:
+    with narrow_way(laptop, bytes_per_s=SLOWER) as there:
+        yield there
+
+
+@contextmanager
 def away(laptop: Laptop) -> Iterator[Laptop]:
     with narrow_way(laptop) as there:
         pass
@@ -92,7 +98,7 @@ CASES: dict[str, tuple[Callable[[Laptop], AbstractContextManager[Laptop]], str, 
         "push the image again, or run",
     ),
     "slow": (
-        slow,
+        slower,
         "its image is still being pulled",
         "Downloading image",
         f"wait longer, or raise starts_within_s, {STARTS_WITHIN_S} s",
