@@ -20,6 +20,7 @@ from scripts.ops.access.differences import Difference, differences
 from scripts.ops.access.root import root
 from scripts.ops.clients.api import Api
 from scripts.ops.clients.target import Target
+from scripts.ops.credentials import Credentials
 from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State
 from scripts.ops.questions import confirm
@@ -45,7 +46,8 @@ def plan(
 ) -> None:
     """Show which policies and roles differ from the catalogue and from `vault_policies/rules/`. Changes nothing."""
     platform, rendered = _rendered(stack)
-    with Target.of(platform, stacks.credentials_of(stack)) as target, _api(platform, stack) as api:
+    credentials = stacks.credentials_of(platform)
+    with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
         found = differences(rendered, target.vault, target.consul)
         entries = own.differing(api, _holders(platform))
     if as_json:
@@ -70,7 +72,8 @@ def apply(
     The policies of holders themselves take a root token. It is made from recovery keys, and revoked at the end.
     """
     platform, rendered = _rendered(stack)
-    with Target.of(platform, stacks.credentials_of(stack)) as target, _api(platform, stack) as api:
+    credentials = stacks.credentials_of(platform)
+    with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
         found = differences(rendered, target.vault, target.consul)
         entries = own.differing(api, _holders(platform))
         _show(found, entries)
@@ -94,8 +97,8 @@ def _rendered(stack: str) -> tuple[Platform, Rendered]:
     return platform, rendering.render(catalogue.load(platform, pins).services, platform, pins)
 
 
-def _api(platform: Platform, stack: str) -> AbstractContextManager[Api]:
-    headers = {HEADER: stacks.credentials_of(stack).vault}
+def _api(platform: Platform, credentials: Credentials) -> AbstractContextManager[Api]:
+    headers = {HEADER: credentials.vault}
     return closing(Api("Vault", platform.vault_url, headers=headers, ca_file=platform.ca_file))
 
 

@@ -15,11 +15,11 @@ from functools import cached_property
 from pathlib import Path
 
 from infra.holdings import consul as consul_holdings
-from infra.holdings import tokens
 from infra.holdings.consul import AGENT_POLICIES
 from infra.holdings.entry import hold
 from infra.holdings.names import JOINS_TAG
-from infra.machine import authority, consul, nomad, vault
+from infra.holdings.tokens import IN_CONSUL, IN_NOMAD, VAULTS_OWN
+from infra.machine import authority, consul, nomad, tokens, vault
 from infra.machine.authority import CA
 from infra.machine.aws import Aws, Parameters
 from infra.machine.facts import Facts
@@ -69,7 +69,7 @@ class Servers:
         """Introduce new machines to Nomad, for as long as this server runs."""
         while True:
             as_server = self._as_server()
-            api = nomad.connect(self._address, str(CA), vault.nomad_token(as_server))
+            api = nomad.connect(self._address, str(CA), tokens.for_nomad(as_server))
             introductions = nomad.Introductions(api, as_server, self._aws, self._facts.stack, self._account)
             end = time.monotonic() + nomad.INTRODUCTION_S / 2  # well before the login of an hour ends
             while time.monotonic() < end:
@@ -113,8 +113,8 @@ class Servers:
     def _start_consul(self, kept: dict[str, str]) -> None:
         if self._begins("consul/raft"):
             _config("consul", "begin", {"bootstrap_expect": 1})
-        tokens = {"initial_management": kept["consul_management"], "agent": kept["consul_agent"]}
-        _config("consul", "secrets", {"encrypt": kept["consul_gossip"], "acl": {"tokens": tokens}})
+        secrets = {"initial_management": kept["consul_management"], "agent": kept["consul_agent"]}
+        _config("consul", "secrets", {"encrypt": kept["consul_gossip"], "acl": {"tokens": secrets}})
         systemctl("start", "consul.service")
         api = consul.connect(str(CA), kept["consul_management"])
         consul.await_leader(api)
@@ -143,12 +143,12 @@ class Servers:
     def _tokens(self, as_root: Api, kept: dict[str, str]) -> None:
         """Let Vault make everybody's tokens for Nomad and Consul: from now on nobody uses the first ones."""
         by_consul = consul.connect(str(CA), kept["consul_management"])
-        consul.holders(by_consul, {name: _policy(f"consul-{name}") for name in (*tokens.IN_CONSUL, "vault")})
-        hold(by_consul, consul_holdings.token(tokens.VAULTS_OWN, kept["consul_vault"]))
+        consul.holders(by_consul, {name: _policy(f"consul-{name}") for name in (*IN_CONSUL, "vault")})
+        hold(by_consul, consul_holdings.token(VAULTS_OWN, kept["consul_vault"]))
         by_nomad = nomad.connect(self._address, str(CA), kept["nomad_bootstrap"])
-        nomad.holders(by_nomad, {name: _policy(f"nomad-{name}") for name in tokens.IN_NOMAD})
-        setup = vault.Setup(as_root, self._facts, "", self._ca)
-        setup.tokens(nomad.vaults_token(by_nomad), kept["consul_vault"])
+        nomad.holders(by_nomad, {name: _policy(f"nomad-{name}") for name in IN_NOMAD})
+        made = nomad.vaults_token(by_nomad)
+        tokens.set_up(as_root, self._facts, self._ca, nomad=made, consul=kept["consul_vault"])
 
     def _lacks(self) -> str:
         """Say what keeps this server from being a healthy member; once nothing does, the next one may be replaced."""
@@ -164,8 +164,8 @@ class Servers:
     def _seen_by(self) -> tuple[Api, Api, Api]:
         """Connect to Vault, Consul and Nomad with tokens that last an hour: longer than this server has to come up."""
         as_server = self._as_server()
-        seen_by_consul = consul.connect(str(CA), vault.consul_token(as_server))
-        return as_server, seen_by_consul, nomad.connect(self._address, str(CA), vault.nomad_token(as_server))
+        seen_by_consul = consul.connect(str(CA), tokens.for_consul(as_server))
+        return as_server, seen_by_consul, nomad.connect(self._address, str(CA), tokens.for_nomad(as_server))
 
     def _leads(self, api: Api) -> bool:
         return str(api.get("status/leader")).startswith(f"{self._address}:")

@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infra.holdings import tokens
 from infra.holdings import vault as holdings
 from infra.holdings.entry import Entry, hold
 from infra.holdings.nomad import JWKS_PATH
-from infra.holdings.ports import CONSUL_HTTPS, NOMAD_HTTP, VAULT_API
+from infra.holdings.ports import NOMAD_HTTP, VAULT_API
 from infra.machine.aws import Aws, Parameters
 from infra.machine.facts import Facts
 from infra.machine.fault import Fault
@@ -24,7 +23,6 @@ from nomad_jobs.mounts import KV_MOUNT
 AUDIT_LOG = "/var/log/vault/audit.log"
 _BEGUN = Path("/data/vault-begun")
 """Exists from before Vault is initialised until its answer is stored; on the same volume as Vault's own data."""
-_CONSUL = f"127.0.0.1:{CONSUL_HTTPS}"
 _SHARES = 5
 _THRESHOLD = 3
 _START_S = 120
@@ -121,16 +119,6 @@ def login(facts: Facts, aws: Aws, vault: Api) -> str:
     return str(vault.ask("POST", "auth/aws/login", body)["auth"]["client_token"])
 
 
-def nomad_token(as_server: Api) -> str:
-    """Have Vault make this server's token for Nomad."""
-    return str(as_server.get("nomad/creds/server")["data"]["secret_id"])
-
-
-def consul_token(as_server: Api) -> str:
-    """Have Vault make this server's token for Consul."""
-    return str(as_server.get("consul/creds/server")["data"]["token"])
-
-
 class Setup:
     """Sets up what Vault holds; every step reads before it writes."""
 
@@ -163,13 +151,6 @@ class Setup:
         jwks_url = self._facts.url("nomad", NOMAD_HTTP) + JWKS_PATH
         for entry in holdings.jobs_login(jwks_url, self._facts.issuer, self._ca):
             hold(self._vault, entry)
-
-    def tokens(self, nomad: str, consul: str) -> None:
-        """Set up the engines that make tokens, with the token that each of them makes them with."""
-        url = self._facts.url("nomad", NOMAD_HTTP)
-        engines = (*tokens.nomad_engine(url, nomad, self._ca), *tokens.consul_engine(_CONSUL, consul, self._ca))
-        for entry in engines:
-            until(partial(self._held, entry), f"Vault holding {entry.make}", _START_S)
 
     def secrets(self, name: str) -> dict[str, str]:
         """Read the secret `name` of the platform itself."""

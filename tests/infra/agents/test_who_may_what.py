@@ -101,7 +101,7 @@ UP = (
     ("GET", "platform/data/server", None),
     ("GET", "sys/storage/raft/snapshot", None),
     ("GET", "sys/raw/core/keyring", None),
-    ("POST", "pki/root/generate/internal", {"common_name": "mine"}),
+    ("POST", "pki/intermediate/generate/internal", {"common_name": "mine"}),
     ("POST", "pki/roles/node", {"allow_any_name": True}),
     ("POST", "sys/leases/revoke-prefix/nomad", None),
     ("POST", "sys/wrapping/wrap", {"a": "b"}),
