@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nomad_jobs.keys import pin_key
 from nomad_jobs.model import Env, File, Part, Peers, Secret, SecretRef, Service, Source, Version, secret_path
+from nomad_jobs.model.file import VARIABLES
 from nomad_jobs.model.interpolation import pieces
 from nomad_jobs.platform import Platform
 from nomad_jobs.text import consul_template
@@ -51,7 +52,7 @@ def rendered_files(service: Service, platform: Platform, versions: SecretVersion
     if variables := [env for env in service.env if not is_literal(env)]:
         lines = "".join(f"{env.name}={writer.variable(env.value)}\n" for env in variables)
         # An environment file may begin with a blank line, which makes its lines easier to read.
-        yield RenderedFile(path="secrets/env", data=_with_definition(f"\n{lines}"), env=True, once=once)
+        yield RenderedFile(path=VARIABLES, data=_with_definition(f"\n{lines}"), env=True, once=once)
     for file in service.files:
         yield RenderedFile(
             path=file.path,

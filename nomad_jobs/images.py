@@ -76,8 +76,50 @@ class ImageRef:
     @property
     def manifest_url(self) -> str:
         """The URL of this tag's manifest in the registry's HTTP API."""
+        return self._url_of(self.tag)
+
+    def digest_url(self, digest: str) -> str:
+        """Give the URL of the manifest with this digest, whatever the tag names now."""
+        return self._url_of(digest)
+
+    def _url_of(self, name: str) -> str:
         scheme = "http" if self.is_local else "https"
-        return f"{scheme}://{self.host}/v2/{self.repository}/manifests/{self.tag}"
+        return f"{scheme}://{self.host}/v2/{self.repository}/manifests/{name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageByDigest:
+    """An image of others by its digest; the tag only says to people what that was.
+
+    Raises:
+        ConfigError: (or ManyErrors) the tag is no reference, or the digest no digest.
+
+    """
+
+    reference: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        ImageRef.parse(self.reference)
+        if not is_digest(self.digest):
+            fix = "write reference@digest, as in debian:12-slim@sha256:…"
+            raise ConfigError(f"image {self.reference}", f"{self.digest!r} is no digest", fix)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `debian:12-slim@sha256:…`."""
+        reference, _, digest = text.partition("@")
+        return cls(reference=reference, digest=digest)
+
+    @property
+    def ref(self) -> ImageRef:
+        """Where it comes from."""
+        return ImageRef.parse(self.reference)
+
+    @property
+    def source(self) -> str:
+        """Its name without the tag, which some programs refuse beside a digest."""
+        return f"{self.ref.registry}/{self.ref.repository}@{self.digest}"
 
 
 class Pins(Mapping[str, str]):

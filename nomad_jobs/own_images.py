@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nomad_jobs.errors import ConfigError
+from nomad_jobs.images import ImageByDigest
 from nomad_jobs.model import Service
 from nomad_jobs.registry import REGISTRY, apps_image
 
@@ -16,10 +18,24 @@ _SHARED = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Base:
-    """The Debian packages below an image. `images/debian.lock` holds the version of each, and of all they need."""
+    """What is below an image: Debian's packages, or somebody's image of Debian 12 by its digest.
+
+    `images/debian.lock` holds the version of each package, and of all they need. An image is taken as it is: nothing is
+    installed into it, so it has what the Dockerfile runs, which for the apps is Python 3.11.
+
+    Raises:
+        ConfigError: it names both, or neither.
+
+    """
 
     name: str
-    packages: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    image: ImageByDigest | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.packages) == bool(self.image):
+            fix = "name the packages, or the image as ImageByDigest.parse('debian:12-slim@sha256:…')"
+            raise ConfigError(f"base {self.name}", "needs either packages or an image", fix)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

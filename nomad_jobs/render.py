@@ -17,6 +17,7 @@ from nomad_jobs.text import hcl, render
 __all__ = ["ROOT", "SecretVersions", "kill_timeout_s", "render_consul_policy", "render_job"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_PULL_S = 3600
 _ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - in a container, which only its host's port opens to others
 
 
@@ -84,12 +85,22 @@ class _Job:
         return "delay" if self.service.kind is Kind.SYSTEM else "fail"
 
     @property
+    def restart_delay_s(self) -> int:
+        """Longer for a system job: one that finds Docker just starting again is lost, for nothing places it anew."""
+        return 15 if self.service.kind is Kind.SYSTEM else 5
+
+    @property
     def gpu_pattern(self) -> str:
         return _gpu_pattern(self.size.gpus)
 
     @property
     def kill_timeout_s(self) -> int:
         return kill_timeout_s(self.service, self.platform)
+
+    @property
+    def pull_timeout_s(self) -> int:
+        """As long as a start may take. Nomad replaces instances where it changes, so up to an hour it is the same."""
+        return max(self.size.starts_within_s, _PULL_S)
 
     @property
     def progress_deadline_s(self) -> int:
@@ -206,4 +217,6 @@ def _form(job: _Job) -> str:
     }
     if container:
         facts["container"] = asdict(container)
+        if mounts := [(file.path, file.mounted_at) for file in job.service.files if file.mounted_at]:
+            facts["mounts"] = mounts
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

@@ -8,9 +8,9 @@ import typer
 
 from nomad_jobs.errors import ConfigError, raise_all
 from nomad_jobs.own_images import OWN_IMAGES, OwnImage
-from scripts.ops import images
+from scripts.ops import images, served
 from scripts.ops.build import check as checking
-from scripts.ops.build import hand_over, run
+from scripts.ops.build import hand_over, recording, run
 from scripts.ops.progress import Progress
 
 app = typer.Typer(
@@ -52,7 +52,25 @@ def check(names: _Names = None) -> None:
     rules = checking.rules()
     for line in checking.check(run.built_before(_ours(names), Progress()), rules):
         typer.echo(line)
-    typer.echo(rules.advisories.scope)
+    for line in rules.advisories.scope:
+        typer.echo(line)
+
+
+@app.command("advisories")
+def advisories(
+    *,
+    changelogs: Annotated[
+        bool, typer.Option("--changelogs", help="From Debian's archive alone: what its changelogs name.")
+    ] = False,
+) -> None:
+    """Record anew which vulnerabilities of what is in our images are known, for `check`; commit the file.
+
+    Asks OSV about the packages of all built images. With --changelogs it needs root, no OSV and no built image, and
+    leaves Python's records as they are.
+    """
+    extract = recording.record(OWN_IMAGES, recording.FILE, Progress(), from_debian=changelogs)
+    for line in extract.scope:
+        typer.echo(line)
 
 
 @app.command("push")
@@ -91,7 +109,28 @@ def pin(
     for one in report.pinned:
         typer.echo(f"{one.reference} {one.digest} {one.change}")
     if report.errors:
-        raise images.PartlyPinnedError(report.errors)
+        raise images.PartlyDoneError(report.errors)
+
+
+@app.command("served")
+def served_(
+    services: Annotated[list[str] | None, typer.Argument(help="Only these services' images.")] = None,
+    deadline_s: Annotated[float, typer.Option(min=1, help="Seconds for all registries together.")] = 60,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Ask each registry whether it still serves the digest that `images.lock` pins. Changes nothing.
+
+    Logins come from `docker login`. Exit code 2 if a digest is gone, which no node could fetch any more; 11 if some
+    registries gave no answer.
+    """
+    users = _users(services or [])
+    pins = images.read_pins(images.LOCK)
+    asked = served.ask(list(users), pins, deadline_s=deadline_s, progress=Progress())
+    if as_json:
+        typer.echo(json.dumps([_row(one, users[one.reference]) for one in asked], indent=2))
+    for one in () if as_json else asked:
+        typer.echo(f"{one.reference} {one.digest or '-'} {one.state.value} ({', '.join(users[one.reference])})")
+    served.refuse_gone(asked, users)
 
 
 @app.command("list")
@@ -107,6 +146,12 @@ def list_(
         return
     for image, names in users.items():
         typer.echo(f"{image} {pins.get(image, 'unpinned')} ({', '.join(names)})")
+
+
+def _row(one: served.Asked, services: list[str]) -> dict[str, object]:
+    """Give what a program reads of one image that was asked about."""
+    digest, error = one.digest or None, str(one.error) if one.error else None
+    return {"image": one.reference, "digest": digest, "state": one.state.value, "services": services, "error": error}
 
 
 def _ours(names: list[str] | None) -> list[OwnImage]:

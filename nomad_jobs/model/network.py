@@ -10,8 +10,6 @@ from nomad_jobs.model.secret import SecretRef
 
 HIDDEN = ("/metrics", "/docs", "/redoc", "/openapi.json", "/swagger", "/admin", "/debug", "/actuator")
 """Paths of measurements, documentation and administration, which NGINX keeps from the world."""
-PORT_MIN = 1024
-"""Lower ports need privileges, and NGINX has those of the ingress nodes; a container never needs one."""
 _CHECK_PATH = re.compile(r"/[!-~]*")
 _ROUTE_PATH = re.compile(r"/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?")
 """A path as a person writes it: no encoding, no `..`, no `//`, nothing that NGINX would read as more than a path."""
@@ -26,13 +24,13 @@ class Port:
 
     label: str = "http"
     container: int
-    """What the process listens on inside its container."""
+    """What the process listens on inside its container; one below 1024 needs no privilege there."""
     platform_field: str = ""
     """Field of the Platform record with the fixed port of the host; empty: Nomad chooses."""
 
     def faults(self) -> Iterator[str]:
         """Yield its faults, one line each."""
-        yield from out_of_range(f"port {self.label}", self.container, PORT_MIN, 65535)
+        yield from out_of_range(f"port {self.label}", self.container, 1, 65535)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -85,6 +85,8 @@ class Ulimit:
 class Container:
     """How Docker runs a service. Unless it says so, it has no capability and cannot write to its image's files.
 
+    No program in it gains a privilege that its task does not have, by setuid or otherwise.
+
     `--host ${BERTH_BIND} --port ${NOMAD_PORT_http}` is right in a container and in a process alike.
     """
 
@@ -98,9 +100,13 @@ class Container:
     """Who then owns the files that Nomad writes for it, too. None: the image's own user, who must be root to read
     them."""
     is_root_writable: bool = False
-    """Whether it may write anywhere in its image's files, and not only to `local/`, `secrets/` and `alloc/`."""
+    """Whether it may write anywhere in its image's files, and not only to `local/`, `secrets/`, `alloc/` and `/tmp`.
+
+    `/tmp` then holds 64 MB, which count as the task's memory. What wants more, or a home, gets the variables
+    `TMPDIR=${NOMAD_ALLOC_DIR}/tmp` and `HOME=${NOMAD_TASK_DIR}`, on the node's disk.
+    """
     capabilities: tuple[str, ...] = ()
-    """Those of the kernel's capabilities that it keeps, such as `chown`; all others are dropped."""
+    """Those of the kernel's capabilities that it keeps, such as `chown`; all others are dropped. Only root has any."""
     ulimits: tuple[Ulimit, ...] = ()
     shm_mb: int = 0
     """Shared memory, through which tensor-parallel workers talk; 0: Docker's own default."""
@@ -117,6 +123,8 @@ class Container:
         for name in self.capabilities:
             if name not in _CAPABILITIES:
                 yield f"capability {name!r} is none that nodes allow; there is {', '.join(_CAPABILITIES)}"
+        if self.capabilities and self.user and self.user.uid:
+            yield f"keeps capabilities, which root alone would have, but runs as user {self.user.uid}: leave one out"
         for what, names in (("capabilities", self.capabilities), ("ulimits", [one.name for one in self.ulimits])):
             if len(set(names)) < len(names):
                 yield f"{what} {', '.join(names)} must differ"

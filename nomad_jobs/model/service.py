@@ -8,7 +8,7 @@ from typing import Self
 
 from nomad_jobs.errors import BerthError, ConfigError, raise_all, single_errors
 from nomad_jobs.model.bounds import out_of_range
-from nomad_jobs.model.file import Env, File, Peers
+from nomad_jobs.model.file import Env, File, Peers, place_faults
 from nomad_jobs.model.interpolation import names_set, word_faults
 from nomad_jobs.model.network import Check, Port, Route, ScriptCheck
 from nomad_jobs.model.override import Override
@@ -55,7 +55,12 @@ class Service:
     healthy_for_s: int = 1
     """How long checks must pass before the next instance is replaced."""
     stop_signal: str = "SIGTERM"
-    """The signal at which the process finishes its requests and ends."""
+    """The signal at which the process finishes its requests and ends.
+
+    A container's first process ignores a signal that it has no handler for, and a shell there passes none on. Such a
+    program is killed after the longest request, so what it loses is time, and no request. An init process would end it
+    at once, with the requests that run: that is why a container has none.
+    """
 
     def __post_init__(self) -> None:
         raise_all(ConfigError(f"service {self.name!r}", what) for what in _faults(self))
@@ -159,6 +164,7 @@ def _faults(service: Service) -> Iterator[str]:
     routes = (service.route,) if service.route else ()
     for part in (*service.checks, *service.script_checks, *routes, *service.files, *service.env):
         yield from part.faults()
+    yield from place_faults(service.files)
     yield from _word_faults(service)
     for part in (service.container, service.size, *((service.process,) if service.process else ())):
         yield from part.faults()

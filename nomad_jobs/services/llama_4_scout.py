@@ -7,6 +7,7 @@ from nomad_jobs.model import (
     Check,
     Container,
     Env,
+    File,
     Gpus,
     Override,
     PoolKind,
@@ -78,6 +79,10 @@ LLAMA_4_SCOUT = Service(
             expect="data: [DONE]",
         ),
     ),
-    env=(*vllm.ENV, Env(name="HF_TOKEN", value=_HUB["token"])),
-    files=vllm.files((OPERATOR_KEY, CHAT_KEY, SAMPLE_KEY)),
+    env=(*vllm.ENV, Env(name="HF_TOKEN_PATH", value="${NOMAD_SECRETS_DIR}/hugging-face")),
+    files=(
+        *vllm.files((OPERATOR_KEY, CHAT_KEY, SAMPLE_KEY)),
+        # A file, and no variable: `docker inspect` would show that.
+        File(path="secrets/hugging-face", parts=(_HUB["token"].raw,)),
+    ),
 )

@@ -15,11 +15,12 @@ from scripts.ops.registry import Lookup
 
 LOCK = Path(__file__).resolve().parents[2] / LOCK_NAME
 """The one lock of this repository."""
-_AT_ONCE = 8
+AT_ONCE = 8
+"""How many images are asked about side by side."""
 
 
-class PartlyPinnedError(ManyErrors):
-    """Some images were pinned and some could not be; run the same command again."""
+class PartlyDoneError(ManyErrors):
+    """It worked for some images and not for others; run the same command again."""
 
     code = Exit.PARTIAL
 
@@ -105,7 +106,7 @@ def pin(
     """
     ends_at = time.monotonic() + deadline_s
     run = _Run(pins=read_pins(lock), ends_at=ends_at, progress=progress)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = tuple(pool.map(run.look_up, references))
     pinned = tuple(answer for answer in answers if isinstance(answer, Pinned))
     errors = tuple(answer for answer in answers if isinstance(answer, BerthError))

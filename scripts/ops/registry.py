@@ -1,11 +1,11 @@
-"""Asks a registry for a tag's digest (OCI distribution specification 1.1, Docker's token flow)."""
+"""Asks a registry for a tag's digest, or for a digest (OCI distribution specification 1.1, Docker's token flow)."""
 
 import contextlib
 import hashlib
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,14 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nomad_jobs.errors import AuthError, BerthError, ConfigError, DeadlineError
 from nomad_jobs.images import DOCKER_HUB, ImageRef, is_loopback
+from scripts.ops import manifests
 from scripts.ops.docker_login import Login
 
-MANIFEST_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
 _REQUEST_S = 10
 _PAUSES_S = (0.2, 1.0)
 """Before the second and the third try; there is no fourth."""
@@ -52,13 +47,16 @@ class _Token(BaseModel):
 class Lookup:
     """One tag's lookup: `with Lookup("nginx:1.28", ends_at=…, logins=login_for) as it: it.digest()`.
 
-    It ends by `ends_at` on the monotonic clock, and asks `logins` only when the registry wants a login. `ca_file` is
-    the authority of a registry on this machine, whose certificate no public one has signed.
+    It ends by `ends_at` on the monotonic clock, and asks `logins` only when the registry wants a login. Its errors are
+    about `where`, by default the image. `ca_file` is the authority of a registry on this machine, whose certificate no
+    public one has signed.
     """
 
-    def __init__(self, reference: str, *, ends_at: float, logins: Logins, ca_file: Path | None = None) -> None:
+    def __init__(
+        self, reference: str, *, ends_at: float, logins: Logins, where: str = "", ca_file: Path | None = None
+    ) -> None:
         self._ref = ImageRef.parse(reference)
-        self._where = f"image {reference}"
+        self._where = where or f"image {reference}"
         self._ends_at = ends_at
         self._logins = logins
         self._authorization = ""
@@ -84,10 +82,50 @@ class Lookup:
             BerthError: the registry cannot be reached, or what it serves cannot be trusted.
 
         """
-        try:
-            if known and self._manifest("HEAD").headers.get("docker-content-digest") == known:
+        url = self._ref.manifest_url
+        with self._in_words():
+            if known and self._manifest("HEAD", url).headers.get("docker-content-digest") == known:
                 return known
-            return self._verified(self._accepted(self._manifest("GET")))
+            return self._verified(self._accepted(self._manifest("GET", url)))
+
+    def serves(self, digest: str) -> bool:
+        """Tell whether the registry still has the manifest `digest`, whatever the tag names now.
+
+        Of an index it must also have the manifest for our nodes: a clean-up of what has no tag may have taken it. It
+        sends HEAD, which no registry counts as a pull, and GET for an index alone; it asks for no layer.
+
+        Raises:
+            BerthError: as `digest` does, but for a manifest that is not there.
+
+        """
+        with self._in_words():
+            kind = self._kind_of(digest)
+            if kind not in manifests.INDEX_TYPES:
+                return bool(kind)
+            index = self._accepted(self._manifest("GET", self._ref.digest_url(digest)))
+            self._refuse_other(digest, self._verified(index))
+            try:
+                return all(self._kind_of(one) for one in manifests.for_nodes(index.body))
+            except ValidationError as error:
+                raise self._distrusted(f"served {digest}, which is no index") from error
+
+    def _kind_of(self, digest: str) -> str:
+        """Give the type of the manifest `digest`; empty: the registry does not have it."""
+        answer = self._manifest("HEAD", self._ref.digest_url(digest))
+        if answer.status == httpx.codes.NOT_FOUND:
+            return ""
+        kind = self._kind(self._accepted(answer))
+        self._refuse_other(digest, answer.headers.get("docker-content-digest", digest))
+        return kind
+
+    def _refuse_other(self, digest: str, given: str) -> None:
+        if given != digest:
+            raise self._distrusted(f"gave {given} when it was asked for {digest}")
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             what = f"{self._ref.host} cannot be asked: {str(error) or type(error).__name__}"
             raise BerthError(self._where, what, "check the network; the pin stays as it was") from error
@@ -101,11 +139,11 @@ class Lookup:
         except OSError as error:
             raise ConfigError("SSL_CERT_FILE", f"cannot be read: {error}", "fix or unset it") from error
 
-    def _manifest(self, method: str) -> _Answer:
-        answer = self._send(method, self._ref.manifest_url, self._authorization)
+    def _manifest(self, method: str, url: str) -> _Answer:
+        answer = self._send(method, url, self._authorization)
         if answer.status == httpx.codes.UNAUTHORIZED and not self._authorization:
             self._authorization = self._authorize(challenges(answer.headers.get_list("www-authenticate")))
-            answer = self._send(method, self._ref.manifest_url, self._authorization)
+            answer = self._send(method, url, self._authorization)
         return answer
 
     def _accepted(self, answer: _Answer) -> _Answer:
@@ -119,10 +157,14 @@ class Lookup:
             raise BerthError(self._where, f"{ref.host} answered {answer.status}", "try again later")
         return answer
 
-    def _verified(self, answer: _Answer) -> str:
+    def _kind(self, answer: _Answer) -> str:
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
-        if kind not in MANIFEST_TYPES:
+        if kind not in manifests.TYPES:
             raise self._distrusted(f"served {kind or 'no type'}, which is no image manifest")
+        return str(kind)
+
+    def _verified(self, answer: _Answer) -> str:
+        self._kind(answer)
         digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
         announced = answer.headers.get("docker-content-digest", digest)
         if announced != digest:
@@ -163,7 +205,7 @@ class Lookup:
         return self._once(method, url, authorization)
 
     def _once(self, method: str, url: str, authorization: str) -> _Answer:
-        headers = {"accept": ", ".join(MANIFEST_TYPES), "accept-encoding": "identity"}
+        headers = {"accept": ", ".join(manifests.TYPES), "accept-encoding": "identity"}
         if authorization:
             headers["authorization"] = authorization
         timeout_s = min(_REQUEST_S, self._left_s())

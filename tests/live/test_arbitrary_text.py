@@ -11,16 +11,19 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from nomad_jobs.images import Pins
-from nomad_jobs.model import Check, Container, Env, File, Port, Process, Secret, Service, Size
+from nomad_jobs.model import Check, Env, File, Port, Process, Secret, Service, Size
+from nomad_jobs.platform import Platform
+from nomad_jobs.registry import app_container
 from nomad_jobs.render import render_job
 from nomad_jobs.text import consul_template, driver_text
 from scripts.ops.clients.nomad import Nomad
 from scripts.ops.clients.target import Target
-from scripts.ops.deploy.run import deploy
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import Containers, Settings
 from scripts.ops.toolchain.order import resolve
 from tests.nomad_jobs.test_model import build
-from tests.support.laptop import Laptop, quiet
-from tests.support.platforms import LAPTOP
+from tests.support.laptop import Laptop
+from tests.support.platforms import LAPTOP, test_pins
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
 
@@ -52,21 +55,29 @@ TEXT = st.lists(
 ).map("".join)
 COMPOSED = TEXT.map(lambda text: unicodedata.normalize("NFC", text))
 """Words of a command line and variables: the model refuses others, which HCL would compose."""
+WITH_CONTAINERS = local_platform(Settings(containers=Containers()))
 LIVE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.parametrize("rendered_for", [LAPTOP, WITH_CONTAINERS], ids=lambda one: one.driver.value)
 @LIVE
 @given(value=COMPOSED, argument=COMPOSED, content=TEXT)
-def test_nomad_reads_back_what_was_put_in(nomad: Nomad, value: str, argument: str, content: str) -> None:
+def test_nomad_reads_back_what_was_put_in(
+    nomad: Nomad, rendered_for: Platform, value: str, argument: str, content: str
+) -> None:
+    container = app_container("bot-detector", ("app", argument))
     service = build(
-        process=Process(argv=("app", argument)),
+        container=container,
+        process=Process(argv=container.argv),
         env=(Env(name="VALUE", value=value),),
         files=(File(path="local/file", parts=(content,)),),
     )
-    job = nomad.parse(render_job(service, LAPTOP, images=Pins()))
+    job = nomad.parse(render_job(service, rendered_for, images=test_pins(container.image)))
     task = job["TaskGroups"][0]["Tasks"][0]
     assert task["Env"].get("VALUE") == (None if "${" in value else value)
-    assert task["Config"]["args"] == [driver_text(argument)]
+    config = task["Config"]
+    argv = config["args"] if rendered_for.runs_containers else [config["command"], *config["args"]]
+    assert argv == ["app", driver_text(argument)]
     assert task["Templates"][-1]["EmbeddedTmpl"] == consul_template(content)
     assert [job["ID"], len(job["TaskGroups"]), len(task["Templates"])] == ["app", 1, 1 + ("${" in value)]
 
@@ -106,14 +117,16 @@ ALL_TRICKS = [
 WORDS = st.lists(COMPOSED.filter(lambda word: "\0" not in word), min_size=20, max_size=40)
 RUN = """
 import json, os, sys
-with open("local/received.json", "w") as file:
+os.chdir(os.environ["NOMAD_TASK_DIR"])
+with open("received.json", "w") as file:
     json.dump({"argv": sys.argv[1:], "env": {k: v for k, v in os.environ.items() if k[0] == "V"}}, file)
-os.execvp("python3", ["python3", "-m", "http.server", "--bind", "127.0.0.1", "--directory", "local",
+os.execvp("python3", ["python3", "-m", "http.server", "--bind", os.environ["BERTH_BIND"],
                       os.environ["NOMAD_PORT_http"]])
 """
 FILLED = ("${NOMAD_PORT_http}", "a ${NOMAD_JOB_ID} b", "$${NOMAD_JOB_ID}", "%${NOMAD_JOB_ID}%{x}${BERTH_STACK}${x}")
 
 
+@pytest.mark.both_drivers
 def test_a_task_receives_what_the_catalogue_says(target: Target, platform: Laptop) -> None:
     @settings(max_examples=2, deadline=None, phases=[Phase.generate])
     @given(words=WORDS)
@@ -125,11 +138,12 @@ def test_a_task_receives_what_the_catalogue_says(target: Target, platform: Lapto
 
 def _check_received(words: list[str], target: Target, platform: Laptop) -> None:
     contents = [word for word in words if word]
+    argv = ("python3", "-c", RUN, *words, *FILLED)
     service = Service(
         name="test-received",
         summary="A test",
-        container=Container(image="none:1"),
-        process=Process(argv=("python3", "-c", RUN, *words, *FILLED)),
+        container=app_container("bot-detector", argv),
+        process=Process(argv=argv),
         size=Size(starts_within_s=20),
         ports=(Port(container=8000),),
         checks=(Check(path="/received.json", interval_s=1),),
@@ -137,11 +151,12 @@ def _check_received(words: list[str], target: Target, platform: Laptop) -> None:
         files=tuple(File(path=f"local/files/{at}", parts=(word,)) for at, word in enumerate(contents)),
     )
     try:
-        deploy([service], target, Pins(), quiet(), whole=False, deadline_s=60)
+        platform.deploy(service)
         folder = platform.task_folder(service.name)
         received = json.loads((folder / "local" / "received.json").read_text())
         (address,) = target.consul.instances(service.name)
-        filled = [address.rpartition(":")[2], "a test-received b", "$test-received", "%test-received%{x}local${x}"]
+        inside = str(service.ports[0].container) if platform.platform.runs_containers else address.rpartition(":")[2]
+        filled = [inside, "a test-received b", "$test-received", "%test-received%{x}local${x}"]
         assert received["argv"] == [*words, *filled]
         assert [received["env"][f"V{at}"] for at in range(len(words) + len(filled))] == [*words, *filled]
         files = [(folder / "local" / "files" / str(at)).read_bytes().decode() for at in range(len(contents))]

@@ -37,7 +37,7 @@ def test_all_that_a_container_says_arrives(nomad: Nomad) -> None:
         image="app:1",
         argv=("serve",),
         entrypoint=("tini", "--"),
-        user=User(uid=10001, gid=10002),
+        user=User(uid=0, gid=10002),
         is_root_writable=True,
         capabilities=("setgid", "setuid"),
         ulimits=(Ulimit(name="memlock", soft=UNLIMITED, hard=UNLIMITED), Ulimit(name="nofile", soft=1, hard=2)),
@@ -46,8 +46,8 @@ def test_all_that_a_container_says_arrives(nomad: Nomad) -> None:
     )
     files = (File(path="local/file", parts=("text",)),)
     found = task(nomad, build(container=container, files=files, size=Size(gpus=Gpus(count=1))))
-    assert found["User"] == "10001:10002"
-    assert [(one["Uid"], one["Gid"], one["Perms"]) for one in found["Templates"]] == [(10001, 10002, "0600")]
+    assert found["User"] == "0:10002"
+    assert [(one["Uid"], one["Gid"], one["Perms"]) for one in found["Templates"]] == [(0, 10002, "0600")]
     assert found["Config"] == {
         "image": f"app:1@sha256:{'0' * 64}",
         "args": ["serve"],
@@ -55,6 +55,7 @@ def test_all_that_a_container_says_arrives(nomad: Nomad) -> None:
         "entrypoint": ["tini", "--"],
         "cap_drop": ["all"],
         "cap_add": ["setgid", "setuid"],
+        "security_opt": ["no-new-privileges"],
         "readonly_rootfs": False,
         "shm_size": 64 * 1024 * 1024,
         "ipc_mode": "private",

@@ -11,23 +11,29 @@ import httpx
 import pytest
 
 from nginx.render import route_host
-from nomad_jobs.images import Pins
+from nomad_jobs.catalog import SERVICES
 from nomad_jobs.model import Secret, Service, secret_path
+from nomad_jobs.resolve import resolve
 from nomad_jobs.services.llama_4_scout import CHAT_KEY, LLAMA_4_SCOUT, OPERATOR_KEY, SAMPLE_KEY
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
-from scripts.ops.deploy.run import Done, deploy
+from scripts.ops.deploy.run import Done
 from scripts.ops.local.setup.seed import seed, write_headers
-from tests.support.laptop import Laptop, quiet
-from tests.support.platforms import ON_LAPTOP
+from tests.support.jobs import task_of
+from tests.support.laptop import Laptop
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("platform")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("platform")]
 
 
 @pytest.fixture(scope="module")
-def first(target: Target, platform: Laptop) -> tuple[Done, ...]:
-    seed(ON_LAPTOP, target.platform, target.vault, platform.state.keys)
-    return deploy(ON_LAPTOP, target, Pins(), quiet())
+def catalogue(target: Target) -> tuple[Service, ...]:
+    return resolve(SERVICES, target.platform.stack, target.platform.driver).services
+
+
+@pytest.fixture(scope="module")
+def first(target: Target, platform: Laptop, catalogue: tuple[Service, ...]) -> tuple[Done, ...]:
+    seed(catalogue, target.platform, target.vault, platform.state.keys)
+    return platform.deploy(*catalogue, whole=True, deadline_s=None)
 
 
 @pytest.fixture
@@ -52,22 +58,22 @@ def chat_request(target: Target, front: httpx.Client, bearer: str, **body: objec
 
 
 def test_every_service_is_deployed_and_reported(
-    first: tuple[Done, ...], target: Target, capsys: pytest.CaptureFixture[str]
+    first: tuple[Done, ...], catalogue: tuple[Service, ...], target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
     print_report(first, {}, target, as_json=True)
     rows = {row["service"]: row for row in json.loads(capsys.readouterr().out)}
-    assert set(rows) == {service.name for service in ON_LAPTOP}
+    assert set(rows) == {service.name for service in catalogue}
     assert all(row["instances"] == row["wanted"] for row in rows.values())
     assert rows["llama-4-scout"]["gpus"] == 8
     assert len(rows["llama-4-scout"]["addresses"]) == 2
 
 
 @pytest.mark.usefixtures("first")
-def test_deploying_again_changes_nothing(target: Target) -> None:
-    before = {service.name: target.nomad.job(service.name) for service in ON_LAPTOP}
-    again = deploy(ON_LAPTOP, target, Pins(), quiet())
+def test_deploying_again_changes_nothing(target: Target, platform: Laptop, catalogue: tuple[Service, ...]) -> None:
+    before = {service.name: target.nomad.job(service.name) for service in catalogue}
+    again = platform.deploy(*catalogue, whole=True, deadline_s=None)
     assert [one.service.name for one in again if one.changed] == []
-    after = {service.name: target.nomad.job(service.name) for service in ON_LAPTOP}
+    after = {service.name: target.nomad.job(service.name) for service in catalogue}
     assert {name: job and job["JobModifyIndex"] for name, job in before.items()} == {
         name: job and job["JobModifyIndex"] for name, job in after.items()
     }
@@ -91,11 +97,11 @@ def test_the_model_streams_tokens_through_nginx_as_they_come(target: Target, fro
 
 
 @pytest.mark.usefixtures("first")
-def test_the_readmes_own_request_streams(target: Target, platform: Laptop) -> None:
+def test_the_readmes_own_request_streams(target: Target, platform: Laptop, catalogue: tuple[Service, ...]) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     (request,) = re.findall(r"^curl .*?\n```", readme, re.MULTILINE | re.DOTALL)
     headers = platform.state.root / "headers"
-    write_headers(ON_LAPTOP, target.platform, target.vault, headers)
+    write_headers(catalogue, target.platform, target.vault, headers)
     line = request.removesuffix("```").replace(".berth/local/headers", str(headers))
     line = line.replace(":8080", f":{target.platform.http_port}")
     done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=30, check=True)
@@ -113,12 +119,14 @@ def test_each_key_opens_the_model_and_a_wrong_one_does_not(target: Target, front
 
 
 @pytest.mark.usefixtures("first")
-def test_a_changed_key_reaches_the_engines_that_run(target: Target, front: httpx.Client) -> None:
+def test_a_changed_key_reaches_the_engines_that_run(
+    target: Target, platform: Laptop, catalogue: tuple[Service, ...], front: httpx.Client
+) -> None:
     before = target.consul.instances(LLAMA_4_SCOUT.name)
     path = f"default/{secret_path(SAMPLE_KEY, LLAMA_4_SCOUT)}"
     old = key(target, SAMPLE_KEY)
     target.vault.put_secret(path, {"value": "changed-for-a-test"}, after_version=target.vault.newest(path).version)
-    deploy(ON_LAPTOP, target, Pins(), quiet())
+    platform.deploy(*catalogue, whole=True, deadline_s=None)
     assert target.consul.instances(LLAMA_4_SCOUT.name) == before
     bearers = ("changed-for-a-test", old, key(target, OPERATOR_KEY))
     answers = [front.send(chat_request(target, front, bearer, max_tokens=1)).status_code for bearer in bearers]
@@ -144,15 +152,15 @@ def test_a_host_that_nobody_has_is_no_ones_service(front: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("first")
-def test_no_secret_is_in_a_job_a_key_or_a_policy(target: Target) -> None:
+def test_no_secret_is_in_a_job_a_key_or_a_policy(target: Target, catalogue: tuple[Service, ...]) -> None:
     values = {
         value
-        for service in ON_LAPTOP
+        for service in catalogue
         for secret in service.secrets
         for value in target.vault.secret(f"default/{secret_path(secret, service)}").values()
     }
-    seen = [json.dumps(target.nomad.job(service.name)) for service in ON_LAPTOP]
-    seen += [json.dumps(target.nomad.allocations(service.name).body) for service in ON_LAPTOP]
+    seen = [json.dumps(target.nomad.job(service.name)) for service in catalogue]
+    seen += [json.dumps(target.nomad.allocations(service.name).body) for service in catalogue]
     seen.append(json.dumps(target.consul.keys("")))
     assert len(values) > 5
     for value in values:
@@ -167,13 +175,8 @@ def test_a_job_cannot_borrow_another_services_role(target: Target, platform: Lap
         "DestPath": "secrets/stolen",
         "ChangeMode": "noop",
     }
-    task = {
-        "Name": "intruder",
-        "Driver": "raw_exec",
-        "Config": {"command": "sleep", "args": ["60"]},
-        "Vault": {"Role": "berth-chat"},
-        "Templates": [template],
-    }
+    asks = {"Vault": {"Role": "berth-chat"}, "Templates": [template]}
+    task = {**task_of(platform, "intruder", "sleep", "60"), **asks}
     group = {"Name": "intruder", "Tasks": [task], "RestartPolicy": {"Attempts": 0, "Mode": "fail"}}
     job = {"ID": "intruder", "Name": "intruder", "Type": "batch", "Datacenters": ["dc1"], "TaskGroups": [group]}
     platform.nomad.put("/v1/jobs", json={"Job": job})

@@ -9,18 +9,16 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from nomad_jobs.images import Pins
 from nomad_jobs.model import Service
 from scripts.ops.clients.target import Target
-from scripts.ops.deploy.run import deploy
 from scripts.ops.local import processes
 from scripts.ops.local.setup.seed import seed
 from scripts.ops.waiting import wait_until
-from tests.support.laptop import Laptop, quiet
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("front-door")]
 
 
 CLIENT = httpx.Client(trust_env=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
@@ -31,13 +29,9 @@ CLIENT = httpx.Client(trust_env=False, timeout=10, limits=httpx.Limits(max_keepa
 def served(target: Target, platform: Laptop) -> Iterator[Service]:
     service = web("test-door", says="served")
     seed([FRONT_DOOR, service], target.platform, target.vault, platform.state.keys)
-    run(target, FRONT_DOOR, service)
+    platform.deploy(FRONT_DOOR, service)
     yield service
     target.nomad.stop("test-door", purge=True)
-
-
-def run(target: Target, *services: Service) -> None:
-    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
 
 
 def get(target: Target, host: str = "test-door.localhost", path: str = "/said") -> httpx.Response:
@@ -55,12 +49,14 @@ def until(what: str, target: Target, status: int) -> httpx.Response:
     return get(target)
 
 
-def test_without_a_healthy_instance_it_answers_503_and_when_to_come_back(target: Target, served: Service) -> None:
+def test_without_a_healthy_instance_it_answers_503_and_when_to_come_back(
+    target: Target, platform: Laptop, served: Service
+) -> None:
     target.nomad.stop(served.name)
     answer = until("503", target, 503)
     assert answer.headers["Retry-After"] == "5"
     assert answer.json()["error"] == "no healthy instance"
-    run(target, served)
+    platform.deploy(served)
     assert get(target).text == "served"
 
 
@@ -71,7 +67,7 @@ def test_it_serves_on_while_consul_is_away(target: Target, served: Service, plat
     assert get(target).text == "served"
 
 
-def test_a_rolling_update_loses_no_request(target: Target, served: Service) -> None:
+def test_a_rolling_update_loses_no_request(target: Target, platform: Laptop, served: Service) -> None:
     answers: list[int | str] = []
     done = threading.Event()
 
@@ -86,7 +82,7 @@ def test_a_rolling_update_loses_no_request(target: Target, served: Service) -> N
     for thread in asking:
         thread.start()
     try:
-        run(target, web(served.name, says="next"))
+        platform.deploy(web(served.name, says="next"))
     finally:
         done.set()
         for thread in asking:

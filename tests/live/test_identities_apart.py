@@ -7,17 +7,15 @@ from typing import Any
 import pytest
 
 from nomad_jobs.errors import ConfigError
-from nomad_jobs.images import Pins
 from nomad_jobs.model import File, Secret, Service
 from scripts.ops.clients.target import Target
-from scripts.ops.deploy.run import deploy
 from scripts.ops.local.setup.seed import seed
 from tests.live.test_deploy import last_events
-from tests.support.laptop import Laptop, quiet
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("front-door")]
 
 SHORT, LONG = "test-app", "test-app-worker"
 
@@ -30,7 +28,7 @@ def keeper(name: str) -> Service:
 def both(target: Target, platform: Laptop) -> Iterator[tuple[Service, ...]]:
     services = (FRONT_DOOR, keeper(SHORT), keeper(LONG))
     seed(services, target.platform, target.vault, platform.state.keys)
-    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
+    platform.deploy(*services)
     yield services
     for service in services[1:]:
         target.nomad.stop(service.name, purge=True)
@@ -55,7 +53,7 @@ def test_neither_reads_the_others(platform: Laptop, thief: str, owner: str, role
     try:
         assert wanted in last_events(target, thief, wanted)
     finally:
-        deploy([keeper(thief)], target, Pins(), quiet(), whole=False, deadline_s=60)
+        platform.deploy(keeper(thief))
 
 
 def _stealing(target: Target, thief: str, role: str, path: str) -> dict[str, Any]:
@@ -71,9 +69,9 @@ def _stealing(target: Target, thief: str, role: str, path: str) -> dict[str, Any
 
 
 def test_a_nomad_that_mixes_them_up_is_refused(
-    both: tuple[Service, ...], target: Target, monkeypatch: pytest.MonkeyPatch
+    both: tuple[Service, ...], target: Target, platform: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert target.nomad.version() >= (1, 10, 2)
     monkeypatch.setattr(type(target.nomad), "version", lambda _self: (1, 10, 1))
     with pytest.raises(ConfigError, match=r"'test-app': is the beginning of 'test-app-worker'.*Nomad 1\.10\.2"):
-        deploy(both, target, Pins(), quiet(), whole=False)
+        platform.deploy(*both)

@@ -7,18 +7,16 @@ from typing import Any
 import pytest
 
 from nomad_jobs.errors import BerthError
-from nomad_jobs.images import Pins
-from nomad_jobs.model import Check, Env, Gpus, Process, Route, Sample, Service
+from nomad_jobs.model import Check, Env, Gpus, Route, Sample, Service
 from scripts.ops.clients.target import Target
-from scripts.ops.deploy.run import Done, deploy
 from scripts.ops.front_door import front_doors
 from scripts.ops.local.setup.seed import seed
 from tests.live.test_front_door import get
-from tests.support.laptop import Laptop, quiet
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR
-from tests.support.services import web
+from tests.support.services import commanded, web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("front-door")]
 
 NAME = "test-placed"
 
@@ -27,13 +25,9 @@ NAME = "test-placed"
 def placed(target: Target, platform: Laptop) -> Iterator[Service]:
     service = web(NAME)
     seed([FRONT_DOOR], target.platform, target.vault, platform.state.keys)
-    run(target, FRONT_DOOR, service)
+    platform.deploy(FRONT_DOOR, service)
     yield service
     target.nomad.stop(NAME, purge=True)
-
-
-def run(target: Target, *services: Service) -> tuple[Done, ...]:
-    return deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
 
 
 def instances(target: Target) -> set[str]:
@@ -55,47 +49,53 @@ def sized(service: Service, count: int) -> Service:
     ],
     ids=["wording", "update", "check", "kill_timeout", "deadline"],
 )
-def test_wording_and_clocks_replace_nothing(target: Target, placed: Service, changes: dict[str, Any]) -> None:
-    run(target, placed)
+def test_wording_and_clocks_replace_nothing(
+    target: Target, platform: Laptop, placed: Service, changes: dict[str, Any]
+) -> None:
+    platform.deploy(placed)
     before = instances(target)
-    run(target, replace(placed, **changes))
+    platform.deploy(replace(placed, **changes))
     assert instances(target) == before
 
 
-def test_a_wrong_check_is_tried_on_one_and_the_others_go_on_serving(target: Target, placed: Service) -> None:
-    run(target, placed)
+def test_a_wrong_check_is_tried_on_one_and_the_others_go_on_serving(
+    target: Target, platform: Laptop, placed: Service
+) -> None:
+    platform.deploy(placed)
     before = instances(target)
     wrong = replace(placed, checks=(Check(path="/nope", interval_s=1),), size=replace(placed.size, starts_within_s=5))
     with pytest.raises(BerthError):
-        run(target, wrong)
+        platform.deploy(wrong)
     assert instances(target) == before
     assert get(target, f"{NAME}.localhost").text == "v1"
 
 
-def test_scaling_keeps_the_instances_that_run(target: Target, placed: Service) -> None:
-    run(target, placed)
+def test_scaling_keeps_the_instances_that_run(target: Target, platform: Laptop, placed: Service) -> None:
+    platform.deploy(placed)
     (first,) = instances(target)
-    assert [one.changed for one in run(target, sized(placed, 3))] == [True]
+    assert [one.changed for one in platform.deploy(sized(placed, 3))] == [True]
     assert len(instances(target)) == 3
     assert first in instances(target)
     more = instances(target)
-    assert [one.changed for one in run(target, sized(placed, 3))] == [False]
-    run(target, sized(placed, 1))
+    assert [one.changed for one in platform.deploy(sized(placed, 3))] == [False]
+    platform.deploy(sized(placed, 1))
     assert len(instances(target)) == 1
     assert instances(target) < more
 
 
-def test_what_a_process_is_given_replaces_it(target: Target, placed: Service) -> None:
-    run(target, placed)
+def test_what_a_process_is_given_replaces_it(target: Target, platform: Laptop, placed: Service) -> None:
+    platform.deploy(placed)
     before = instances(target)
-    run(target, replace(placed, env=(Env(name="MODE", value="other"),)))
+    platform.deploy(replace(placed, env=(Env(name="MODE", value="other"),)))
     assert not instances(target) & before
 
 
-def test_a_parked_service_keeps_job_and_route_and_frees_its_gpus(target: Target, placed: Service) -> None:
+def test_a_parked_service_keeps_job_and_route_and_frees_its_gpus(
+    target: Target, platform: Laptop, placed: Service
+) -> None:
     greedy = replace(placed, size=replace(placed.size, gpus=Gpus(count=8)))
-    run(target, greedy)
-    run(target, sized(greedy, 0))
+    platform.deploy(greedy)
+    platform.deploy(sized(greedy, 0))
     assert instances(target) == set()
     job = target.nomad.job(NAME)
     assert job
@@ -105,22 +105,24 @@ def test_a_parked_service_keeps_job_and_route_and_frees_its_gpus(target: Target,
     answer = get(target, f"{NAME}.localhost")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     other = web("test-takes-them", size=replace(web("x").size, gpus=Gpus(count=8)))
-    run(target, other)
+    platform.deploy(other)
     target.nomad.stop("test-takes-them", purge=True)
-    assert [one.changed for one in run(target, sized(greedy, 0))] == [False]
+    assert [one.changed for one in platform.deploy(sized(greedy, 0))] == [False]
     with pytest.raises(BerthError):
-        run(target, replace(greedy, process=Process(argv=("no-such-program",))))
+        platform.deploy(commanded(greedy, "no-such-program"))
     job = target.nomad.job(NAME)
     assert job
     assert job["TaskGroups"][0]["Count"] == 0, "Nomad reverts to the parked version"
     assert instances(target) == set()
-    run(target, greedy)
+    platform.deploy(greedy)
     assert len(instances(target)) == 1
 
 
-def test_a_job_of_two_instances_keeps_one_version_healthy_alone(target: Target, placed: Service) -> None:
-    run(target, sized(placed, 2))
-    run(target, sized(replace(placed, size=replace(placed.size, memory_mb=100)), 2))
+def test_a_job_of_two_instances_keeps_one_version_healthy_alone(
+    target: Target, platform: Laptop, placed: Service
+) -> None:
+    platform.deploy(sized(placed, 2))
+    platform.deploy(sized(replace(placed, size=replace(placed.size, memory_mb=100)), 2))
     rows = target.nomad.allocations(NAME).body
     versions = {row["JobVersion"] for row in rows if row["ID"] in instances(target)}
     job = target.nomad.job(NAME)

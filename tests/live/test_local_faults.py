@@ -1,8 +1,5 @@
 """The laptop under faults: what is killed, lost or interrupted comes back by itself or by the next `berth up`."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +17,12 @@ from scripts.ops.local.settings import PORTS_PER_NODE, Settings
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.waiting import wait_until
+from tests.support.crashed_up import kill_up_at
 from tests.support.jobs import await_running, run, sleeper
 from tests.support.laptop import Laptop, free_ports, laptop, quiet
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("local-faults")]
 
-REPOSITORY = Path(__file__).parents[2]
 KEPT = "/v1/secret/data/kept"
 AGENTS = ("consul", "vault", "nomad-server", "nomad-1", "aws", "unseal")
 
@@ -154,32 +151,13 @@ def test_a_first_boot_that_is_killed_again_and_again_is_repaired() -> None:
     with free_ports() as ports:
         try:
             for moment in ("… vault ", "… nomad ", "… vault set-up", "✓ vault set-up"):
-                _kill_up_at(moment, state, ports)
+                kill_up_at(moment, state, ports)
             start.up(state, Settings(ports=ports), quiet())
             found = list(check_platform.findings(state, Settings(ports=ports)))
             assert [one for one in found if one.mark is Mark.PROBLEM] == []
         finally:
             stop.down(state, quiet())
             stop.destroy(state)
-
-
-def _kill_up_at(moment: str, state: State, ports: dict[str, int]) -> None:
-    pairs = [part for name, number in ports.items() for part in ("--port", f"{name}={number}")]
-    with subprocess.Popen(
-        [sys.executable, "-m", "scripts", "up", "--no-deploy", *pairs],
-        env={**os.environ, "BERTH_STATE_DIR": str(state.root)},
-        cwd=REPOSITORY,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as up:
-        assert up.stderr is not None
-        said = []
-        for line in up.stderr:
-            said.append(line)
-            if moment in line:
-                up.kill()
-                return
-    raise AssertionError(f"{moment!r} never came: {''.join(said)}")
 
 
 def _pids(ours: Laptop) -> dict[str, int]:

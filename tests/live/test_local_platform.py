@@ -59,10 +59,13 @@ def test_who_has_no_token_is_refused(platform: Laptop, api: str, path: str, toke
     assert answer.status_code == httpx.codes.FORBIDDEN
 
 
-def test_everything_listens_on_loopback_only(platform: Laptop) -> None:
+@pytest.mark.both_drivers
+def test_everything_listens_on_loopback_only_but_the_registry_of_containers(platform: Laptop) -> None:
     listening = processes.listening({process.pid for process in processes.of_state(platform.state.root)})
     assert len(listening) >= 9
-    assert {address.split(".")[0] for address, _, _ in listening} == {"127"}
+    elsewhere = {(address, port) for address, port, _ in listening if not address.startswith("127.")}
+    docker = platform.settings.containers
+    assert elsewhere == ({(docker.address, platform.settings.port("registry"))} if docker else set())
 
 
 def test_the_secrets_engine_refuses_a_write_that_names_no_version(platform: Laptop) -> None:
@@ -92,6 +95,7 @@ def test_every_audit_device_has_every_request(platform: Laptop) -> None:
     assert "sys/generate-root" not in {line["request"]["path"] for line in _audit(platform)[-5:]}
 
 
+@pytest.mark.both_drivers
 def test_the_state_directory_is_for_its_owner_alone(platform: Laptop) -> None:
     root = platform.state.root
     folders = ("keys", "run", "logs", "consul", "vault", "nomad-server", "nomad-1")
@@ -101,6 +105,7 @@ def test_the_state_directory_is_for_its_owner_alone(platform: Laptop) -> None:
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
+@pytest.mark.both_drivers
 def test_no_token_shows_in_command_lines_output_or_logs(platform: Laptop) -> None:
     state = platform.state
     env = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(Path.home())}
@@ -122,12 +127,14 @@ def test_no_token_shows_in_command_lines_output_or_logs(platform: Laptop) -> Non
         assert not any(secret in text for text in (*lines, *logs, shown.stdout, shown.stderr))
 
 
+@pytest.mark.both_drivers
 def test_agents_get_a_clean_environment(platform: Laptop) -> None:
     for name, process in Supervisor(platform.state).processes().items():
         given = {key for key in psutil.Process(process.pid).environ() if not key.startswith("SUPERVISOR_")}
         assert given == {"GOGC", "HOME", "LANG", "PATH", "BERTH_PLATFORM", "BERTH_CONFIG"}, name
 
 
+@pytest.mark.both_drivers
 def test_a_second_up_changes_nothing(platform: Laptop) -> None:
     before = _pids(platform), _files(platform)
     assert platform.up() == platform.platform
@@ -142,6 +149,7 @@ def test_a_process_that_only_looks_at_the_state_directory_is_not_ours(platform: 
         assert bystander.pid not in ours
 
 
+@pytest.mark.both_drivers
 def test_doctor_finds_nothing_wrong(platform: Laptop) -> None:
     found = [
         *check_machine.findings(platform.state, platform.settings),
@@ -158,6 +166,7 @@ def test_doctor_finds_nothing_wrong(platform: Laptop) -> None:
     }
 
 
+@pytest.mark.both_drivers
 def test_status_counts_memory_and_gpus(platform: Laptop) -> None:
     agents = {one.name: one for one in status.agents(platform.state)}
     assert all(agents[name].pss_mb > 5 for name in ("consul", "vault", "nomad-server", "nomad-1"))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Route, Sample
 from scripts.ops.clients.target import Target
@@ -13,11 +12,11 @@ from scripts.ops.local.doctor.overview import overview, show
 from scripts.ops.local.setup.seed import seed
 from scripts.ops.progress import Progress
 from tests.live.test_front_door import get
-from tests.support.laptop import Laptop, quiet
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("front-door")]
 
 
 @pytest.fixture(autouse=True)
@@ -29,9 +28,9 @@ def _purged(target: Target) -> Iterator[None]:
 def test_a_service_with_a_new_name_takes_its_host_over(target: Target, platform: Laptop) -> None:
     route = Route(host="test-host", sample=Sample(path="/said"))
     seed([FRONT_DOOR], target.platform, target.vault, platform.state.keys)
-    deploy([FRONT_DOOR, web("test-orphan", route=route)], target, Pins(), quiet(), whole=False, deadline_s=60)
+    platform.deploy(FRONT_DOOR, web("test-orphan", route=route))
     target.nomad.stop("test-orphan")
-    deploy([FRONT_DOOR, web("test-new", route=route)], target, Pins(), quiet(), deadline_s=60)
+    platform.deploy(FRONT_DOOR, web("test-new", route=route), whole=True)
     assert get(target, "test-host.localhost").status_code == 200
     target.nomad.stop("test-new", purge=True)
 
@@ -42,8 +41,8 @@ def test_a_service_that_left_the_catalogue_keeps_its_route_and_is_reported(
     key = f"{routes_prefix('local')}/test-orphan"
     services = [FRONT_DOOR, web("test-orphan", says="still here")]
     seed(services, target.platform, target.vault, platform.state.keys)
-    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
-    deploy([FRONT_DOOR], target, Pins(), Progress(), deadline_s=60)
+    platform.deploy(*services)
+    deploy([FRONT_DOOR], target, platform.pins, Progress(), deadline_s=60)
     told = " ".join(capsys.readouterr().err.split())
     assert "test-orphan still runs and is not in this stack's catalogue: `nomad job stop test-orphan` stops it" in told
     assert get(target, "test-orphan.localhost").text == "still here"
@@ -52,5 +51,5 @@ def test_a_service_that_left_the_catalogue_keeps_its_route_and_is_reported(
     show(found)
     assert "test-orphan still runs and is not in this stack's catalogue" in capsys.readouterr().out
     target.nomad.stop("test-orphan")
-    deploy([FRONT_DOOR], target, Pins(), quiet(), deadline_s=60)
+    platform.deploy(FRONT_DOOR, whole=True)
     assert target.consul.key(key) is None, "a route to nothing goes"

@@ -9,7 +9,7 @@ from scripts.ops.clients.target import Target
 from tests.support.echoes import HOST, ask, echoes, raw
 from tests.support.laptop import Laptop
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("front-door")]
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,10 @@ import httpx
 import pytest
 
 from nginx.render import render_route
-from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Service
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy import run as deployment
-from scripts.ops.deploy.run import deploy
 from scripts.ops.front_door import FrontDoor, front_doors
 from scripts.ops.local.doctor import platform as check_platform
 from scripts.ops.local.doctor.findings import Mark
@@ -22,11 +20,11 @@ from scripts.ops.local.setup.seed import seed
 from scripts.ops.progress import Progress
 from scripts.ops.waiting import wait_until
 from tests.live.test_front_door import get
-from tests.support.laptop import Laptop, quiet
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("front-door")]
 
 GOOD: dict[str, Any] = {
     "version": 1,
@@ -42,7 +40,7 @@ GOOD: dict[str, Any] = {
 def served(target: Target, platform: Laptop) -> Iterator[Service]:
     service = web("test-routed", says="served")
     seed([FRONT_DOOR, service], target.platform, target.vault, platform.state.keys)
-    run(target, FRONT_DOOR, service)
+    platform.deploy(FRONT_DOOR, service)
     yield service
     target.nomad.stop(service.name, purge=True)
 
@@ -60,10 +58,6 @@ def _cleared(target: Target) -> Iterator[None]:
 
 def prefix(target: Target) -> str:
     return routes_prefix(target.platform.stack)
-
-
-def run(target: Target, *services: Service, deadline_s: float = 60) -> None:
-    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=deadline_s)
 
 
 def door(target: Target) -> FrontDoor:
@@ -147,7 +141,7 @@ def test_a_value_that_is_no_text_is_left_out_and_can_be_overwritten(target: Targ
     url = f"{platform.platform.consul_url}/v1/kv/{key}"
     httpx.put(url, content=b"\xff\xfe", headers={"X-Consul-Token": platform.credentials.consul}, trust_env=False)
     until_skipped(target, "test-bytes")
-    run(target, FRONT_DOOR)
+    platform.deploy(FRONT_DOOR)
     assert target.consul.key(key) is not None
 
 
@@ -223,9 +217,9 @@ def _not_served(target: Target) -> str | None:
         return repr(error)
 
 
-def test_a_route_that_the_service_gives_up_goes(target: Target, served: Service) -> None:
+def test_a_route_that_the_service_gives_up_goes(target: Target, platform: Laptop, served: Service) -> None:
     del served
-    run(target, web("test-quiet"))
+    platform.deploy(web("test-quiet"))
     assert target.consul.key(f"{prefix(target)}/test-quiet") == render_route(web("test-quiet"), target.platform)
-    run(target, web("test-quiet", route=None))
+    platform.deploy(web("test-quiet", route=None))
     assert target.consul.key(f"{prefix(target)}/test-quiet") is None

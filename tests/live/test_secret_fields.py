@@ -10,17 +10,15 @@ from typing import Any
 import pytest
 
 from nomad_jobs.errors import BerthError, ConfigError
-from nomad_jobs.images import Pins
 from nomad_jobs.model import Env, File, Part, Secret, SecretRef, Service
 from scripts.ops.clients.target import Target
-from scripts.ops.deploy.run import deploy
 from scripts.ops.local.setup.seed import seed
 from scripts.ops.toolchain.order import resolve
-from tests.support.laptop import Laptop, quiet
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("front-door")]
+pytestmark = [pytest.mark.live, pytest.mark.both_drivers, pytest.mark.xdist_group("front-door")]
 
 NAME = "test-reader"
 PATH = f"default/{NAME}/key"
@@ -29,7 +27,7 @@ PATH = f"default/{NAME}/key"
 @pytest.fixture(scope="module", autouse=True)
 def _front_door(target: Target, platform: Laptop) -> None:
     seed([FRONT_DOOR], target.platform, target.vault, platform.state.keys)
-    run(target, FRONT_DOOR)
+    platform.deploy(FRONT_DOOR)
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +36,6 @@ def _clean(target: Target, platform: Laptop) -> Iterator[None]:
     target.nomad.stop(NAME, purge=True)
     platform.vault.delete(f"/v1/secret/metadata/{PATH}")
     platform.vault.delete(f"/v1/sys/policies/acl/berth-{NAME}")
-
-
-def run(target: Target, *services: Service) -> None:
-    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=30)
 
 
 def put(target: Target, **values: Any) -> None:
@@ -79,9 +73,9 @@ def received(platform: Laptop, count: int) -> tuple[list[str], list[Any], str]:
     return [env[f"V{at}"] for at in range(count)], quoted, (folder / "secrets" / "plain").read_text()
 
 
-def why(target: Target, service: Service) -> str:
+def why(target: Target, platform: Laptop, service: Service) -> str:
     with pytest.raises(ConfigError) as caught:
-        run(target, service)
+        platform.deploy(service)
     assert target.nomad.job(NAME) is None, "nothing may have changed"
     assert target.vault.policy(service.vault_name) is None, "nothing may have changed"
     return str(caught.value)
@@ -100,7 +94,7 @@ NAMES = ("value", "DB_PASSWORD", "api-key", "a.b", "2nd", "_x")
 
 def test_a_field_may_have_any_name_that_people_use(target: Target, platform: Laptop) -> None:
     put(target, **{name: f"of {name}" for name in NAMES})
-    run(target, reader(*NAMES))
+    platform.deploy(reader(*NAMES))
     values = [f"of {name}" for name in NAMES]
     assert received(platform, len(NAMES)) == (values, values, "|".join(values))
 
@@ -111,22 +105,22 @@ TEXTS = ['"quoted"', "a b", "$HOME ${HOME} %{x} {{ .x }}", "line\nline", "\\ \t 
 def test_a_text_arrives_as_it_is(target: Target, platform: Laptop) -> None:
     names = [f"t{at}" for at in range(len(TEXTS))]
     put(target, **dict(zip(names, TEXTS, strict=True)))
-    run(target, reader(*names))
+    platform.deploy(reader(*names))
     assert received(platform, len(TEXTS)) == (TEXTS, TEXTS, "|".join(TEXTS))
 
 
 def test_what_is_no_text_is_json_in_json_and_its_json_as_text_elsewhere(target: Target, platform: Laptop) -> None:
     values = {"object": {"a": [1, "x"]}, "list": [True, None], "number": 5, "float": 0.25, "yes": True}
     put(target, **values)
-    run(target, reader(*values))
+    platform.deploy(reader(*values))
     texts = ['{"a":[1,"x"]}', "[true,null]", "5", "0.25", "true"]
     assert received(platform, len(values)) == (texts, list(values.values()), "|".join(texts))
 
 
-def test_null_is_no_value_of_a_variable(target: Target) -> None:
+def test_null_is_no_value_of_a_variable(target: Target, platform: Laptop) -> None:
     put(target, value=None)
     with pytest.raises(BerthError, match="the field is missing or null"):
-        deploy([reader("value")], target, Pins(), quiet(), whole=False, deadline_s=8)
+        platform.deploy(reader("value"), deadline_s=8)
 
 
 def test_a_missing_field_is_named_before_anything_changes_and_the_advice_works(
@@ -134,19 +128,19 @@ def test_a_missing_field_is_named_before_anything_changes_and_the_advice_works(
 ) -> None:
     put(target, value="old")
     service = reader("value", "user")
-    said = why(target, service)
+    said = why(target, platform, service)
     assert f"the secret secret/{PATH} has no field user in version 1, only value" in said
     follow(said, platform, stdin="ada")
-    run(target, service)
+    platform.deploy(service)
     assert received(platform, 2)[0] == ["old", "ada"]
 
 
 def test_a_missing_secret_is_named_and_the_advice_works(target: Target, platform: Laptop) -> None:
     service = reader("user", "password")
-    said = why(target, service)
+    said = why(target, platform, service)
     assert f"the secret secret/{PATH} is missing" in said
     follow(said, platform, stdin=json.dumps({"user": "ada", "password": "x"}))
-    run(target, service)
+    platform.deploy(service)
     assert received(platform, 2)[0] == ["ada", "x"]
 
 
@@ -156,10 +150,10 @@ def test_a_version_that_is_gone_is_told_apart_and_the_advice_works(
 ) -> None:
     put(target, value="one")
     platform.vault.post(f"/v1/secret/{how}/{PATH}", json={"versions": [1]})
-    said = why(target, reader("value"))
+    said = why(target, platform, reader("value"))
     assert f"the newest version of the secret secret/{PATH}, 1, was {word}" in said
     follow(said, platform, stdin=json.dumps({"value": "one"}))
-    run(target, reader("value"))
+    platform.deploy(reader("value"))
     assert received(platform, 1)[0] == ["one"]
 
 
@@ -181,7 +175,7 @@ def test_the_laptop_leaves_what_somebody_else_wrote_alone(target: Target, platfo
     put(target, value="mine")
     assert seed([reader("value", "user")], target.platform, target.vault, platform.state.keys) == 0
     assert target.vault.secret(PATH) == {"value": "mine"}
-    assert "has no field user" in why(target, reader("value", "user"))
+    assert "has no field user" in why(target, platform, reader("value", "user"))
 
 
 def test_two_services_may_name_different_fields_of_one_secret(target: Target, platform: Laptop) -> None:
@@ -191,14 +185,14 @@ def test_two_services_may_name_different_fields_of_one_secret(target: Target, pl
 
 
 def test_a_followed_secret_reaches_the_task_without_a_restart(target: Target, platform: Laptop) -> None:
-    run(target, FRONT_DOOR)
+    platform.deploy(FRONT_DOOR)
     (before,) = target.consul.instances("ingress").values()
     folder = platform.task_folder("ingress")
     path = "default/ingress/tls"
     values = target.vault.secret(path)
     version = target.vault.newest(path).version
     target.vault.put_secret(path, {**values, "note": "new"}, after_version=version)
-    run(target, FRONT_DOOR)
+    platform.deploy(FRONT_DOOR)
     assert f"berth version {version + 1}\n" in (folder / "secrets" / "tls.pem").read_text()
     assert set(target.consul.instances("ingress").values()) == {before}
     bad = {**values, "private_key": "garbage"}
@@ -206,8 +200,8 @@ def test_a_followed_secret_reaches_the_task_without_a_restart(target: Target, pl
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scripts.ops.deploy.run._VERIFY_S", 3)
         with pytest.raises(BerthError, match=rf"version {version + 1} of the certificate, not {version + 2}.*tls\.pem"):
-            run(target, FRONT_DOOR)
+            platform.deploy(FRONT_DOOR)
     assert target.consul.key("berth/local/versions/ingress/tls") == str(version + 1)
     target.vault.put_secret(path, values, after_version=version + 2)
-    run(target, FRONT_DOOR)
+    platform.deploy(FRONT_DOOR)
     assert set(target.consul.instances("ingress").values()) == {before}

@@ -53,7 +53,7 @@ def build(**changes: Any) -> Service:
         ({"summary": "two\njob {}"}, "summary must be one printable line"),
         ({"container": Container(image="app latest")}, "app latest"),
         ({"process": Process(argv=("app", "e\u0301"))}, "is not in Unicode's composed form"),
-        ({"ports": (Port(container=80),)}, "port http is 80, but must be a whole number from 1024 to 65535"),
+        ({"ports": (Port(container=0),)}, "port http is 0, but must be a whole number from 1 to 65535"),
         ({"ports": (), "checks": ()}, "needs at least one port"),
         ({"ports": (Port(container=8000), Port(container=8001))}, "port labels http, http must differ"),
         ({"checks": (Check(port="admin"),)}, "no port is labelled 'admin'; there is http"),
@@ -105,6 +105,10 @@ def build(**changes: Any) -> Service:
             {"container": Container(image="app:1", capabilities=("sys_admin",))},
             "capability 'sys_admin' is none that nodes allow; there is audit_write, chown",
         ),
+        (
+            {"container": Container(image="app:1", capabilities=("kill",), user=User(uid=1, gid=0))},
+            "keeps capabilities, which root alone would have, but runs as user 1: leave one out",
+        ),
         ({"container": Container(image="app:1", capabilities=("kill", "kill"))}, "capabilities kill, kill must differ"),
         (
             {"container": Container(image="app:1", ulimits=(Ulimit(name="as", soft=1, hard=1),))},
@@ -142,7 +146,7 @@ def test_a_wrong_value_is_named_in_one_line(changes: dict[str, Any], says: str) 
 
 def test_all_faults_are_named_at_once() -> None:
     with pytest.raises(ManyErrors) as caught:
-        build(name="my app", ports=(Port(container=80),), checks=(Check(port="x"),))
+        build(name="my app", ports=(Port(container=0),), checks=(Check(port="x"),))
     assert len(caught.value.errors) == 3
     assert caught.value.code == Exit.CONFIG
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from nomad_jobs.catalog import SERVICES
-from nomad_jobs.own_images import OWN_IMAGES, OwnImage, own_image_of, without_recipe
+from nomad_jobs.errors import ConfigError
+from nomad_jobs.images import ImageByDigest
+from nomad_jobs.own_images import OWN_IMAGES, Base, OwnImage, own_image_of, without_recipe
 from scripts.ops.build import debian_lock
 from scripts.ops.build.run import LOCK
 
@@ -74,10 +76,24 @@ def test_a_dockerfile_has_several_stages_no_network_and_a_user(file: str) -> Non
 
 def test_the_lock_has_what_each_base_asks_for() -> None:
     lock = debian_lock.read(LOCK)
-    assert set(lock.versions) == {image.base.name for image in OWN_IMAGES}
+    assert set(lock.versions) == {image.base.name for image in OWN_IMAGES if image.base.packages}
     assert [
         (image.base.name, package)
         for image in OWN_IMAGES
         for package in image.base.packages
         if package not in lock.of(image.base.name)
     ] == []
+
+
+def test_a_base_is_packages_or_an_image_by_digest() -> None:
+    image = ImageByDigest.parse("debian:12-slim@sha256:" + "a" * 64)
+    assert image.source == "docker.io/library/debian@sha256:" + "a" * 64
+    for packages, other in (((), None), (("python3",), image)):
+        with pytest.raises(ConfigError, match=r"base x: needs either packages or an image — name"):
+            Base(name="x", packages=packages, image=other)
+
+
+@pytest.mark.parametrize("text", ["debian:12-slim", "debian:12-slim@sha256:abc", "debian@sha256:" + "a" * 64])
+def test_an_image_by_digest_has_a_tag_and_a_digest(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"has no tag|is no digest — write reference@digest"):
+        ImageByDigest.parse(text)

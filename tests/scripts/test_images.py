@@ -11,32 +11,15 @@ import pytest
 from nomad_jobs import catalog, registry
 from nomad_jobs.errors import Exit
 from nomad_jobs.images import Pins, dump_lock
-from nomad_jobs.model import Container, Override, Service
+from nomad_jobs.model import Container, Override
 from scripts.cli import run
 from scripts.ops import images
+from tests.support.image_catalogue import serve
 from tests.support.registry import PASSWORD, USER, Registry
 
 pytest_plugins = ["tests.support.registry_fixtures"]
 
 DIGEST = "sha256:" + "a" * 64
-
-
-@pytest.fixture
-def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the test a lock and a Docker configuration of its own, both empty."""
-    monkeypatch.setattr(images, "LOCK", tmp_path / "images.lock")
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    return tmp_path / "images.lock"
-
-
-def serve(monkeypatch: pytest.MonkeyPatch, **image_of: str) -> None:
-    """Make a catalogue of services that differ by name and image."""
-    any_of_them: Service = catalog.SERVICES[0]
-    services = [
-        replace(any_of_them, name=name, overrides=(), container=replace(any_of_them.container, image=image))
-        for name, image in image_of.items()
-    ]
-    monkeypatch.setattr(catalog, "SERVICES", tuple(services))
 
 
 @pytest.mark.live

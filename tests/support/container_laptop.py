@@ -1,5 +1,6 @@
 """A laptop whose services run as containers: with a Docker daemon, a network and a firewall that only it has."""
 
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +23,15 @@ class ContainerLaptop:
 
     laptop: Laptop
     docker: Docker
+    namespace: Namespace
+
+    def containers(self) -> set[str]:
+        """Give the ids of those that run."""
+        return set(self.docker("ps", "--quiet", "--no-trunc").split())
+
+    def rules(self) -> str:
+        """Write out the firewall of its network; from inside."""
+        return subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
 
 
 @contextmanager
@@ -40,6 +50,6 @@ def container_laptop(
             daemon = stack.enter_context(docker(folder, makes_networks=True))
             booted = stack.enter_context(laptop(nodes, daemon=daemon.host))
             pins = supply_images(built, booted.state, booted.target, quiet())
-        yield ContainerLaptop(laptop=replace(booted, pins=pins), docker=daemon)
+        yield ContainerLaptop(laptop=replace(booted, pins=pins), docker=daemon, namespace=namespace)
         with namespace.inside():
             stack.close()

@@ -13,11 +13,33 @@ from scripts.ops.waiting import wait_until
 _STOP_S = 30
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Docker:
-    """A daemon that runs; `host` is what DOCKER_HOST names."""
+    """A daemon; `host` is what DOCKER_HOST names."""
 
     host: str
+    argv: tuple[str, ...]
+    log: Path
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(self.argv, stdout=out, stderr=out)
+        wait_until(self._missing, where="dockerd", what="its start", deadline_s=60)
+
+    def stop(self) -> None:
+        """Stop it with all that it runs, as `systemctl stop docker` does."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(_STOP_S)
+            self._process = None
+
+    def _missing(self) -> str | None:
+        assert self._process
+        assert self._process.poll() is None, self.log.read_text()
+        asked = subprocess.run(["docker", "-H", self.host, "version"], capture_output=True, text=True, check=False)
+        return None if asked.returncode == 0 else asked.stderr.strip()
 
     def __call__(self, *words: str) -> str:
         done = subprocess.run(["docker", "-H", self.host, *words], capture_output=True, text=True, check=False)
@@ -54,23 +76,14 @@ def docker(folder: Path, *, makes_networks: bool = False) -> Iterator[Docker]:
         socket = Path(short) / "docker.sock"
         places = [f"--data-root={folder / 'data'}", f"--exec-root={short}/exec", f"--pidfile={short}/pid"]
         careful = [] if makes_networks else ["--iptables=false", "--ip-forward=false"]
-        argv = [program, f"--host=unix://{socket}", *places, "--bridge=none", *careful]
-        log = folder / "dockerd.log"
-        with log.open("wb") as out, subprocess.Popen(argv, stdout=out, stderr=out) as process:
-            try:
-                daemon = Docker(f"unix://{socket}")
-                wait_until(lambda: _missing(daemon, process, log), where="dockerd", what="its start", deadline_s=60)
-                yield daemon
-            finally:
-                process.terminate()
-                process.wait(_STOP_S)
+        argv = (program, f"--host=unix://{socket}", *places, "--bridge=none", *careful)
+        daemon = Docker(f"unix://{socket}", argv, folder / "dockerd.log")
+        try:
+            daemon.start()
+            yield daemon
+        finally:
+            daemon.stop()
         _unmount(folder, Path(short))
-
-
-def _missing(daemon: Docker, process: "subprocess.Popen[bytes]", log: Path) -> str | None:
-    assert process.poll() is None, log.read_text()
-    asked = subprocess.run(["docker", "-H", daemon.host, "version"], capture_output=True, text=True, check=False)
-    return None if asked.returncode == 0 else asked.stderr.strip()
 
 
 def _unmount(*folders: Path) -> None:

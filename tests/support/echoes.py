@@ -7,11 +7,9 @@ from typing import Any
 
 import httpx
 
-from nomad_jobs.images import Pins
 from scripts.ops.clients.target import Target
-from scripts.ops.deploy.run import deploy
 from scripts.ops.local.setup.seed import seed
-from tests.support.laptop import Laptop, quiet
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR
 from tests.support.services import echo
 
@@ -29,7 +27,7 @@ def echoes(platform: Laptop) -> Iterator[httpx.Client]:
         echo("test-open-docs", paths=("/", "/docs"), max_body_mb=1),
     ]
     seed(services, target.platform, target.vault, platform.state.keys)
-    deploy(services, target, Pins(), quiet(), whole=False, deadline_s=60)
+    platform.deploy(*services)
     base = f"http://{target.platform.entry}:{target.platform.http_port}"
     with httpx.Client(base_url=base, trust_env=False, timeout=30) as client:
         yield client

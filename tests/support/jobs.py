@@ -3,7 +3,12 @@
 import time
 from typing import Any
 
+from nomad_jobs.images import pinned
+from nomad_jobs.platform import Driver
+from nomad_jobs.registry import place_of
 from scripts.ops.clients.api import Api
+from tests.support.laptop import Laptop
+from tests.support.services import web
 
 
 def sleeper(name: str, *, kind: str = "service", count: int = 1, gpus: int = 0) -> dict[str, Any]:
@@ -23,6 +28,15 @@ def sleeper(name: str, *, kind: str = "service", count: int = 1, gpus: int = 0) 
         "NodePool": "all",
         "TaskGroups": [{"Name": name, "Count": count, "Tasks": [task]}],
     }
+
+
+def task_of(laptop: Laptop, name: str, *argv: str) -> dict[str, Any]:
+    """Make a task that runs `argv` under the driver of the laptop's nodes, in an image that its registry has."""
+    network = laptop.platform.container_network
+    if network is None:
+        return {"Name": name, "Driver": Driver.RAW_EXEC, "Config": {"command": argv[0], "args": argv[1:]}}
+    image = place_of(pinned(web(name).container.image, laptop.pins, name), network.registry)
+    return {"Name": name, "Driver": Driver.DOCKER, "Config": {"image": image, "args": argv}}
 
 
 def run(nomad: Api, job: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from scripts.ops.deploy.run import Done, deploy
 from scripts.ops.local import processes
 from scripts.ops.local.boot import start, stop
 from scripts.ops.local.containers.network import name_of
+from scripts.ops.local.containers.processes import tasks as containers_of
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import DEFAULTS, PORTS_PER_NODE, Containers, Settings
 from scripts.ops.local.state import State
@@ -55,6 +56,11 @@ class Laptop:
         (row,) = [row for row in rows if row["ClientStatus"] == "running" and row["DesiredStatus"] == "run"]
         (folder,) = self.state.root.glob(f"nomad-*/alloc/{row['ID']}/{job}")
         return folder
+
+    def task_processes(self) -> list[psutil.Process]:
+        """List the processes of its tasks; where they are no containers, its agents' are among them."""
+        containers = self.settings.containers
+        return containers_of(containers) if containers else processes.of_state(self.state.root)
 
     def deploy(self, *services: Service, whole: bool = False, deadline_s: float | None = 60) -> tuple[Done, ...]:
         """Deploy services that are resolved for it."""
@@ -97,7 +103,7 @@ def laptop(nodes: int = 1, *, daemon: str = "") -> Iterator[Laptop]:
         try:
             platform = start.up(state, settings, quiet())
             with ExitStack() as sessions:
-                yield _laptop(state, settings, platform, sessions)
+                yield _laptop(state, state.settings(), platform, sessions)  # its network has the subnet that was free
         finally:
             stop.down(state, quiet(), deadline_s=20)
             stop.destroy(state)

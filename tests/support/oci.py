@@ -16,7 +16,7 @@ STATUS = "var/lib/dpkg/status"
 
 def layout(folder: Path, *layers: Mapping[str, str], user: str = "10001:10001", **config: Any) -> Layout:
     """Write an image with these layers, each a path -> text; a text that begins with `-> ` is a link."""
-    blobs = [_blob(folder, _layer(files)) for files in layers]
+    blobs = [_blob(folder, layer(files)) for files in layers]
     about = _blob(folder, json.dumps({"config": {"User": user, **config}}).encode())
     manifest = {"schemaVersion": 2, "config": about, "layers": blobs}
     entry = _blob(folder, json.dumps(manifest).encode())
@@ -45,7 +45,8 @@ def wheel(name: str, version: str, *more: str) -> dict[str, str]:
     return {f"usr/local/lib/python3.11/dist-packages/{name}-{version}.dist-info/METADATA": "\n".join(lines) + "\n"}
 
 
-def _layer(files: Mapping[str, str]) -> bytes:
+def layer(files: Mapping[str, str]) -> bytes:
+    """Pack a path -> text as an image's layer."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for path, text in files.items():

@@ -1,4 +1,4 @@
-"""Two platforms to render for, and the catalogue on them: the laptop's defaults, and a cloud stack with H200 nodes."""
+"""Platforms to render for, and the catalogue on them: a laptop with and without containers, a cloud stack with H200."""
 
 from nomad_jobs.catalog import SERVICES
 from nomad_jobs.images import Pins
@@ -6,9 +6,10 @@ from nomad_jobs.platform import Driver, NodePool, Platform
 from nomad_jobs.resolve import resolve
 from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.local.platform import local_platform
-from scripts.ops.local.settings import Settings
+from scripts.ops.local.settings import Containers, Settings
 
 LAPTOP = local_platform(Settings())
+CONTAINERS = local_platform(Settings(containers=Containers()))
 
 CLOUD = Platform(
     stack="prod",
@@ -35,6 +36,7 @@ CLOUD = Platform(
 )
 
 ON_LAPTOP = resolve(SERVICES, LAPTOP.stack, LAPTOP.driver).services
+ON_CONTAINERS = resolve(SERVICES, CONTAINERS.stack, CONTAINERS.driver).services
 IN_CLOUD = resolve(SERVICES, CLOUD.stack, CLOUD.driver).services
 FRONT_DOOR = INGRESS.on(LAPTOP.stack)
 

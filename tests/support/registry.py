@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from scripts.ops.waiting import wait_until
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 USER, PASSWORD = "reader", "a-pass:word"  # of a registry that lives for one test
 _CONFIG = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{}}'
 _STOP_S = 10
@@ -32,30 +33,50 @@ class Registry:
     address: str
     storage: Path
 
-    def push(self, repository: str, tag: str, label: str, *, index: bool = False) -> str:
+    def push(
+        self,
+        repository: str,
+        tag: str,
+        label: str,
+        *,
+        index: bool = False,
+        architecture: str = "amd64",
+        layers: Sequence[bytes] = (),
+    ) -> str:
         """Push a tiny image (or an index with one) that differs by `label`; return the digest of the tag."""
         with httpx.Client(base_url=f"http://{self.address}/v2/{repository}", trust_env=False) as http:
-            config = _blob(http, _CONFIG)
+            config = put_blob(http, _CONFIG.replace(b"amd64", architecture.encode()))
             manifest = {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
                 "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
-                "layers": [],
+                "layers": [{"mediaType": LAYER, **put_blob(http, layer)} for layer in layers],
                 "annotations": {"label": label},
             }
             if not index:
-                return _manifest(http, tag, MANIFEST, manifest)
-            child = _manifest(http, "child", MANIFEST, manifest)
+                return put_manifest(http, tag, MANIFEST, manifest)
+            child = put_manifest(http, "child", MANIFEST, manifest)
             size = len(_bytes(manifest))
-            platform = {"os": "linux", "architecture": "amd64"}
+            platform = {"os": "linux", "architecture": architecture}
             entry = {"mediaType": MANIFEST, "digest": child, "size": size, "platform": platform}
-            return _manifest(http, tag, INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]})
+            return put_manifest(http, tag, INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]})
+
+    def delete(self, repository: str, digest: str, *, kind: str = "manifests") -> None:
+        """Remove a manifest, as a clean-up of old images does, or a blob."""
+        url = f"http://{self.address}/v2/{repository}/{kind}/{digest}"
+        httpx.delete(url, trust_env=False).raise_for_status()
 
 
 def look_up(reference: str, *, known: str = "", login: Login | None = None, deadline_s: float = 30) -> str:
     """Look one tag up, as `berth images pin` does."""
     with Lookup(reference, ends_at=time.monotonic() + deadline_s, logins=lambda _: login) as lookup:
         return lookup.digest(known=known)
+
+
+def is_served(reference: str, digest: str, *, login: Login | None = None) -> bool:
+    """Ask about one digest, as `berth images served` does."""
+    with Lookup(reference, ends_at=time.monotonic() + 30, logins=lambda _: login) as lookup:
+        return lookup.serves(digest)
 
 
 @contextmanager
@@ -99,7 +120,7 @@ def _configuration(
     return {
         "version": 0.1,
         "log": {"accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(storage)}},
+        "storage": {"filesystem": {"rootdirectory": str(storage)}, "delete": {"enabled": True}},
         "http": {"addr": "127.0.0.1:0", "secret": "x", **({"tls": tls} if tls else {})},
         **({"auth": auth} if auth else {}),
     }
@@ -118,14 +139,16 @@ def _listening(process: subprocess.Popen[bytes], log: Path) -> str:
     return found[0]
 
 
-def _blob(http: httpx.Client, data: bytes) -> dict[str, Any]:
+def put_blob(http: httpx.Client, data: bytes) -> dict[str, Any]:
+    """Put a blob into the repository that `http` names; give its digest and size."""
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     place = http.post("/blobs/uploads/").raise_for_status().headers["location"]
     http.put(httpx.URL(place).copy_merge_params({"digest": digest}), content=data).raise_for_status()
     return {"digest": digest, "size": len(data)}
 
 
-def _manifest(http: httpx.Client, tag: str, kind: str, manifest: dict[str, Any]) -> str:
+def put_manifest(http: httpx.Client, tag: str, kind: str, manifest: dict[str, Any]) -> str:
+    """Put a manifest there under a tag; give its digest."""
     data = _bytes(manifest)
     http.put(f"/manifests/{tag}", content=data, headers={"content-type": kind}).raise_for_status()
     return f"sha256:{hashlib.sha256(data).hexdigest()}"

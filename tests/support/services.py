@@ -1,5 +1,6 @@
 """Small services for live tests, on the standard library's web server."""
 
+from dataclasses import replace
 from typing import Any
 
 from nomad_jobs.model import Check, File, Port, Process, Route, Sample, Service, Size, Source
@@ -23,9 +24,15 @@ def web(name: str, *, says: str = "v1", setup: str = "true", **changes: Any) -> 
         "size": Size(starts_within_s=20),
         "ports": (Port(container=8000),),
         "checks": (Check(path="/said", interval_s=1),),
+        "stop_signal": "SIGINT",  # as the first process of a container, Python ends on no other
         "route": Route(host=name, longest_request_s=2, sample=Sample(path="/said", expect=says)),
     }
     return Service(**{**values, **changes})
+
+
+def commanded(service: Service, *argv: str) -> Service:
+    """Give the service with another command, under either driver."""
+    return replace(service, container=replace(service.container, argv=argv), process=Process(argv=argv))
 
 
 def echo(name: str, **route: Any) -> Service:
@@ -40,6 +47,7 @@ def echo(name: str, **route: Any) -> Service:
         size=Size(starts_within_s=20),
         ports=(Port(container=8000),),
         checks=(Check(path="/said", interval_s=1),),
+        stop_signal="SIGINT",
         route=Route(host=name, **{"longest_request_s": 5, "sample": sample, **route}),
         files=(File(path="local/echo_server.py", parts=(Source("tests/support/echo_server.py"),)),),
     )

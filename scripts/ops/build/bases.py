@@ -48,14 +48,15 @@ def key(base: Base, versions: Iterable[tuple[str, str]], epoch: int) -> str:
     return key_of(facts | {"tidy": _TIDY, "dpkg": _DPKG, "suite": _SUITE})
 
 
-def make(base: Base, epoch: int, archive: Path) -> None:
-    """Write the root file system of `base` as a tar.
+def make(base: Base, epoch: int, archive: Path, keeps: Iterable[str] = ()) -> None:
+    """Write the root file system of `base` as a tar; `keeps` are files that an image would be without.
 
     Raises:
         BerthError: a package or Debian's archive cannot be had, or the disk is full.
 
     """
-    options = [f"--dpkgopt={option}" for option in _DPKG]
+    kept = (f"path-include={path}" for path in keeps)
+    options = [f"--dpkgopt={option}" for option in (*_DPKG, *kept)]
     argv = ["mmdebstrap", "--mode=root", "--variant=essential", "--architectures=amd64", *options]
     argv += [
         f"--hook-dir={_MERGED_USR}",

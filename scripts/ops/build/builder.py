@@ -14,6 +14,8 @@ from scripts.ops.build import steps
 _PREFIX = ".work-"
 _PACKED = "--disable-compression=false"
 """A layer's digest is that of its packed bytes, so they are packed once, here, and not again by each push."""
+_NO_LOGINS = {"DOCKER_CONFIG": "", "REGISTRY_AUTH_FILE": ""}
+"""buildah looks for the file of logins that these name, and fails without it, although it asks no registry here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ class Workshop:
         self._buildah(where, "build", *words, f"--tag=oci:{layout}:{image.reference}", str(context))
 
     def _buildah(self, where: str, *words: str) -> str:
-        return steps.run(where, [*self._argv(), *words], env={"TMPDIR": str(self.folder)}, cwd=self.folder)
+        return steps.run(
+            where, [*self._argv(), *words], env={"TMPDIR": str(self.folder), **_NO_LOGINS}, cwd=self.folder
+        )
 
     def _argv(self) -> list[str]:
         storage = [f"--root={self.folder / 'root'}", f"--runroot={self.folder / 'run'}"]

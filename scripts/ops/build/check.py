@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from nomad_jobs.errors import BerthError, Exit, raise_all
 from nomad_jobs.own_images import OwnImage
 from scripts.ops.build import advisories, licences
-from scripts.ops.build.advisories import Extract
+from scripts.ops.build.advisories import Extract, Hit
 from scripts.ops.build.context import FOLDER
 from scripts.ops.build.inside import Inside, look_inside
 from scripts.ops.build.layout import Layout
 from scripts.ops.build.licences import AllowList
+from scripts.ops.build.packages import Kind, Package
 from scripts.ops.build.run import Built
 from scripts.ops.build.store import Record
 
@@ -71,7 +72,9 @@ def check(built: Iterable[Built], rules: Rules) -> list[str]:
         inside = look_inside(one.layout)
         errors.extend(faults(one.image, one.record, one.layout, inside, rules))
         size = f"{one.record.unpacked_mb:.0f} of {one.image.budget_mb} MB"
-        lines.append(f"{one.image.name} {size}, {len(inside.packages)} packages, {one.record.digest}")
+        waiting = {hit.advisory.id for package, hit in _holes(inside, rules) if _is_waiting(package, hit)}
+        more = f", {len(waiting)} known holes without a fix in Debian" if waiting else ""
+        lines.append(f"{one.image.name} {size}, {len(inside.packages)} packages{more}, {one.record.digest}")
     raise_all(errors)
     return lines
 
@@ -95,10 +98,23 @@ def faults(image: OwnImage, record: Record, layout: Layout, inside: Inside, rule
             )
     for what in rules.licences.faults(inside.packages):
         yield ImageFaultError(where, what, "allow it in images/licences.toml, or leave the package out")
-    for package in inside.packages:
-        for advisory in rules.advisories.about(package):
-            what = f"{package.name} {package.version} has {advisory.id}: {advisory.summary}"
+    for package, hit in _holes(inside, rules):
+        if not _is_waiting(package, hit):
+            end = f", fixed in {hit.fixed}" if hit.fixed else ""
+            summary = f": {hit.advisory.summary}" if hit.advisory.summary else ""
+            what = f"{package.name} {package.version} has {hit.advisory.id}{end}{summary}"
             yield ImageFaultError(where, what, "take a newer version: `uv lock -P NAME`, or `berth images lock`")
+
+
+def _holes(inside: Inside, rules: Rules) -> Iterator[tuple[Package, Hit]]:
+    for package in inside.packages:
+        for hit in rules.advisories.about(package):
+            yield package, hit
+
+
+def _is_waiting(package: Package, hit: Hit) -> bool:
+    """Tell whether only Debian could do something about it: a wheel can be left out, the C library cannot."""
+    return package.kind is Kind.DEBIAN and not hit.fixed
 
 
 def _sizes(image: OwnImage, record: Record) -> Iterator[str]:

@@ -35,6 +35,8 @@ class Package:
     version: str
     source: str = ""
     """Debian's name of the source that it was built from."""
+    source_version: str = ""
+    """The source's version, which advisories speak of: `bsdutils` has another one of its own."""
     licences: tuple[str, ...] = ()
     """The names that its own files use; empty: no program can read them."""
 
@@ -56,9 +58,14 @@ def _debian(files: Mapping[str, LayerFile]) -> Iterator[Package]:
     for one in Deb822.iter_paragraphs(files[STATUS].data.decode().splitlines()):
         if one.get("Status", "").endswith(" installed"):
             licences = tuple(_debian_licences(_copyright(one["Package"], files)))
-            source = one.get("Source", one["Package"]).partition(" ")[0]
+            source, _, version = one.get("Source", one["Package"]).partition(" ")
             yield Package(
-                kind=Kind.DEBIAN, name=one["Package"], version=one["Version"], source=source, licences=licences
+                kind=Kind.DEBIAN,
+                name=one["Package"],
+                version=one["Version"],
+                source=source,
+                source_version=version.strip("()") or one["Version"],
+                licences=licences,
             )
 
 

@@ -1,15 +1,13 @@
 """Builds our images: gathers the inputs of each, skips what was built from the same ones, and builds the rest."""
 
 import datetime as dt
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nomad_jobs.errors import ConfigError
 from nomad_jobs.own_images import Base, OwnImage
-from scripts.ops.build import bases, builder, debian_lock, steps, store, wheels
+from scripts.ops.build import base_image, bases, debian_lock, steps, store, wheels, workplace
 from scripts.ops.build.builder import Workshop
 from scripts.ops.build.context import FOLDER, Inputs
 from scripts.ops.build.debian_lock import DebianLock
@@ -18,7 +16,6 @@ from scripts.ops.build.layout import Layout
 from scripts.ops.build.store import Record
 from scripts.ops.progress import Progress
 from scripts.ops.toolchain import cache, system_packages
-from scripts.ops.toolchain.turns import turn
 
 LOCK = FOLDER / "debian.lock"
 _MEGABYTE = 1_000_000
@@ -78,12 +75,12 @@ def built_before(images: Sequence[OwnImage], progress: Progress, lock: Path = LO
 
 def look_up_debian(images: Sequence[OwnImage], progress: Progress, lock: Path = LOCK) -> DebianLock:
     """Write to `lock` which versions Debian's archive has today for the bases of `images`; others stay."""
-    _prepare(progress)
+    workplace.prepare(progress)
     before = debian_lock.read(lock).versions if lock.exists() else {}
     today = dt.datetime.now(dt.UTC).date()
     epoch = DebianLock(day=today).epoch
     found = {}
-    with _works(progress) as folder:
+    with workplace.opened(progress) as folder:
         for base in _bases(images):
             with progress.step(f"base {base.name}", "asking Debian's archive"), cache.writing(f"base {base.name}"):
                 archive = folder / f"{base.name}.tar"
@@ -99,14 +96,19 @@ def _inputs(images: Sequence[OwnImage], debian: DebianLock, progress: Progress) 
     system_packages.ensure(system_packages.FOR_IMAGES, progress)
     version = steps.run("buildah", ["buildah", "--version"]).strip()
     for image in images:
-        versions = debian.of(image.base.name)
         yield Inputs(
             image=image,
-            base_key=bases.key(image.base, versions.items(), debian.epoch),
+            base_key=_base_key(image.base, debian),
             requirements=wheels.requirements(image.groups, has_berth=image.has_berth),
             epoch=debian.epoch,
             builder=version,
         )
+
+
+def _base_key(base: Base, debian: DebianLock) -> str:
+    if base.image:
+        return base_image.key(base.name, base.image)
+    return bases.key(base, debian.of(base.name).items(), debian.epoch)
 
 
 def _found(inputs: Inputs) -> Built | None:
@@ -116,9 +118,9 @@ def _found(inputs: Inputs) -> Built | None:
 
 def _build(inputs: Inputs, debian: DebianLock, progress: Progress) -> Built:
     image = inputs.image
-    _prepare(progress)
+    workplace.prepare(progress)
     with (
-        _works(progress) as folder,
+        workplace.opened(progress) as folder,
         cache.writing(f"image {image.name}"),
         progress.step(image.name, "building") as step,
         store.staged(image.name, inputs.key) as staged,
@@ -160,16 +162,15 @@ def _record(image: OwnImage, inputs: Inputs, staged: Path) -> Record:
 
 
 def _base(base: Base, key: str, debian: DebianLock, workshop: Workshop) -> Path:
-    """Give the folder of the base's image; make it where it is not there."""
+    """Give the folder of the base's image; make or fetch it where it is not there."""
     name = f"base-{base.name}"
     if store.find(name, key) is None:
         with store.staged(name, key) as staged:
-            archive = workshop.folder / f"{base.name}.tar"
-            bases.make(base, debian.epoch, archive)
-            debian_lock.refuse_others(base.name, debian.of(base.name), bases.installed(archive))
             layout = store.layout_in(staged)
-            workshop.base(f"base {base.name}: image", archive, debian.epoch, layout.folder)
-            archive.unlink()
+            if base.image:
+                base_image.fetch(base, base.image, layout)
+            else:
+                _make(base, debian, workshop, layout)
             unpacked_mb = look_inside(layout).unpacked_bytes / _MEGABYTE
             packed_mb = layout.packed_bytes / _MEGABYTE
             record = Record(digest=layout.digest, unpacked_mb=unpacked_mb, packed_mb=packed_mb, adds_mb=unpacked_mb)
@@ -177,28 +178,14 @@ def _base(base: Base, key: str, debian: DebianLock, workshop: Workshop) -> Path:
     return store.layout_in(store.home(name, key)).folder
 
 
+def _make(base: Base, debian: DebianLock, workshop: Workshop, layout: Layout) -> None:
+    archive = workshop.folder / f"{base.name}.tar"
+    bases.make(base, debian.epoch, archive)
+    debian_lock.refuse_others(base.name, debian.of(base.name), bases.installed(archive))
+    workshop.base(f"base {base.name}: image", archive, debian.epoch, layout.folder)
+    archive.unlink()
+
+
 def _bases(images: Sequence[OwnImage]) -> list[Base]:
-    return list(dict.fromkeys(image.base for image in images))
-
-
-def _prepare(progress: Progress) -> None:
-    """Refuse a user who cannot build.
-
-    Raises:
-        ConfigError: mmdebstrap and buildah make files of other users, so they need root.
-
-    """
-    if os.geteuid() != 0:
-        fix = "run `sudo -E .venv/bin/berth images build`; `push`, `check` and `pin` need no root"
-        raise ConfigError("images", "building them needs root, which owns the files inside", fix)
-    system_packages.ensure(system_packages.FOR_IMAGES, progress)
-
-
-@contextmanager
-def _works(progress: Progress) -> Iterator[Path]:
-    """Give a folder to work in, which is gone afterwards; one `berth` at a time builds images."""
-    with turn("images", progress), cache.writing("images"):
-        builder.sweep(store.root())
-        store.sweep()
-        with builder.workshop(store.root()) as workshop:
-            yield workshop.folder
+    """Give the bases that are made of packages, each once."""
+    return list(dict.fromkeys(image.base for image in images if not image.base.image))

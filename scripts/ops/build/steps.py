@@ -36,7 +36,7 @@ _CAUSES = (
     _Cause(
         said=_said(r"unauthorized|authentication required|denied|403 \(?forbidden"),
         what="the registry refuses this login",
-        fix="run `docker login` for it, as a user who may push there",
+        fix="run `docker login` for it, as a user who may do this there",
         error=AuthError,
     ),
     _Cause(
@@ -50,6 +50,21 @@ _CAUSES = (
         said=_said(r"unable to locate package|has no installation candidate|404 +not found"),
         what="Debian's archive does not have it",
         fix="check the names in nomad_jobs/own_images.py, or the mirror in BERTH_DEBIAN_MIRROR",
+    ),
+    _Cause(
+        said=_said(r"(manifest|blob|name) unknown|status code from registry 404"),
+        what="the registry does not have all of it",
+        fix="name another digest in nomad_jobs/own_images.py, or have it pushed again",
+    ),
+    _Cause(
+        said=_said(r"no image found in \S+ \S+ for architecture"),
+        what="it has no image for linux/amd64",
+        fix="name the digest of one that has, in nomad_jobs/own_images.py",
+    ),
+    _Cause(
+        said=_said(r"does not match (the )?(provided|expected|manifest)|digest (did not match|mismatch)"),
+        what="the registry serves other bytes than the digest says",
+        fix="ask whoever runs it; nothing was kept",
     ),
     _Cause(
         said=_said(r"connection refused|no such host|i/o timeout|max retries exceeded|newconnectionerror"),

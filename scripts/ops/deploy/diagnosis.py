@@ -7,6 +7,7 @@ from nomad_jobs.errors import BerthError
 from nomad_jobs.model import Service
 from scripts.ops.clients.consul import Consul
 from scripts.ops.clients.nomad import Nomad
+from scripts.ops.deploy.hints import plain
 
 _LOG_LINES = 5
 _Json = Mapping[str, Any]
@@ -45,13 +46,13 @@ def waiting_for(allocations: Sequence[_Json]) -> str:
 def failures(service: Service, allocations: Sequence[_Json], nomad: Nomad, consul: Consul) -> str:
     """List what is wrong with the newest allocations: exits with log lines, templates that wait, failing checks."""
     said = [
-        *(line for allocation in allocations[:2] for line in _task_failures(allocation, nomad)),
+        *(line for allocation in allocations[:2] for line in _task_failures(allocation, service, nomad)),
         *_failing_checks(service, consul),
     ]
     return "; ".join(dict.fromkeys(said)) or "no instance became healthy, and neither Nomad nor Consul says why"
 
 
-def _task_failures(allocation: _Json, nomad: Nomad) -> Iterator[str]:
+def _task_failures(allocation: _Json, service: Service, nomad: Nomad) -> Iterator[str]:
     for task, state in (allocation.get("TaskStates") or {}).items():
         events = state.get("Events") or []
         missing = [_message(one) for one in events if one["Type"] == "Template"]
@@ -59,9 +60,11 @@ def _task_failures(allocation: _Json, nomad: Nomad) -> Iterator[str]:
             yield f"task '{task}' waits: {missing[-1]}"
         hard = {"Driver Failure", "Failed Validation", "Setup Failure", "Killing"}
         ended = [one for one in events if one["Type"] == "Terminated"]
-        yield from (f"task '{task}': {_message(one)}" for one in events[-3:] if one["Type"] in hard)
+        yield from (f"task '{task}': {plain(_message(one), service)}" for one in events[-3:] if one["Type"] in hard)
         if ended:
-            yield f"task '{task}' ended: {_message(ended[-1])}{_last_words(allocation, task, nomad)}"
+            yield f"task '{task}' ended: {plain(_message(ended[-1]), service)}{_last_words(allocation, task, nomad)}"
+        elif events and events[-1]["Type"] == "Driver":
+            yield f"task '{task}': {plain(_message(events[-1]), service)}"
 
 
 def _message(event: _Json) -> str:

@@ -11,6 +11,7 @@ from nomad_jobs.model import Kind, Service
 from scripts.ops.clients.consul import Consul, addresses
 from scripts.ops.clients.nomad import Nomad
 from scripts.ops.deploy import diagnosis
+from scripts.ops.deploy.hints import fixes
 from scripts.ops.progress import Step
 
 _LOOK_S = 5.0
@@ -160,9 +161,9 @@ class Rollout:
         reason = self._failures(version)
         live = self.nomad.job(self.service.name)
         if live is not None and live["Version"] > version:
-            fix = "the last good version serves; fix the service and deploy again"
+            fix = f"the last good version serves; {fixes(reason, self.service) or 'fix the service'}, and deploy again"
             raise RevertedError(f"service '{self.service.name}'", f"deployed and reverted: {reason}", fix)
-        raise DeployError(f"service '{self.service.name}'", reason)
+        raise DeployError(f"service '{self.service.name}'", reason, fixes(reason, self.service))
 
     def _failed_before(self, version: int) -> bool:
         """Whether this version failed. Nomad makes no deployment for each version of a system job."""
@@ -187,7 +188,8 @@ class Rollout:
             self._stop_waiting(reason())
 
     def _stop_waiting(self, reason: str) -> None:
-        fix = "nothing was stopped; Nomad goes on by itself when the cause is gone, and `berth deploy` checks again"
+        rest = "nothing was stopped; Nomad goes on by itself when the cause is gone, and `berth deploy` checks again"
+        fix = "; ".join(filter(None, (fixes(reason, self.service), rest)))
         raise DeadlineError(f"service '{self.service.name}'", reason, fix)
 
 

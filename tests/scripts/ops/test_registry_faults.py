@@ -6,7 +6,7 @@ import pytest
 
 from nomad_jobs.errors import BerthError, DeadlineError
 from scripts.ops.docker_login import Login
-from tests.support.registry import PASSWORD, USER, Registry, look_up
+from tests.support.registry import PASSWORD, USER, Registry, is_served, look_up
 from tests.support.registry_peers import Exchange, Proxy
 
 pytest_plugins = ["tests.support.registry_fixtures"]
@@ -105,3 +105,54 @@ def test_a_registry_that_drips_meets_the_deadline(hub_proxy: Proxy) -> None:
     hub_proxy.fault = fault
     with pytest.raises(DeadlineError, match="did not give its digest in time"):
         look_up(f"{hub_proxy.address}/app:1", deadline_s=0.5)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (announces_another, f"gave {OTHER_DIGEST} when it was asked for sha256:"),
+        (serves_a_login_page, "served text/html, which is no image manifest"),
+        (leads_away_from_tls, "leads to registry.example.com without TLS"),
+    ],
+)
+def test_what_cannot_be_trusted_serves_nothing(hub: Registry, hub_proxy: Proxy, fault: Any, message: str) -> None:
+    digest = look_up(f"{hub.address}/app:1")
+    hub_proxy.fault = fault
+    with pytest.raises(BerthError, match=message):
+        is_served(f"{hub_proxy.address}/app:1", digest)
+
+
+@pytest.mark.live
+def test_a_digest_is_asked_for_by_one_head(hub: Registry, hub_proxy: Proxy) -> None:
+    digest = look_up(f"{hub.address}/app:1")
+    assert is_served(f"{hub_proxy.address}/app:no-such-tag", digest)
+    assert not is_served(f"{hub_proxy.address}/app:1", OTHER_DIGEST)
+    assert [(one.method, one.path) for one in hub_proxy.seen] == [
+        ("HEAD", f"/v2/app/manifests/{digest}"),
+        ("HEAD", f"/v2/app/manifests/{OTHER_DIGEST}"),
+    ]
+
+
+@pytest.mark.live
+def test_an_index_whose_image_is_gone_is_not_served(hub: Registry) -> None:
+    index = hub.push("halved-index", "1", "x", index=True)
+    child = look_up(f"{hub.address}/halved-index:child")
+    assert is_served(f"{hub.address}/halved-index:1", index)
+    hub.delete("halved-index", child)
+    assert not is_served(f"{hub.address}/halved-index:1", index)
+
+
+@pytest.mark.live
+def test_only_the_image_for_our_nodes_counts(hub: Registry) -> None:
+    index = hub.push("arm-index", "1", "x", index=True, architecture="arm64")
+    hub.delete("arm-index", look_up(f"{hub.address}/arm-index:child"))
+    assert is_served(f"{hub.address}/arm-index:1", index)
+
+
+@pytest.mark.live
+def test_an_index_of_other_bytes_is_not_trusted(hub: Registry, hub_proxy: Proxy) -> None:
+    index = hub.push("other-index", "1", "x", index=True)
+    hub_proxy.fault = lambda exchange: setattr(exchange, "body", exchange.body.replace(b"amd64", b"arm64"))
+    with pytest.raises(BerthError, match=r"announced sha256:.*, but served sha256:"):
+        is_served(f"{hub_proxy.address}/other-index:1", index)

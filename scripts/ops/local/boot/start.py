@@ -33,7 +33,8 @@ _RETIRE_S = 30
 
 def refuse_taken_ports(state: State, settings: Settings) -> None:
     """Raise before anything is installed if another program has one of the platform's ports."""
-    others = proxies(settings.containers) if settings.containers else ()
+    ours = {one for one in (state.settings().containers, settings.containers) if one}
+    others = {pid for containers in ours for pid in proxies(containers)}
     processes.refuse_foreign(settings.listening, state.root, others)
 
 

@@ -27,7 +27,7 @@ def connected(url: str) -> Iterator[docker.DockerClient]:
     if not url.startswith(SOCKET):
         fix = f"unset DOCKER_HOST, or let it name a socket, such as {DEFAULT}"
         raise ConfigError("Docker", f"{url} may be another machine's, and containers are to run on this one", fix)
-    refuse_absent("Docker", url, otherwise="leave out --containers: services then run as processes")
+    refuse_absent("Docker", url, otherwise="give --no-containers: services then run as processes")
     try:
         client = docker.DockerClient(base_url=url, timeout=_TIMEOUT_S)
         try:

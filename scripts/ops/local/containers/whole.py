@@ -32,7 +32,7 @@ def refuse_impossible(containers: Containers) -> None:
     """
     if os.geteuid() != 0:
         what = "need root, as on a cloud machine: Nomad gives files to their users, and Berth closes their network"
-        fix = "run `sudo -E env PATH=$PATH .venv/bin/berth up --containers`, or leave out --containers"
+        fix = "run `sudo -E env PATH=$PATH .venv/bin/berth up --containers`, or give --no-containers"
         raise AuthError("containers", what, fix)
     with connected(containers.daemon):
         pass

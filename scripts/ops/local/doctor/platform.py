@@ -166,7 +166,7 @@ def _instances(state: State, settings: Settings) -> Iterator[Finding]:
             try:
                 wait_until(partial(_unhealthy, job, target), where=job, what="health", deadline_s=_FOLLOWS_S)
             except DeadlineError as error:
-                yield problem(f"service {job}", error.what, f"see `nomad job status {job}`")
+                yield problem(f"service {job}", error.what, f"see `nomad job status {job}`; {FIX}")
             else:
                 yield ok(f"service {job}", "all that runs is healthy")
 
@@ -175,7 +175,14 @@ def _unhealthy(job: str, target: Target) -> str | None:
     rows = target.nomad.allocations(job).body or []
     running = {row["ID"] for row in rows if row["ClientStatus"] == "running" and row["DesiredStatus"] == "run"}
     healthy = set(target.consul.instances(job).values())
+    if not running and not _is_parked(job, target):
+        return "nothing of it runs"
     return None if running == healthy else f"{len(running & healthy)} of {len(running)} instances are healthy in Consul"
+
+
+def _is_parked(job: str, target: Target) -> bool:
+    groups = (target.nomad.job(job) or {}).get("TaskGroups") or ()
+    return all(group["Count"] == 0 for group in groups)
 
 
 def _front_door(state: State, settings: Settings) -> Iterator[Finding]:

@@ -36,7 +36,7 @@ job "ingress" {
     restart {
       attempts = 2
       interval = "30m"
-      delay    = "5s"
+      delay    = "15s"
       mode     = "delay"
     }
 

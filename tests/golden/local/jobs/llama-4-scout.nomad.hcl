@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "656b97368b09"
+    "berth_form"  = "4d4289f5d2af"
     "berth_stack" = "local"
   }
 
@@ -112,10 +112,10 @@ job "llama-4-scout" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}
+
 ENGINE_KEYS_FILE="{{ env "NOMAD_SECRETS_DIR" }}/keys.json"
 PYTHONPATH="{{ env "NOMAD_TASK_DIR" }}"
-HF_TOKEN={{ with secret "secret/data/default/llama-4-scout/hugging-face?version=0" }}{{ executeTemplate "text" (index .Data.data "token") | toJSON }}{{ end }}
+HF_TOKEN_PATH="{{ env "NOMAD_SECRETS_DIR" }}/hugging-face"
 EOT
 
         wait {
@@ -415,6 +415,21 @@ def _reason(error: Exception) -> str:
 if __name__ == "__main__":
     sys.exit(main())
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
+      }
+
+      template {
+        destination = "secrets/hugging-face"
+        perms       = "0600"
+        env         = false
+        once        = false
+        change_mode = "noop"
+        splay       = "0s"
+        data        = "{{ define \"text\" }}{{ if sprig_kindIs \"string\" . }}{{ . }}{{ else if sprig_kindIs \"invalid\" . }}{{ sprig_fail \"the field is missing or null\" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}{{ with secret \"secret/data/default/llama-4-scout/hugging-face?version=0\" }}{{ executeTemplate \"text\" (index .Data.data \"token\") }}{{ end }}"
 
         wait {
           min = "200ms"

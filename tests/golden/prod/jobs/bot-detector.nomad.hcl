@@ -74,9 +74,10 @@ job "bot-detector" {
         args  = ["python3", "-m", "nomad_jobs.apps.bot_detector", "--api-key-file", "$${NOMAD_SECRETS_DIR}/keys.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
 
-        image_pull_timeout = "60s"
+        image_pull_timeout = "3600s"
 
         cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
         readonly_rootfs = true
 
         mount {

@@ -74,9 +74,10 @@ job "chat" {
         args  = ["python3", "-m", "nomad_jobs.apps.chat", "--model", "llama-4-scout", "--api-key-file", "$${NOMAD_SECRETS_DIR}/model-key.json", "--peers", "$${NOMAD_TASK_DIR}/peers.json", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}"]
         ports = ["http"]
 
-        image_pull_timeout = "60s"
+        image_pull_timeout = "3600s"
 
         cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
         readonly_rootfs = true
 
         mount {

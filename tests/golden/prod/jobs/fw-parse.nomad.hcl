@@ -114,9 +114,10 @@ job "fw-parse" {
         args  = ["python3", "-m", "nomad_jobs.apps.fw_parse", "--host", "$${BERTH_BIND}", "--http-port", "$${NOMAD_PORT_http}", "--https-port", "$${NOMAD_PORT_https}", "--admin-port", "$${NOMAD_PORT_admin}"]
         ports = ["http", "https", "admin"]
 
-        image_pull_timeout = "60s"
+        image_pull_timeout = "3600s"
 
         cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
         readonly_rootfs = true
 
         mount {

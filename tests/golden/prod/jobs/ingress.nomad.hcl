@@ -39,7 +39,7 @@ job "ingress" {
     restart {
       attempts = 2
       interval = "30m"
-      delay    = "5s"
+      delay    = "15s"
       mode     = "delay"
     }
 
@@ -85,9 +85,10 @@ job "ingress" {
         args  = ["/bin/bash", "$${NOMAD_TASK_DIR}/start.sh"]
         ports = ["http", "https", "status"]
 
-        image_pull_timeout = "60s"
+        image_pull_timeout = "3600s"
 
         cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
         readonly_rootfs = true
 
         mount {

@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "gpu-h200"
   type        = "service"
   meta = {
-    "berth_form"  = "f81a451a95b7"
+    "berth_form"  = "11c4f2510c7d"
     "berth_stack" = "prod"
   }
 
@@ -83,9 +83,10 @@ job "llama-4-scout" {
         args  = ["meta-llama/Llama-4-Scout-17B-16E-Instruct", "--served-model-name", "llama-4-scout", "--middleware", "engine_keys.Guard", "--shutdown-timeout", "300", "--host", "$${BERTH_BIND}", "--port", "$${NOMAD_PORT_http}", "--tensor-parallel-size", "$${BERTH_GPUS}"]
         ports = ["http"]
 
-        image_pull_timeout = "1800s"
+        image_pull_timeout = "3600s"
 
         cap_drop        = ["all"]
+        security_opt    = ["no-new-privileges"]
         readonly_rootfs = false
 
         shm_size = 17179869184
@@ -127,10 +128,10 @@ job "llama-4-scout" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}
+
 ENGINE_KEYS_FILE="{{ env "NOMAD_SECRETS_DIR" }}/keys.json"
 PYTHONPATH="{{ env "NOMAD_TASK_DIR" }}"
-HF_TOKEN={{ with secret "secret/data/default/llama-4-scout/hugging-face?version=0" }}{{ executeTemplate "text" (index .Data.data "token") | toJSON }}{{ end }}
+HF_TOKEN_PATH="{{ env "NOMAD_SECRETS_DIR" }}/hugging-face"
 EOT
 
         wait {
@@ -430,6 +431,21 @@ def _reason(error: Exception) -> str:
 if __name__ == "__main__":
     sys.exit(main())
 EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
+      }
+
+      template {
+        destination = "secrets/hugging-face"
+        perms       = "0600"
+        env         = false
+        once        = false
+        change_mode = "noop"
+        splay       = "0s"
+        data        = "{{ define \"text\" }}{{ if sprig_kindIs \"string\" . }}{{ . }}{{ else if sprig_kindIs \"invalid\" . }}{{ sprig_fail \"the field is missing or null\" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}{{ with secret \"secret/data/default/llama-4-scout/hugging-face?version=0\" }}{{ executeTemplate \"text\" (index .Data.data \"token\") }}{{ end }}"
 
         wait {
           min = "200ms"

@@ -1,7 +1,4 @@
 # What llama-4-scout may read in Vault: its own secrets and nothing else. Rendered by Berth.
-path "secret/data/default/llama-4-scout/hugging-face" {
-  capabilities = ["read"]
-}
 path "secret/data/default/llama-4-scout/key-operator" {
   capabilities = ["read"]
 }
@@ -9,6 +6,9 @@ path "secret/data/default/llama-4-scout/key-chat" {
   capabilities = ["read"]
 }
 path "secret/data/default/llama-4-scout/sample-key" {
+  capabilities = ["read"]
+}
+path "secret/data/default/llama-4-scout/hugging-face" {
   capabilities = ["read"]
 }
 # Nomad renews the task's token. Vault's default policy would allow this and more, so the token does not have it.

@@ -1,5 +1,6 @@
 """What `berth images check` finds in an image that somebody spoiled."""
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from nomad_jobs.errors import Exit
 from nomad_jobs.own_images import OWN_IMAGES
 from scripts.ops.build import check
+from scripts.ops.build.advisories import COMPARED, ECOSYSTEMS, Advisory, Affected, Event, Extract, Name, Part, Range
 from scripts.ops.build.inside import look_inside
 from scripts.ops.build.layout import Layout
+from scripts.ops.build.packages import Kind
 from scripts.ops.build.store import Record
 from tests.support.oci import STATUS, copyright_file, debian, layout, wheel
 
@@ -93,7 +96,29 @@ def test_a_package_without_a_licence_is_refused(tmp_path: Path) -> None:
 def test_a_version_with_a_known_hole_is_refused(tmp_path: Path) -> None:
     old = wheel("idna", "3.6", "License-Expression: BSD-3-Clause")
     (what,) = found(layout(tmp_path, GOOD, old))
-    assert what.startswith("idna 3.6 has GHSA-jjg7-2v4v-x38h: ")
+    assert what.startswith("idna 3.6 has GHSA-jjg7-2v4v-x38h, fixed in 3.7: ")
+
+
+def test_a_debian_package_behind_its_fix_is_refused(tmp_path: Path) -> None:
+    old = debian(("bash", "5.2"), ("openssl", "3.0.14-1~deb12u1"))
+    names = {"usr/share/doc/openssl": "-> bash"}
+    whats = found(layout(tmp_path, GOOD, {STATUS: old, **names}))
+    assert "openssl 3.0.14-1~deb12u1 has CVE-2024-6119, fixed in 3.0.14-1~deb12u2" in whats
+    assert [what for what in whats if not what.startswith("openssl ")] == []
+
+
+@pytest.mark.parametrize(("kind", "is_refused"), [(Kind.DEBIAN, False), (Kind.PYTHON, True)])
+def test_a_hole_that_debian_leaves_open_is_counted_and_one_of_a_wheel_refused(
+    tmp_path: Path, kind: Kind, is_refused: bool
+) -> None:
+    name = Name(ecosystem=ECOSYSTEMS[kind], name="bash" if kind is Kind.DEBIAN else "starlette")
+    ranges = [Range(type=COMPARED, events=[Event(introduced="0")])]
+    advisory = Advisory(id="X-1", summary="a hole", affected=[Affected(package=name, ranges=ranges)])
+    part = Part(day=dt.date(2026, 11, 27), source="a test", leaves_out="")
+    rules = replace(check.rules(), advisories=Extract(recorded={name.ecosystem: part}, advisories=[advisory]))
+    image = layout(tmp_path, GOOD)
+    errors = [error.what for error in check.faults(CHAT, SMALL, image, look_inside(image), rules)]
+    assert errors == (["starlette 1.10.0 has X-1: a hole"] if is_refused else [])
 
 
 def test_a_later_layer_counts_and_not_what_it_replaced(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`berth images build`, `check`, `push` and `pin` from the command line, one after the other."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,10 +9,15 @@ import pytest
 
 from nomad_jobs import registry
 from nomad_jobs.errors import ConfigError, Exit
+from scripts import images as verb
 from scripts.cli import run
 from scripts.ops import images
+from scripts.ops.build import advisories, recording
 from scripts.ops.build import run as building
+from scripts.ops.build.context import FOLDER
+from scripts.ops.build.inside import look_inside
 from scripts.ops.build.run import Built
+from tests.support.image_catalogue import serve
 from tests.support.image_yard import DETECTOR, Yard
 from tests.support.registry import Registry
 
@@ -22,6 +28,7 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("images")]
 def team(yard: Yard, hub: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Make the hub the team's registry, and the yard's lock the repository's; return the image's reference."""
     monkeypatch.setattr(registry, "REGISTRY", replace(registry.REGISTRY, host=hub.address))
+    serve(monkeypatch, **{DETECTOR.name: DETECTOR.reference})  # the catalogue may have been read with another registry
     monkeypatch.setattr(images, "LOCK", tmp_path / "images.lock")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(yard.cache))
@@ -36,11 +43,40 @@ def test_the_pin_after_a_push_is_the_digest_of_the_build(
     assert run(["images", "build", "bot-detector"]) == Exit.DONE
     assert capsys.readouterr().out == f"{team} {detector.record.digest} unchanged\n"
     assert run(["images", "check", "bot-detector"]) == Exit.DONE
-    assert "It holds no record of a Debian package" in capsys.readouterr().out
+    assert "no hole that is still open" in capsys.readouterr().out
     assert run(["images", "push", "bot-detector"]) == Exit.DONE
     assert capsys.readouterr().out == f"{team} {detector.record.digest} pushed\n"
     assert run(["images", "pin", "bot-detector"]) == Exit.DONE
     assert dict(images.read_pins(images.LOCK)) == {team: detector.record.digest}
+
+
+@pytest.mark.usefixtures("detector", "team")
+def test_advisories_that_cannot_be_had_leave_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verb, "OWN_IMAGES", (DETECTOR,))
+    monkeypatch.setattr(recording, "FILE", tmp_path / "advisories.json")
+    shutil.copyfile(FOLDER / "advisories.json", recording.FILE)
+    monkeypatch.setenv("BERTH_OSV_MIRROR", "http://127.0.0.1:9")
+    assert run(["images", "advisories"]) == Exit.OTHER
+    assert "error OSV: 127.0.0.1 cannot be reached" in capsys.readouterr().err
+    assert recording.FILE.read_bytes() == (FOLDER / "advisories.json").read_bytes()
+
+
+@pytest.mark.usefixtures("detector", "team")
+def test_advisories_come_from_debians_changelogs_where_osv_cannot_be_reached(
+    detector: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verb, "OWN_IMAGES", (DETECTOR,))
+    monkeypatch.setattr(recording, "FILE", tmp_path / "advisories.json")
+    shutil.copyfile(FOLDER / "advisories.json", recording.FILE)
+    assert run(["images", "advisories", "--changelogs"]) == Exit.DONE
+    debian, python = capsys.readouterr().out.splitlines()
+    assert debian.startswith("Debian:12: ")
+    assert python.startswith("PyPI: 7 records")
+    extract = advisories.read(recording.FILE)
+    inside = look_inside(detector.layout).packages
+    assert [hit for package in inside for hit in extract.about(package)] == []
 
 
 @pytest.mark.usefixtures("detector", "team")

@@ -1,0 +1,11 @@
+# What ingress may read in Vault: its own secrets and nothing else. Rendered by Berth.
+path "secret/data/default/ingress/tls" {
+  capabilities = ["read"]
+}
+# Nomad renews the task's token. Vault's default policy would allow this and more, so the token does not have it.
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
