@@ -25,6 +25,7 @@ from scripts.ops.local.containers.network import name_of
 from scripts.ops.local.containers.processes import tasks as containers_of
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import DEFAULTS, PORTS_PER_NODE, Containers, Settings
+from scripts.ops.local.setup.serve import give_access
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 
@@ -63,7 +64,8 @@ class Laptop:
         return containers_of(containers) if containers else processes.of_state(self.state.root)
 
     def deploy(self, *services: Service, whole: bool = False, deadline_s: float | None = 60) -> tuple[Done, ...]:
-        """Deploy services that are resolved for it."""
+        """Give services that are resolved for it their access, and deploy them."""
+        give_access(services, self.pins, self.state, self.target, quiet())
         return deploy(services, self.target, self.pins, quiet(), whole=whole, deadline_s=deadline_s)
 
     def up(self, settings: Settings | None = None) -> Platform:
