@@ -28,7 +28,8 @@ class BerthError(Exception):
 
     def __init__(self, where: str, what: str, fix: str = "") -> None:
         self.where, self.what, self.fix = where, what, fix
-        super().__init__(f"{where}: {what}" + (f" — {fix}" if fix else ""))
+        between = "\n  — " if "\n" in what else " — "
+        super().__init__(f"{where}: {what}" + (f"{between}{fix}" if fix else ""))
 
 
 class ConfigError(BerthError):

@@ -94,6 +94,11 @@ class _Job:
         return _gpu_pattern(self.size.gpus)
 
     @property
+    def kill_signal(self) -> str:
+        """Empty where Docker knows it, from the image; without one, Nomad would send a process SIGINT."""
+        return self.service.stop_signal or ("" if self.platform.runs_containers else "SIGTERM")
+
+    @property
     def kill_timeout_s(self) -> int:
         return kill_timeout_s(self.service, self.platform)
 

@@ -54,6 +54,19 @@ def test_every_path_function_and_test_that_is_named_exists(document: Path) -> No
     assert [one for one in found if lacking(one)] == []
 
 
+def test_the_services_in_the_text_about_images_are_those_that_tests_run() -> None:
+    """Line by line, without indentation: what a reader copies has run."""
+    text = (ROOT / "docs" / "images.md").read_text()
+    runs = stripped((ROOT / "tests/support/public_services.py").read_text())
+    blocks = [stripped(block) for block in re.findall(r"```(?:python|text)\n(.*?)\n *```", text, re.DOTALL)]
+    assert len(blocks) == 6
+    assert [block for block in blocks if block not in runs] == []
+
+
+def stripped(text: str) -> str:
+    return "".join(f"{line.strip()}\n" for line in text.splitlines())
+
+
 def test_a_name_that_is_gone_would_be_found() -> None:
     assert lacking("nginx/render.py:no_such_function")
     assert lacking("nginx/apply.sh:no_such_function")

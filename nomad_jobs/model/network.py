@@ -24,7 +24,7 @@ class Port:
 
     label: str = "http"
     container: int
-    """What the process listens on inside its container; one below 1024 needs no privilege there."""
+    """What the process listens on inside its container: its image's EXPOSE. Below 1024 needs no privilege there."""
     platform_field: str = ""
     """Field of the Platform record with the fixed port of the host; empty: Nomad chooses."""
 

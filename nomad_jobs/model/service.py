@@ -54,8 +54,8 @@ class Service:
     files: tuple[File, ...] = ()
     healthy_for_s: int = 1
     """How long checks must pass before the next instance is replaced."""
-    stop_signal: str = "SIGTERM"
-    """The signal at which the process finishes its requests and ends.
+    stop_signal: str = ""
+    """The signal at which the process finishes its requests and ends. Empty: its image's STOPSIGNAL, or SIGTERM.
 
     A container's first process ignores a signal that it has no handler for, and a shell there passes none on. Such a
     program is killed after the longest request, so what it loses is time, and no request. An init process would end it

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.platforms import CLOUD
+from nomad_jobs.catalog import SERVICES
+from nomad_jobs.images import dump_lock
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import Containers, Settings
+from tests.support.platforms import CLOUD, test_pins
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("infra", "nginx", "nomad_jobs", "scripts", "vault_policies")
@@ -69,7 +73,7 @@ def test_a_good_catalogue_renders(checkout: Path) -> None:
 
 def test_mistakes_in_several_files_are_named_at_once(checkout: Path) -> None:
     add(checkout, "one", service("my app"))
-    add(checkout, "two", service("two", port=80))
+    add(checkout, "two", service("two", port=0))
     add(checkout, "three", "THREE = undefined_name\n")
     add(checkout, "four", "FOUR = (\n", listed=False)
     add(checkout, "twin", service("twin", host="chat"))
@@ -80,7 +84,7 @@ def test_mistakes_in_several_files_are_named_at_once(checkout: Path) -> None:
     assert len(lines) == 8, done.stderr
     text = done.stderr
     assert "name 'my app' must be lower-case letters, digits and dashes" in text
-    assert "port http is 80, but must be a whole number from 1024 to 65535" in text
+    assert "port http is 0, but must be a whole number from 1 to 65535" in text
     assert "nomad_jobs/services/three.py:1: NameError: name 'undefined_name' is not defined" in text
     assert "four.py:1: SyntaxError" in text
     assert "2 services have the route host 'chat'" in text
@@ -136,10 +140,15 @@ def test_a_stack_file_that_cannot_be_read_is_named(checkout: Path) -> None:
     assert wrong.startswith("error Pulumi.prod.yaml, berth:pools[0] ('app'): Berth knows no instance type 'm7i.2xlrge'")
 
 
-def test_a_service_without_a_laptops_form_is_skipped_and_what_uses_it_says_so(checkout: Path) -> None:
+def add_what_needs_containers(checkout: Path) -> None:
+    """Add a service without a process, and one that uses it."""
     uses = 'files=(File(path="local/peers", parts=(Peers("store"),)),)'
     add(checkout, "store", service("store").replace('    process=Process(argv=("app",)),\n', ""))
     add(checkout, "web", service("web", more=uses))
+
+
+def test_a_service_without_a_laptops_form_is_skipped_and_what_uses_it_says_so(checkout: Path) -> None:
+    add_what_needs_containers(checkout)
     done = render(checkout)
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [
@@ -149,6 +158,19 @@ def test_a_service_without_a_laptops_form_is_skipped_and_what_uses_it_says_so(ch
     rendered = {path.name.partition(".")[0] for path in (checkout / "out/jobs").iterdir()}
     assert {"chat", "ingress"} <= rendered
     assert not rendered & {"store", "web"}
+
+
+def test_the_same_catalogue_runs_it_where_containers_are_on(checkout: Path) -> None:
+    add_what_needs_containers(checkout)
+    laptop = local_platform(Settings(containers=Containers()))
+    (checkout / "platform.json").write_text(laptop.to_json())
+    (checkout / "state").mkdir()
+    images = [image for one in SERVICES for image in one.images]
+    (checkout / "state" / "images.lock").write_text(dump_lock(test_pins("app:1", *images)))
+    done = render(checkout, "local", "--platform", "platform.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    rendered = {path.name.partition(".")[0] for path in (checkout / "out/jobs").iterdir()}
+    assert {"chat", "ingress", "store", "web"} <= rendered
 
 
 def test_a_cloud_stack_names_every_image_without_a_pin(checkout: Path) -> None:

@@ -36,7 +36,7 @@ class ContainerLaptop:
 
 @contextmanager
 def container_laptop(
-    folder: Path, namespace: Namespace, services: Sequence[Service] = (), nodes: int = 1
+    folder: Path, namespace: Namespace, services: Sequence[Service] = (), nodes: int = 1, mirror: str = ""
 ) -> Iterator[ContainerLaptop]:
     """Boot one in a `namespace`; its registry has the images of the front door, of test services and of `services`.
 
@@ -47,7 +47,7 @@ def container_laptop(
         built = images.build((FRONT_DOOR, web("any"), *services), State(folder), quiet())
     with ExitStack() as stack:
         with namespace.inside():
-            daemon = stack.enter_context(docker(folder, makes_networks=True))
+            daemon = stack.enter_context(docker(folder, makes_networks=True, mirror=mirror))
             booted = stack.enter_context(laptop(nodes, daemon=daemon.host))
             pins = supply_images(built, booted.state, booted.target, quiet())
         yield ContainerLaptop(laptop=replace(booted, pins=pins), docker=daemon, namespace=namespace)

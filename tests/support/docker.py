@@ -65,8 +65,8 @@ class Docker:
 
 
 @contextmanager
-def docker(folder: Path, *, makes_networks: bool = False) -> Iterator[Docker]:
-    """Run a daemon until the end of the block.
+def docker(folder: Path, *, makes_networks: bool = False, mirror: str = "") -> Iterator[Docker]:
+    """Run a daemon until the end of the block; it asks the registry `mirror` first for what Docker Hub has.
 
     It makes no network, so the machine's firewall stays as it is; one that does belongs into a namespace of its own.
     """
@@ -76,7 +76,8 @@ def docker(folder: Path, *, makes_networks: bool = False) -> Iterator[Docker]:
         socket = Path(short) / "docker.sock"
         places = [f"--data-root={folder / 'data'}", f"--exec-root={short}/exec", f"--pidfile={short}/pid"]
         careful = [] if makes_networks else ["--iptables=false", "--ip-forward=false"]
-        argv = (program, f"--host=unix://{socket}", *places, "--bridge=none", *careful)
+        mirrors = [f"--registry-mirror={mirror}"] if mirror else []
+        argv = (program, f"--host=unix://{socket}", *places, "--bridge=none", *careful, *mirrors)
         daemon = Docker(f"unix://{socket}", argv, folder / "dockerd.log")
         try:
             daemon.start()

@@ -7,9 +7,11 @@ from nomad_jobs.errors import BerthError
 from nomad_jobs.model import Service
 from scripts.ops.clients.consul import Consul
 from scripts.ops.clients.nomad import Nomad
+from scripts.ops.deploy.container_fixes import tells
 from scripts.ops.deploy.hints import plain
 
 _LOG_LINES = 5
+_LOG_BYTES = 8000
 _Json = Mapping[str, Any]
 
 
@@ -75,11 +77,12 @@ def _message(event: _Json) -> str:
 def _last_words(allocation: _Json, task: str, nomad: Nomad) -> str:
     for stream in ("stderr", "stdout"):
         try:
-            lines = nomad.log_tail(allocation["ID"], task, stream).strip().splitlines()[-_LOG_LINES:]
+            lines = nomad.log_tail(allocation["ID"], task, stream, _LOG_BYTES).strip().splitlines()
         except BerthError:  # the node may be gone; the exit is still reported
             return ""
         if lines:
-            return f"; last lines of {stream}:\n    " + "\n    ".join(lines)
+            earlier = [line for line in lines[:-_LOG_LINES] if tells(line)][-1:]  # a stack trace may follow it
+            return f"; last lines of {stream}:\n    " + "\n    ".join([*earlier, *lines[-_LOG_LINES:]])
     return ""
 
 

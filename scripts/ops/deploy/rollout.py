@@ -10,7 +10,7 @@ from nomad_jobs.errors import DeadlineError, DeployError, RefusedError, Reverted
 from nomad_jobs.model import Kind, Service
 from scripts.ops.clients.consul import Consul, addresses
 from scripts.ops.clients.nomad import Nomad
-from scripts.ops.deploy import diagnosis
+from scripts.ops.deploy import container_fixes, diagnosis
 from scripts.ops.deploy.hints import fixes
 from scripts.ops.progress import Step
 
@@ -31,6 +31,7 @@ class Rollout:
     service: Service
     instances: int
     """How many must be healthy at the end."""
+    runs_containers: bool
     nomad: Nomad
     consul: Consul
     step: Step
@@ -161,9 +162,15 @@ class Rollout:
         reason = self._failures(version)
         live = self.nomad.job(self.service.name)
         if live is not None and live["Version"] > version:
-            fix = f"the last good version serves; {fixes(reason, self.service) or 'fix the service'}, and deploy again"
+            fix = f"the last good version serves; {self._fix(reason) or 'fix the service'}, and deploy again"
             raise RevertedError(f"service '{self.service.name}'", f"deployed and reverted: {reason}", fix)
-        raise DeployError(f"service '{self.service.name}'", reason, fixes(reason, self.service))
+        raise DeployError(f"service '{self.service.name}'", reason, self._fix(reason))
+
+    def _fix(self, reason: str) -> str:
+        known = fixes(reason, self.service)
+        if known or not self.runs_containers:
+            return known
+        return container_fixes.fix_of(reason, self.service.container)
 
     def _failed_before(self, version: int) -> bool:
         """Whether this version failed. Nomad makes no deployment for each version of a system job."""
@@ -189,7 +196,7 @@ class Rollout:
 
     def _stop_waiting(self, reason: str) -> None:
         rest = "nothing was stopped; Nomad goes on by itself when the cause is gone, and `berth deploy` checks again"
-        fix = "; ".join(filter(None, (fixes(reason, self.service), rest)))
+        fix = "; ".join(filter(None, (self._fix(reason), rest)))
         raise DeadlineError(f"service '{self.service.name}'", reason, fix)
 
 

@@ -132,6 +132,7 @@ class _Deployment:
             rollout = Rollout(
                 service=service,
                 instances=expected_instances(service, platform),
+                runs_containers=platform.runs_containers,
                 nomad=self.target.nomad,
                 consul=self.target.consul,
                 step=step,

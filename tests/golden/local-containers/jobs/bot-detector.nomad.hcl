@@ -66,7 +66,6 @@ job "bot-detector" {
     task "bot-detector" {
       driver       = "docker"
       user         = "10001:10001"
-      kill_signal  = "SIGTERM"
       kill_timeout = "40s"
 
       config {

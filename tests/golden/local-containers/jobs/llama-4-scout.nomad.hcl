@@ -76,7 +76,6 @@ job "llama-4-scout" {
     task "llama-4-scout" {
       driver       = "docker"
       user         = "10001:10001"
-      kill_signal  = "SIGTERM"
       kill_timeout = "310s"
 
       config {

@@ -66,7 +66,6 @@ job "chat" {
     task "chat" {
       driver       = "docker"
       user         = "10001:10001"
-      kill_signal  = "SIGTERM"
       kill_timeout = "310s"
 
       config {

@@ -106,7 +106,6 @@ job "fw-parse" {
     task "fw-parse" {
       driver       = "docker"
       user         = "10001:10001"
-      kill_signal  = "SIGTERM"
       kill_timeout = "40s"
 
       config {

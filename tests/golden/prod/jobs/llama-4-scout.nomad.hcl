@@ -75,7 +75,6 @@ job "llama-4-scout" {
 
     task "llama-4-scout" {
       driver       = "docker"
-      kill_signal  = "SIGTERM"
       kill_timeout = "310s"
 
       config {

@@ -57,7 +57,7 @@ def speaking(path: Path, answers: Mapping[str, tuple[int, object]]) -> Iterator[
 def test_without_a_daemon_the_socket_is_named_and_the_way_without_containers(tmp_path: Path) -> None:
     said = refused(f"unix://{tmp_path}/docker.sock", BerthError)
     assert f"no Docker daemon answers at {tmp_path}/docker.sock (No such file or directory)" in said
-    assert "start Docker, or leave out --containers" in said
+    assert "start Docker, or give --no-containers" in said
 
 
 def test_a_daemon_that_this_user_may_not_reach_names_the_group(tmp_path: Path) -> None:
