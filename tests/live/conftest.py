@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one worker alone have containers: xdist has put the file's own group beside this one, which makes a third."""
     for item in items:
         name, _, group = item.nodeid.rpartition("@")
-        if "containers" in group.split("_"):
+        if name and "containers" in group.split("_"):
             item._nodeid = f"{name}@containers"
 
 

@@ -8,18 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import httpx
-import psutil
 import pytest
 
 from nomad_jobs.errors import BerthError
 from nomad_jobs.model import Env
 from scripts.ops.local import processes
 from scripts.ops.local.boot import stop
-from scripts.ops.local.doctor import platform as check_platform
-from scripts.ops.local.doctor.findings import Mark
 from scripts.ops.local.settings import Containers
 from scripts.ops.local.setup.seed import seed
-from scripts.ops.local.supervision import Supervisor
 from scripts.ops.waiting import wait_until
 from tests.support.container_laptop import ContainerLaptop, container_laptop
 from tests.support.crashed_up import REPOSITORY, kill_up_at
@@ -77,36 +73,37 @@ def await_served(ours: Laptop, deadline_s: float = 90) -> None:
     )
 
 
-def problems(ours: Laptop) -> list[str]:
-    found = check_platform.findings(ours.state, ours.state.settings())
-    return [f"{one.check}: {one.text}" for one in found if one.mark is Mark.PROBLEM]
-
-
-def kill(ours: Laptop, *agents: str) -> None:
-    """Kill the supervisor, which would start them again, and then `agents`."""
-    supervisor = Supervisor(ours.state)
-    running = supervisor.processes()
-    for pid in (supervisor.pid(), *(running[name].pid for name in agents)):
-        psutil.Process(pid).kill()
-
-
-def test_services_come_back_by_themselves_when_docker_was_restarted(there: ContainerLaptop, ours: Laptop) -> None:
+def test_up_says_that_docker_is_gone_and_services_come_back_by_themselves_with_it(
+    there: ContainerLaptop, ours: Laptop
+) -> None:
     there.docker.stop()
     assert "refused" in said(ours)
-    there.docker.start()
-    await_served(ours)
-    wait_until(lambda: "; ".join(problems(ours)) or None, where="doctor", what="no problem", deadline_s=30)
-
-
-def test_without_docker_up_says_so_and_the_next_up_brings_all_back(there: ContainerLaptop, ours: Laptop) -> None:
-    there.docker.stop()
-    assert [one for one in problems(ours) if one.startswith("Docker: no Docker daemon answers")]
     with pytest.raises(BerthError, match=r"no Docker daemon answers at .*start Docker, or .*--no-containers"):
         ours.up()
+    there.docker.start()
+    await_served(ours)
+    wait_until(lambda: "; ".join(ours.problems()) or None, where="doctor", what="no problem", deadline_s=30)
+
+
+@pytest.mark.soak
+def test_when_docker_was_away_for_long_doctor_says_so_and_up_brings_all_back(
+    there: ContainerLaptop, ours: Laptop
+) -> None:
+    there.docker.stop()
+    wait_until(
+        lambda: None if newest(ours) == "failed" else newest(ours), where="nomad", what="its failure", deadline_s=60
+    )
+    assert [one for one in ours.problems() if one.startswith("Docker: no Docker daemon answers")]
     there.docker.start()
     ours.up()
     ours.deploy(FRONT_DOOR, SERVED)
     assert said(ours) == "still here"
+
+
+def newest(ours: Laptop) -> str:
+    """Give the state of the front door's newest instance."""
+    rows = ours.target.nomad.allocations("ingress").body
+    return str(max(rows, key=lambda row: row["CreateIndex"])["ClientStatus"])
 
 
 def test_down_without_docker_ends_all_agents_and_the_next_up_serves_again(there: ContainerLaptop, ours: Laptop) -> None:
@@ -126,7 +123,7 @@ def test_containers_outlive_a_killed_supervisor_and_up_adopts_them(
     there: ContainerLaptop, ours: Laptop, also: tuple[str, ...]
 ) -> None:
     before = there.containers()
-    kill(ours, *also)
+    ours.kill(*also)
     assert said(ours) == "still here"
     ours.up()
     assert there.containers() == before
@@ -136,7 +133,7 @@ def test_containers_outlive_a_killed_supervisor_and_up_adopts_them(
 
 def test_down_after_a_crash_removes_containers_network_and_rules(there: ContainerLaptop, ours: Laptop) -> None:
     assert len(there.containers()) == 2
-    kill(ours, *AGENTS)
+    ours.kill(*AGENTS)
     stop.down(ours.state, quiet())
     assert there.docker("ps", "--all", "--quiet") == ""
     assert there.docker("network", "ls", "--format", "{{.Name}}").split() == ["host", "none"]
@@ -144,13 +141,13 @@ def test_down_after_a_crash_removes_containers_network_and_rules(there: Containe
     ours.up()
 
 
-@pytest.mark.parametrize("moment", ["✓ network", "✓ nodes"])
-def test_an_up_that_was_killed_is_finished_by_the_next(ours: Laptop, moment: str) -> None:
+@pytest.mark.parametrize("part", [pytest.param("network", marks=pytest.mark.soak), "nodes"])
+def test_an_up_that_was_killed_is_finished_by_the_next(ours: Laptop, part: str) -> None:
     stop.down(ours.state, quiet())
-    kill_up_at(moment, ours.state, {})
+    kill_up_at(f"✓ {part} ", ours.state, {})
     ours.up()
     ours.deploy(FRONT_DOOR, SERVED)
-    assert (problems(ours), said(ours)) == ([], "still here")
+    assert (ours.problems(), said(ours)) == ([], "still here")
 
 
 def test_a_network_that_was_removed_by_hand_is_made_again(there: ContainerLaptop, ours: Laptop) -> None:
@@ -166,9 +163,9 @@ def test_rules_that_were_flushed_by_hand_are_written_again(there: ContainerLapto
     before = there.rules()
     for table in ("raw", "filter", "nat"):
         subprocess.run(["iptables", "--wait", "-t", table, "-F"], check=True)
-    assert [one for one in problems(ours) if one.startswith("outside: a neighbour reaches")]
+    assert [one for one in ours.problems() if one.startswith("outside: a neighbour reaches")]
     ours.up()
-    assert problems(ours) == []
+    assert ours.problems() == []
     assert ours_in(before, ours) == ours_in(there.rules(), ours)
     assert said(ours) == "still here"
     new = replace(SERVED, env=(Env(name="NEW", value="instance"),))
@@ -178,9 +175,11 @@ def test_rules_that_were_flushed_by_hand_are_written_again(there: ContainerLapto
 
 def test_two_nodes_leave_each_others_containers_alone(there: ContainerLaptop, ours: Laptop) -> None:
     with on_two_nodes(ours):
+        wait_until(
+            lambda: None if len(there.containers()) == 4 else "others", where="Docker", what="four", deadline_s=20
+        )
         before = there.containers()
-        assert len(before) == 4
-        kill(ours, "nomad-1", "nomad-2")
+        ours.kill("nomad-1", "nomad-2")
         ours.up(replace(ours.settings, nodes=2))
         assert there.containers() == before
         for node in ("nomad-1", "nomad-2"):

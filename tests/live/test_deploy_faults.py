@@ -10,8 +10,6 @@ from nomad_jobs.catalog import SERVICES
 from nomad_jobs.errors import BerthError, ConfigError, DeadlineError, DeployError, Exit, RefusedError, RevertedError
 from nomad_jobs.model import Check, File, Gpus, Kind, Secret, Service, Size
 from scripts.ops.clients.target import Target
-from scripts.ops.local.doctor import platform as check_platform
-from scripts.ops.local.doctor.findings import Mark
 from scripts.ops.local.setup.seed import seed
 from tests.support.jobs import task_of
 from tests.support.laptop import Laptop
@@ -53,9 +51,9 @@ def test_no_room_names_the_dimension_that_lacks(platform: Laptop) -> None:
     assert "test-two" in said
     assert "devices" in said
     assert "exhausted on 1 node(s)" in said
-    found = [one for one in check_platform.findings(platform.state, platform.settings) if one.mark is Mark.PROBLEM]
-    assert [one.check for one in found] == ["service test-two"]
-    assert "nothing of it runs" in found[0].text
+    (found,) = platform.problems()
+    assert found.startswith("service test-two: ")
+    assert "nothing of it runs" in found
 
 
 def test_memory_that_no_node_has_is_named(platform: Laptop) -> None:

@@ -66,13 +66,14 @@ def door(target: Target) -> FrontDoor:
 
 
 def until_skipped(target: Target, name: str) -> str:
-    wait_until(
-        lambda: None if name in door(target).skipped else "it does not say so",
-        where="the front door",
-        what=f"leaving out {name}",
-        deadline_s=20,
-    )
-    return door(target).skipped[name]
+    found: dict[str, str] = {}
+
+    def missing() -> str | None:
+        found.update(door(target).skipped)
+        return None if name in found else "it does not say so"
+
+    wait_until(missing, where="the front door", what=f"leaving out {name}", deadline_s=20)
+    return found[name]
 
 
 def said(target: Target) -> str:

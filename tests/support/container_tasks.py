@@ -15,6 +15,7 @@ from nomad_jobs.images import Pins
 from nomad_jobs.model import Container, Port, Service, Size
 from nomad_jobs.registry import APPS_USER, apps_image
 from scripts.ops.local.containers import registry
+from scripts.ops.local.containers.daemon import connected
 from scripts.ops.local.setup.seed import seed
 from scripts.ops.waiting import wait_until
 from tests.support.container_laptop import ContainerLaptop
@@ -59,9 +60,13 @@ def running(laptop: Laptop, *services: Service) -> Iterator[None]:
 
 
 def _left(laptop: Laptop, job: str) -> str | None:
-    """Say what has not ended: until then its ports are taken."""
+    """Say what has not gone: Docker frees the port of a container that has ended a moment after Nomad does."""
     rows = laptop.nomad.get(f"/v1/job/{job}/allocations") or []
-    return ", ".join(row["ID"] for row in rows if row["ClientStatus"] in {"pending", "running"}) or None
+    live = [row["ID"] for row in rows if row["ClientStatus"] in {"pending", "running"}]
+    assert laptop.settings.containers
+    with connected(laptop.settings.containers.daemon) as client:
+        names = [name for one in client.api.containers(all=True) for name in one["Names"]]
+    return ", ".join([*live, *(name for name in names if name.startswith(f"/{job}-"))]) or None
 
 
 def allocations(laptop: Laptop, job: str) -> list[dict[str, Any]]:

@@ -36,7 +36,11 @@ def task_of(laptop: Laptop, name: str, *argv: str) -> dict[str, Any]:
     if network is None:
         return {"Name": name, "Driver": Driver.RAW_EXEC, "Config": {"command": argv[0], "args": argv[1:]}}
     image = place_of(pinned(web(name).container.image, laptop.pins, name), network.registry)
-    return {"Name": name, "Driver": Driver.DOCKER, "Config": {"image": image, "args": argv}}
+    return {
+        "Name": name,
+        "Driver": Driver.DOCKER,
+        "Config": {"image": image, "args": argv, "network_mode": network.name},
+    }
 
 
 def run(nomad: Api, job: dict[str, Any]) -> None:

@@ -23,10 +23,13 @@ from scripts.ops.local import processes
 from scripts.ops.local.boot import start, stop
 from scripts.ops.local.containers.network import name_of
 from scripts.ops.local.containers.processes import tasks as containers_of
+from scripts.ops.local.doctor import platform as check_platform
+from scripts.ops.local.doctor.findings import Mark
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import DEFAULTS, PORTS_PER_NODE, Containers, Settings
 from scripts.ops.local.setup.serve import give_access
 from scripts.ops.local.state import State
+from scripts.ops.local.supervision import Supervisor
 from scripts.ops.progress import Progress
 
 MAX_TEST_NODES = 3
@@ -67,6 +70,18 @@ class Laptop:
         """Give services that are resolved for it their access, and deploy them."""
         give_access(services, self.pins, self.state, self.target, quiet())
         return deploy(services, self.target, self.pins, quiet(), whole=whole, deadline_s=deadline_s)
+
+    def problems(self) -> list[str]:
+        """Name what `berth doctor` finds wrong with it."""
+        found = check_platform.findings(self.state, self.state.settings())
+        return [f"{one.check}: {one.text}" for one in found if one.mark is Mark.PROBLEM]
+
+    def kill(self, *agents: str) -> None:
+        """Kill the supervisor, which would start them again, and then `agents`."""
+        supervisor = Supervisor(self.state)
+        running = supervisor.processes()
+        for pid in (supervisor.pid(), *(running[name].pid for name in agents)):
+            psutil.Process(pid).kill()
 
     def up(self, settings: Settings | None = None) -> Platform:
         return start.up(self.state, settings or self.settings, quiet())

@@ -56,9 +56,6 @@ class Rollout:
             self.step.says("the front door is replaced: it takes no connection until the old instance has ended")
         if changed:
             self._register(job, live)
-        elif self.instances and not self._current():
-            self.step.says("nothing runs any more: asking the scheduler again")
-            self.nomad.evaluate(self.service.name)
         self._settle()
         return changed
 
@@ -149,7 +146,15 @@ class Rollout:
             new = sum(id_of in wanted for id_of in healthy.values())
             old = f", and {len(healthy) - new} that must go" if len(healthy) > new else ""
             self.step.says(f"Consul: {new} of {max(len(wanted), self.instances)} healthy{old}")
+            if len(wanted) < min(self.instances, self._least):
+                self.step.says("not all of it runs any more: asking the scheduler again")
+                self.nomad.evaluate(self.service.name)
             self._in_time(lambda: self._failures(None))
+
+    @property
+    def _least(self) -> int:
+        """With how many it is left to Nomad: what is lost of a service it places anew, of a system job when asked."""
+        return self.instances if self.service.kind is Kind.SYSTEM else 1
 
     def _current(self) -> set[str]:
         """Give the ids of the allocations that Nomad wants to run, in the job's newest version."""
