@@ -52,7 +52,7 @@ def test_all_that_a_container_says_arrives(nomad: Nomad) -> None:
         "image": f"app:1@sha256:{'0' * 64}",
         "args": ["serve"],
         "ports": ["http"],
-        "image_pull_timeout": "60s",
+        "image_pull_timeout": "3600s",
         "entrypoint": ["tini", "--"],
         "cap_drop": ["all"],
         "cap_add": ["setgid", "setuid"],

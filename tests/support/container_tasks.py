@@ -70,9 +70,10 @@ def _left(laptop: Laptop, job: str) -> str | None:
 
 
 def allocations(laptop: Laptop, job: str) -> list[dict[str, Any]]:
-    """List those that run, oldest first."""
+    """List those that run and are to go on, oldest first."""
     rows = laptop.nomad.get(f"/v1/job/{job}/allocations") or []
-    return sorted((row for row in rows if row["ClientStatus"] == "running"), key=lambda row: int(row["CreateIndex"]))
+    wanted = [row for row in rows if row["ClientStatus"] == "running" and row["DesiredStatus"] == "run"]
+    return sorted(wanted, key=lambda row: int(row["CreateIndex"]))
 
 
 def container(there: ContainerLaptop, job: str) -> str:

@@ -11,6 +11,8 @@ from scripts.ops.deploy.container_fixes import tells
 from scripts.ops.deploy.hints import plain
 
 _LOG_LINES = 5
+_STEPS = {"Driver", "Driver Failure", "Started"}
+"""Events that a task's start is made of."""
 _LOG_BYTES = 8000
 _Json = Mapping[str, Any]
 
@@ -65,8 +67,9 @@ def _task_failures(allocation: _Json, service: Service, nomad: Nomad) -> Iterato
         yield from (f"task '{task}': {plain(_message(one), service)}" for one in events[-3:] if one["Type"] in hard)
         if ended:
             yield f"task '{task}' ended: {plain(_message(ended[-1]), service)}{_last_words(allocation, task, nomad)}"
-        elif events and events[-1]["Type"] == "Driver":
-            yield f"task '{task}': {plain(_message(events[-1]), service)}"
+        # Nomad stops an instance that is late while it pulls, and says so in later events.
+        elif (steps := [one for one in events if one["Type"] in _STEPS]) and steps[-1]["Type"] == "Driver":
+            yield f"task '{task}': {plain(_message(steps[-1]), service)}"
 
 
 def _message(event: _Json) -> str:
