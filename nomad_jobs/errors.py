@@ -50,6 +50,12 @@ class DeployError(BerthError):
     code = Exit.DEPLOY
 
 
+class PolicyError(BerthError):
+    """What may be done, or read, is not what was written down; nothing was changed."""
+
+    code = Exit.POLICY
+
+
 class RefusedError(BerthError):
     """A server refused a request (4xx) or failed at it (5xx); `status` is HTTP's, 0 where a library hides it."""
 

@@ -31,7 +31,7 @@ def run(
     resolved = catalogue.load(record, pins, only or ())
     confirm(f"deploy {len(resolved.services)} service(s) to {stack}", yes=yes or stack == LOCAL)
     progress = Progress()
-    with Target.of(record, stacks.credentials_of(stack)) as target:
+    with Target.of(record, stacks.credentials_of(record)) as target:
         headers = None
         if stack == LOCAL:  # nobody else gives a laptop's new secrets, and its new hosts' certificate, their value
             headers = give_first_values(catalogue.load(record, pins).services, State.default(), target, progress)

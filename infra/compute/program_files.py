@@ -20,7 +20,14 @@ DEVICE_PLUGIN = "nomad-device-nvidia"
 DEVICE_PLUGIN_VERSION = "1.1.0"
 """Nomad's plugin for NVIDIA's GPUs; its releases: https://releases.hashicorp.com/nomad-device-nvidia."""
 _MACHINE_OS = "linux_amd64"
-_PACKED = ("infra/__init__.py", "infra/agents/__init__.py", "nomad_jobs/__init__.py", "nomad_jobs/mounts.py")
+_PACKED = (
+    "infra/__init__.py",
+    "infra/agents/__init__.py",
+    "nomad_jobs/__init__.py",
+    "nomad_jobs/mounts.py",
+    "vault_policies/__init__.py",
+    "vault_policies/holders.py",
+)
 _START = "from infra.machine.__main__ import main\n\nmain()\n"
 
 
@@ -104,14 +111,14 @@ def _packed(folder: Path) -> ProgramFile:
 def _packed_paths() -> Iterable[str]:
     yield from _PACKED
     for folder, pattern in (
-        ("machine", "*.py"),
-        ("holdings", "*.py"),
-        ("machine/units", "*"),
-        ("agents/policies", "*.hcl"),
+        ("infra/machine", "*.py"),
+        ("infra/holdings", "*.py"),
+        ("infra/machine/units", "*"),
+        ("infra/agents/policies", "*.hcl"),
+        ("vault_policies/rules", "*.hcl"),
     ):
-        yield from sorted(
-            f"infra/{folder}/{path.name}" for path in _root().joinpath(folder).glob(pattern) if path.is_file()
-        )
+        found = _root().parent.joinpath(folder).glob(pattern)
+        yield from sorted(f"{folder}/{path.name}" for path in found if path.is_file())
 
 
 def _root() -> Path:

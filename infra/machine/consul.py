@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.holdings import consul as holdings
+from infra.holdings import tokens
 from infra.holdings.entry import hold
 from infra.holdings.nomad import JWKS_PATH
 from infra.holdings.ports import CONSUL_HTTPS, NOMAD_HTTP
@@ -28,6 +29,12 @@ def setup(consul: Api, tokens: dict[str, tuple[str, str]]) -> None:
     for name, (rules, secret) in tokens.items():
         hold(consul, holdings.policy(name, rules))
         hold(consul, holdings.token(name, secret))
+
+
+def holders(consul: Api, rules: dict[str, str]) -> None:
+    """Write the policies of people, pipelines and servers, by holder."""
+    for holder, text in rules.items():
+        hold(consul, tokens.consul_policy(holder, text))
 
 
 def identity(consul: Api, facts: Facts, ca: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from infra.holdings import tokens
+from infra.holdings.entry import hold
 from infra.holdings.names import POOL_TAG, ROLE_TAG, STACK_TAG
 from infra.holdings.nomad import BOOTSTRAP, HEADER, JWKS_PATH, first_token
 from infra.holdings.ports import NOMAD_HTTP
@@ -46,6 +48,21 @@ def bootstrap(nomad: Api, anonymous: Api, secret: str) -> None:
         anonymous.put(BOOTSTRAP, first_token(secret))
     except Refused as error:
         raise Fault(f"Nomad has a first token already, and it is not ours: {error}") from None
+
+
+def holders(nomad: Api, rules: dict[str, str]) -> None:
+    """Write the policies of people, pipelines and servers, by holder."""
+    for holder, text in rules.items():
+        hold(nomad, tokens.nomad_policy(holder, text))
+
+
+def vaults_token(nomad: Api) -> str:
+    """Make the token with which Vault makes others; one that a crash left is replaced, for nobody knows its secret."""
+    for one in nomad.get("acl/tokens") or ():
+        if one["Name"] == tokens.VAULTS_OWN:
+            nomad.ask("DELETE", f"acl/token/{one['AccessorID']}")
+    body = {"Name": tokens.VAULTS_OWN, "Type": "management"}
+    return str(nomad.ask("POST", "acl/token", body)["SecretID"])
 
 
 class Introductions:

@@ -11,17 +11,22 @@ import os
 import pkgutil
 import time
 import uuid
+from functools import cached_property
 from pathlib import Path
 
+from infra.holdings import consul as consul_holdings
 from infra.holdings.consul import AGENT_POLICIES
+from infra.holdings.entry import hold
 from infra.holdings.names import JOINS_TAG
-from infra.machine import authority, consul, nomad, vault
+from infra.holdings.tokens import IN_CONSUL, IN_NOMAD, VAULTS_OWN
+from infra.machine import authority, consul, nomad, tokens, vault
 from infra.machine.authority import CA
 from infra.machine.aws import Aws, Parameters
 from infra.machine.facts import Facts
 from infra.machine.fault import Fault
 from infra.machine.system import systemctl, until, write
 from infra.machine.web import Api
+from vault_policies import holders
 
 _READY_S = 600
 _LOOK_S = 10
@@ -54,8 +59,9 @@ class Servers:
         if self._facts.is_first:
             self._identities(as_server, kept)
         if root:
+            self._tokens(vault.connect(self._address, str(CA), root), kept)
             vault.drop_root(vault.connect(self._address, str(CA), root), self._parameters, self._init_record_name)
-        until(lambda: self._lacks(kept), f"{self._facts.name} as a healthy member", _READY_S)
+        until(self._lacks, f"{self._facts.name} as a healthy member", _READY_S)
         for program in ("consul", "nomad"):  # a cluster is bootstrapped once
             Path(f"/etc/{program}.d/begin.json").unlink(missing_ok=True)
 
@@ -63,8 +69,7 @@ class Servers:
         """Introduce new machines to Nomad, for as long as this server runs."""
         while True:
             as_server = self._as_server()
-            kept = vault.Setup(as_server, self._facts, "", self._ca).secrets("server")
-            api = nomad.connect(self._address, str(CA), kept["nomad_bootstrap"])
+            api = nomad.connect(self._address, str(CA), tokens.for_nomad(as_server))
             introductions = nomad.Introductions(api, as_server, self._aws, self._facts.stack, self._account)
             end = time.monotonic() + nomad.INTRODUCTION_S / 2  # well before the login of an hour ends
             while time.monotonic() < end:
@@ -108,8 +113,8 @@ class Servers:
     def _start_consul(self, kept: dict[str, str]) -> None:
         if self._begins("consul/raft"):
             _config("consul", "begin", {"bootstrap_expect": 1})
-        tokens = {"initial_management": kept["consul_management"], "agent": kept["consul_agent"]}
-        _config("consul", "secrets", {"encrypt": kept["consul_gossip"], "acl": {"tokens": tokens}})
+        secrets = {"initial_management": kept["consul_management"], "agent": kept["consul_agent"]}
+        _config("consul", "secrets", {"encrypt": kept["consul_gossip"], "acl": {"tokens": secrets}})
         systemctl("start", "consul.service")
         api = consul.connect(str(CA), kept["consul_management"])
         consul.await_leader(api)
@@ -135,16 +140,32 @@ class Servers:
         vault.Setup(as_server, self._facts, "", self._ca).nomad()
         consul.identity(consul.connect(str(CA), kept["consul_management"]), self._facts, self._ca)
 
-    def _lacks(self, kept: dict[str, str]) -> str:
+    def _tokens(self, as_root: Api, kept: dict[str, str]) -> None:
+        """Let Vault make everybody's tokens for Nomad and Consul: from now on nobody uses the first ones."""
+        by_consul = consul.connect(str(CA), kept["consul_management"])
+        consul.holders(by_consul, {name: _policy(f"consul-{name}") for name in (*IN_CONSUL, "vault")})
+        hold(by_consul, consul_holdings.token(VAULTS_OWN, kept["consul_vault"]))
+        by_nomad = nomad.connect(self._address, str(CA), kept["nomad_bootstrap"])
+        nomad.holders(by_nomad, {name: _policy(f"nomad-{name}") for name in IN_NOMAD})
+        made = nomad.vaults_token(by_nomad)
+        tokens.set_up(as_root, self._facts, self._ca, nomad=made, consul=kept["consul_vault"])
+
+    def _lacks(self) -> str:
         """Say what keeps this server from being a healthy member; once nothing does, the next one may be replaced."""
         name = self._facts.name
-        seen_by_consul = consul.connect(str(CA), kept["consul_management"])
-        seen_by_nomad = nomad.connect(self._address, str(CA), kept["nomad_bootstrap"])
+        as_server, seen_by_consul, seen_by_nomad = self._seen_by
         return (
-            vault.healthy_voter(self._as_server(), name)
+            vault.healthy_voter(as_server, name)
             or consul.healthy_voter(seen_by_consul, name, "Consul")
             or consul.healthy_voter(seen_by_nomad, name, "Nomad")
         )
+
+    @cached_property
+    def _seen_by(self) -> tuple[Api, Api, Api]:
+        """Connect to Vault, Consul and Nomad with tokens that last an hour: longer than this server has to come up."""
+        as_server = self._as_server()
+        seen_by_consul = consul.connect(str(CA), tokens.for_consul(as_server))
+        return as_server, seen_by_consul, nomad.connect(self._address, str(CA), tokens.for_nomad(as_server))
 
     def _leads(self, api: Api) -> bool:
         return str(api.get("status/leader")).startswith(f"{self._address}:")
@@ -180,21 +201,19 @@ def _first_values() -> dict[str, dict[str, str]]:
         "consul_agent": agent,
         "consul_nomad": str(uuid.uuid4()),
         "consul_nomad_client": str(uuid.uuid4()),
+        "consul_vault": str(uuid.uuid4()),
         "nomad_gossip": base64.b64encode(os.urandom(32)).decode(),
         "nomad_bootstrap": str(uuid.uuid4()),
     }
     node = {"consul_gossip": gossip, "consul_agent": agent, "consul_nomad": server["consul_nomad_client"]}
-    operator = {"consul_token": server["consul_management"], "nomad_token": server["nomad_bootstrap"]}
-    return {"server": server, "node": node, "operator": operator}
+    return {"server": server, "node": node}
 
 
 def _vault_policies(login: str) -> dict[str, str]:
     """Give Vault's policies; a node reads below its own name, which the AWS login gave it (accessor: `login`)."""
     return {
-        "platform-operator": _policy("vault-operator"),
-        "platform-deployer": _policy("vault-deployer"),
-        "platform-server": _policy("vault-server"),
-        "platform-node": _policy("vault-node").replace("@login@", login),
+        holders.policy_name(name): holders.rules(name).replace("@login@", login)
+        for name in (*holders.PEOPLE, *holders.PIPELINES, *holders.MACHINES)
     }
 
 

@@ -30,8 +30,8 @@ _ACTIVE_S = 300
 _PKI = {"type": "pki", "config": {"max_lease_ttl": "87600h"}}
 _POLICIES = {
     "server": ["platform-server"],
-    "deploy": ["platform-deployer"],
-    "operator": ["platform-operator", "platform-deployer"],
+    "deploy": ["platform-deploy"],
+    "operator": ["platform-operator", "platform-deploy"],
 }
 """Policies by Vault role; all other roles are those of nodes."""
 

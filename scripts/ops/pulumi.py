@@ -20,6 +20,7 @@ from nomad_jobs.errors import (
     DeployError,
     Exit,
     NoSuchStackError,
+    PolicyError,
 )
 from nomad_jobs.render import ROOT
 from scripts.ops.cost import config_of
@@ -36,12 +37,6 @@ _AUTH = re.compile(
     r"ExpiredToken|RequestExpired|InvalidClientTokenId|UnrecognizedClientException|AuthFailure|InvalidAccessKeyId"
     r"|SignatureDoesNotMatch|NoCredentialProviders|No valid credential sources|get credentials"
 )
-
-
-class PolicyError(BerthError):
-    """The policy pack found violations."""
-
-    code = Exit.POLICY
 
 
 class ChangesError(BerthError):

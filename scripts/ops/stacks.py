@@ -9,6 +9,7 @@ from nomad_jobs.images import Pins
 from nomad_jobs.platform import LOCAL, Platform
 from nomad_jobs.render import ROOT
 from scripts.ops import images
+from scripts.ops.access.tokens import made_by_vault
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.settings import Settings
@@ -48,25 +49,26 @@ def pins_of(platform: Platform) -> Pins:
     return pins
 
 
-def credentials_of(stack: str) -> Credentials:
-    """Give the tokens for `stack`.
+def credentials_of(platform: Platform) -> Credentials:
+    """Give the tokens for a stack: on a laptop its own, else those of the environment, or those that Vault makes.
+
+    Whoever is logged in to Vault needs no more: Vault makes tokens for Nomad and Consul that end with its own.
 
     Raises:
         NoSuchStackError: the laptop was never booted.
-        AuthError: the environment lacks tokens of a cloud stack; it names them.
+        AuthError: the environment has no token for Vault, or one that is nobody's who may act.
 
     """
-    if stack == LOCAL:
+    if platform.is_laptop:
         state = State.default()
         if not state.exists():
             raise NoSuchStackError("stack local", "the platform was never booted here", "run `berth up`")
         return state.credentials()
-    missing = [name for name in _TOKENS if not os.environ.get(name)]
-    if missing:
-        fix = "log in to Vault and export them; CI logs in with its identity token"
-        raise AuthError(f"stack {stack}", f"the environment lacks {', '.join(missing)}", fix)
-    nomad, consul, vault = (os.environ[name] for name in _TOKENS)
-    return Credentials(nomad=nomad, consul=consul, vault=vault)
+    nomad, consul, vault = (os.environ.get(name, "") for name in _TOKENS)
+    if not vault:
+        fix = "log in to Vault and export it; CI logs in with its identity token"
+        raise AuthError(f"stack {platform.stack}", "the environment lacks VAULT_TOKEN", fix)
+    return made_by_vault(platform, Credentials(nomad=nomad, consul=consul, vault=vault))
 
 
 def _pulumi_output(stack: str) -> str:

@@ -89,7 +89,6 @@ def test_a_missing_secret_is_named_with_its_path_before_anything_changes(target:
     assert "the secret secret/default/test-secret/key is missing" in said
     assert "`vault kv put -cas=0 secret/default/test-secret/key -` takes" in said
     assert target.nomad.job("test-secret") is None
-    assert target.vault.policy("berth-test-secret") is None
 
 
 def test_a_bad_version_is_reverted_while_the_good_one_serves(target: Target, platform: Laptop) -> None:

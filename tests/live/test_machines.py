@@ -1,10 +1,8 @@
 """Machines of the cloud, from their user data to clusters that survive them: the real agents, AWS by moto."""
 
-import json
 import os
 import socket
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -16,10 +14,12 @@ from infra.machine.web import Api, Refused
 from infra.network.ports import MachineKind
 from infra.policy.secret_rules import secret_in
 from nomad_jobs.model import PoolKind
+from scripts.ops.stacks import credentials_of
 from tests.support.machines.account import LABEL
+from tests.support.machines.asking import consul, is_unknown, nomad, serving, voters
 from tests.support.machines.cloud import SERVERS, Cloud, cloud
-from tests.support.machines.machine import Machine
 from tests.support.machines.network import GATEWAY
+from tests.support.platforms import CLOUD
 
 pytestmark = [
     pytest.mark.live,
@@ -39,46 +39,6 @@ def site() -> Iterator[Cloud]:
             made.await_hook(made.server(slot), READY)
         made.await_hook(made.node(APP, MachineKind.CLIENT, 0), READY)
         yield made
-
-
-def operator(site: Cloud, address: str) -> dict[str, str]:
-    """Get an operator's tokens by logging in with the operator's IAM role."""
-    return dict(site.vault(address, "operator").get("platform/data/operator")["data"]["data"])
-
-
-def nomad(site: Cloud, address: str) -> Api:
-    return Api(f"https://{address}:4646", site.ca_file, "X-Nomad-Token", operator(site, address)["nomad_token"])
-
-
-def consul(site: Cloud, machine: Machine, path: str) -> Any:
-    """Ask Consul on the server itself: its API is on loopback alone."""
-    token = operator(site, machine.address)["consul_token"]
-    connect = f"connect('/etc/berth/tls/ca.pem', {token!r})"
-    ask = f"import json; from infra.machine.consul import connect; print(json.dumps({connect}.get({path!r})))"
-    return json.loads(machine.run("env", "PYTHONPATH=/opt/berth/machine.pyz", "python3", "-c", ask))
-
-
-def voters(site: Cloud, asked: Machine) -> dict[str, list[str]]:
-    """Name the voters of each of the three clusters, as one server sees them."""
-    vault = site.vault(asked.address, "server").get("sys/storage/raft/autopilot/state")["data"]["servers"]
-    by_nomad = nomad(site, asked.address).get("operator/autopilot/health")["Servers"]
-    by_consul = consul(site, asked, "operator/autopilot/health")["Servers"]
-    return {
-        "vault": sorted(name for name, one in vault.items() if one["status"] in {"leader", "voter"}),
-        "nomad": sorted(one["Name"].split(".")[0] for one in by_nomad if one["Voter"] and one["Healthy"]),
-        "consul": sorted(one["Name"] for one in by_consul if one["Voter"] and one["Healthy"]),
-    }
-
-
-def serving(site: Cloud) -> list[str]:
-    """Count the servers on which all three answer; each of the three needs a leader for that."""
-    found = []
-    for name in set(SERVERS) & set(site.machines):
-        machine = site.machines[name]
-        assert nomad(site, machine.address).get("status/leader")
-        assert consul(site, machine, "status/leader")
-        found.append(name)
-    return sorted(found)
 
 
 ALL = {program: list(SERVERS) for program in ("vault", "nomad", "consul")}
@@ -122,7 +82,7 @@ def test_the_root_token_is_gone_and_people_have_the_recovery_keys(site: Cloud) -
     names = {one["Name"].removeprefix(site.account.context.parameters) for one in found}
     assert names == {"/server/authority", "/agent/authority", "/recovery/vault-init-server-0"}
     token = site.vault(site.machines["server-0"].address, "operator").get("auth/token/lookup-self")["data"]
-    assert sorted(token["policies"]) == ["platform-deployer", "platform-operator"]
+    assert sorted(token["policies"]) == ["platform-deploy", "platform-operator"]
 
 
 def test_no_user_data_holds_a_secret(site: Cloud) -> None:
@@ -142,6 +102,35 @@ def test_what_nomad_runs_may_log_in(site: Cloud) -> None:
     config = site.vault(server.address, "operator").get("auth/jwt-nomad/config")["data"]
     assert config["bound_issuer"] == "https://nomad.live.example.com"
     assert consul(site, server, "acl/auth-method/nomad-workloads")["Type"] == "jwt"
+
+
+def test_vault_makes_tokens_that_end_with_its_own(site: Cloud) -> None:
+    address = site.machines["server-0"].address
+    mine = site.vault(address, "operator")
+    secret = mine.get("nomad/creds/operator")["data"]["secret_id"]
+    as_me = Api(f"https://{address}:4646", site.ca_file, "X-Nomad-Token", secret)
+    assert as_me.get("acl/token/self")["Policies"] == ["platform-operator"]
+    with pytest.raises(Refused):
+        as_me.ask("POST", "acl/policy/mine", {"Name": "mine", "Rules": 'namespace "*" { policy = "write" }'})
+    for path in ("nomad/creds/server", "nomad/creds/deploy", "consul/creds/access"):
+        with pytest.raises(Refused) as refused:
+            site.vault(address, "client").get(path)
+        assert refused.value.status == 403
+    mine.ask("POST", "auth/token/revoke-self", {})
+    until(lambda: "" if is_unknown(as_me) else "it still works", "the end of Nomad's token", 30)
+
+
+def test_one_login_to_vault_is_enough_to_deploy(site: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = site.machines["server-0"].address
+    vault = site.vault(address, "operator")
+    platform = CLOUD.model_copy(update={"vault_url": f"https://{address}:8200", "ca_file": site.ca_file})
+    monkeypatch.setenv("VAULT_TOKEN", vault._headers["X-Vault-Token"])
+    for name in ("NOMAD_TOKEN", "CONSUL_HTTP_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    made = credentials_of(platform)
+    nomad = Api(f"https://{address}:4646", site.ca_file, "X-Nomad-Token", made.nomad)
+    assert nomad.get("acl/token/self")["Policies"] == ["platform-deploy"], "the narrower of an operator's two"
+    assert made.consul
 
 
 def test_a_node_is_introduced_and_joins_its_pool(site: Cloud) -> None:
@@ -181,7 +170,8 @@ def test_a_role_that_is_not_the_stacks_may_not_log_in(site: Cloud) -> None:
 def test_a_machine_that_nobody_introduced_does_not_join(site: Cloud) -> None:
     stranger = site.node(APP, MachineKind.CLIENT, 1, tagged=False)
     until(lambda: "" if UNKNOWN in stranger.log("vault-agent") else "it did not ask", "the stranger's question", 90)
-    assert stranger.run("ls", "/etc/nomad.d/secrets.json", "/etc/berth/tls/node.pem")
+    files = ("/etc/nomad.d/secrets.json", "/etc/berth/tls/node.pem")  # Vault's agent writes them in any order
+    until(lambda: stranger.run("sh", "-c", f"ls {' '.join(files)} 2>&1 >/dev/null || true"), "its other files", 90)
     assert READY not in site.told(stranger)
     assert "ended" not in stranger.log("nomad")
     site.end("app-1")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nomad_jobs.errors import BerthError, ConfigError, Exit, NoSuchStackError
+from nomad_jobs.errors import BerthError, ConfigError, Exit, NoSuchStackError, PolicyError
 from scripts.ops import pulumi
 from tests.support.engine import ROOT, Engine
 from tests.support.moto_server import moto_server
@@ -90,7 +90,7 @@ def here(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 
 def test_berth_infra_turns_the_pack_on_and_ends_with_5(here: Engine) -> None:
-    with pytest.raises(pulumi.PolicyError, match=r"rule.s. broken, first: L1 nomad-for-all") as caught:
+    with pytest.raises(PolicyError, match=r"rule.s. broken, first: L1 nomad-for-all") as caught:
         pulumi.run("preview", "dev", root=here.project)
     assert caught.value.code is Exit.POLICY
 

@@ -12,13 +12,14 @@ import pytest
 
 from infra.holdings import consul, nomad
 from nomad_jobs.errors import BerthError, RefusedError, raise_all
+from scripts.ops.access.root import root
 from scripts.ops.clients.api import Api
 from scripts.ops.local.boot import start
 from scripts.ops.local.doctor import platform as doctor
 from scripts.ops.local.doctor.findings import Mark
 from scripts.ops.local.settings import ENGINES, Settings
 from scripts.ops.local.setup import vault_plugins
-from scripts.ops.local.setup.vault_keys import root
+from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.supervision import Supervisor
 from tests.support.laptop import Laptop, laptop, quiet
 from tests.support.postgres import postgres
@@ -38,7 +39,7 @@ def asked() -> Iterator[Laptop]:
 
 @pytest.fixture(scope="module")
 def vault(asked: Laptop) -> Iterator[Api]:
-    with root(asked.vault, asked.state) as as_root:
+    with root(asked.vault, unseal_keys(asked.state)) as as_root:
         yield as_root
 
 

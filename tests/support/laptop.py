@@ -27,6 +27,7 @@ from scripts.ops.local.doctor import platform as check_platform
 from scripts.ops.local.doctor.findings import Mark
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import DEFAULTS, PORTS_PER_NODE, Containers, Settings
+from scripts.ops.local.setup.serve import give_access
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.progress import Progress
@@ -66,7 +67,8 @@ class Laptop:
         return containers_of(containers) if containers else processes.of_state(self.state.root)
 
     def deploy(self, *services: Service, whole: bool = False, deadline_s: float | None = 60) -> tuple[Done, ...]:
-        """Deploy services that are resolved for it."""
+        """Give services that are resolved for it their access, and deploy them."""
+        give_access(services, self.pins, self.state, self.target, quiet())
         return deploy(services, self.target, self.pins, quiet(), whole=whole, deadline_s=deadline_s)
 
     def problems(self) -> list[str]:

@@ -55,19 +55,10 @@ class Vault:
                 return None
             return str(answer["data"]["policy"])
 
-    def put_policy(self, name: str, text: str) -> None:
-        """Write a policy."""
-        with self._translated(f"policy {name}"):
-            self._client.sys.create_or_update_acl_policy(name, text)
-
     def role(self, name: str) -> dict[str, Any] | None:
         """Read a role of the workloads' auth method; None if there is none."""
         answer = self._api.get(f"/v1/auth/{JOBS_MOUNT}/role/{name}")
         return None if answer is None else answer["data"]
-
-    def put_role(self, name: str, role: dict[str, Any]) -> None:
-        """Write a role of the workloads' auth method."""
-        self._api.post(f"/v1/auth/{JOBS_MOUNT}/role/{name}", json=role)
 
     def newest(self, path: str) -> Newest:
         """Read number and field names of the newest version of the secret at `path`; no value is read."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from nomad_jobs.checks import deploy_order, mixed_up
-from nomad_jobs.errors import BerthError, DeployError, RefusedError, raise_all
+from nomad_jobs.errors import BerthError, DeployError, PolicyError, RefusedError, raise_all
 from nomad_jobs.images import Pins
 from nomad_jobs.keys import routes_prefix
 from nomad_jobs.model import Kind, Service
 from nomad_jobs.platform import Platform
 from nomad_jobs.render import kill_timeout_s
+from scripts.ops.access.differences import Difference, differences
 from scripts.ops.clients.target import Target
-from scripts.ops.deploy import access
 from scripts.ops.deploy.entries import Entries
 from scripts.ops.deploy.orphans import forget_dead_routes, orphans
 from scripts.ops.deploy.rollout import Rollout
@@ -56,6 +56,7 @@ def deploy(
 
     Raises:
         ConfigError: (or ManyErrors) a secret or a field of it is missing; nothing was changed.
+        PolicyError: a policy or a role is not what the catalogue says; nothing was changed.
         DeployError: (or a subclass) a service failed; earlier waves stay deployed, later ones were not started.
 
     """
@@ -63,9 +64,8 @@ def deploy(
         _refuse_mixed_up(services, target)
         versions = secret_versions(services, target.platform, target.vault)
     rendered = render(services, target.platform, images, versions)
-    with progress.step("access", "policies and roles") as step:
-        writes = access.grant(rendered, target.vault, target.consul)
-        step.says(f"{writes} written" if writes else "nothing to change")
+    with progress.step("access", "is as the catalogue says"):
+        _refuse_other_access(differences(rendered, target.vault, target.consul), target.platform)
     deployment = _Deployment(
         target=target,
         rendered=rendered,
@@ -95,6 +95,14 @@ def expected_instances(service: Service, platform: Platform) -> int:
 def _refuse_mixed_up(services: Sequence[Service], target: Target) -> None:
     if (faults := list(mixed_up(services))) and target.nomad.version() < _TELLS_JOBS_APART:
         raise_all(faults)
+
+
+def _refuse_other_access(found: Sequence[Difference], platform: Platform) -> None:
+    """Refuse to deploy services whose access is not what it should be: who deploys writes no policy and no role."""
+    if found:
+        what = "is not what the catalogue says: " + ", ".join(one.title for one in found)
+        command = "berth up" if platform.is_laptop else f"berth vault apply {platform.stack}"
+        raise PolicyError("access", what, f"run `{command}`, which may write it; nothing was deployed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

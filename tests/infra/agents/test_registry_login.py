@@ -20,7 +20,7 @@ from scripts.ops.docker_login import Login, login_for
 from tests.support.boots import node
 
 pytestmark = pytest.mark.xdist_group("registry-login")
-POLICY = Path(__file__).parents[3] / "infra" / "agents" / "policies" / "vault-node.hcl"
+POLICY = Path(__file__).parents[3] / "vault_policies" / "rules" / "node.hcl"
 DOCKER_CONFIG = "etc/berth/docker/config.json"
 OTHERS = (
     *("etc/berth/tls/node.pem", "etc/consul.d/secrets.json", "etc/nomad.d/secrets.json"),

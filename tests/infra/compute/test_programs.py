@@ -68,7 +68,7 @@ def test_the_machines_program_is_packed_the_same_every_time_and_runs_alone(tmp_p
     with zipfile.ZipFile(path) as archive:
         assert all(one.compress_type == zipfile.ZIP_STORED for one in archive.infolist())
         names = set(archive.namelist())
-    assert {"infra/machine/units/vault.service", "infra/agents/policies/vault-node.hcl"} <= names
+    assert {"infra/machine/units/vault.service", "vault_policies/rules/node.hcl"} <= names
     assert not any(name.startswith("infra/config") for name in names)
     argv = (sys.executable, "-I", "-S", str(path))  # without this project, and without any package
     done = subprocess.run(argv, capture_output=True, text=True, check=False)

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from nomad_jobs.errors import AuthError, BerthError, CancelledError, ConfigError, DeployError, Exit, NoSuchStackError
+from nomad_jobs.errors import (
+    AuthError,
+    BerthError,
+    CancelledError,
+    ConfigError,
+    DeployError,
+    Exit,
+    NoSuchStackError,
+    PolicyError,
+)
 from scripts.ops import pulumi
 
 FAKE = """#!{python}
@@ -130,7 +139,7 @@ def test_what_pulumi_says_before_it_begins_is_understood(
 def test_a_broken_rule_goes_before_all_else(fake: FakePulumi) -> None:
     broken = {"enforcementLevel": "mandatory", "message": "The LEAK rules.\nL1 r, port 4646/tcp: is open — close it"}
     fake.plan(255, "", error("ExpiredToken"), {"policyEvent": broken})
-    with pytest.raises(pulumi.PolicyError, match=r"1 rule.s. broken, first: L1 r, port 4646") as caught:
+    with pytest.raises(PolicyError, match=r"1 rule.s. broken, first: L1 r, port 4646") as caught:
         pulumi.run("preview", "dev")
     assert caught.value.code is Exit.POLICY
 

@@ -26,7 +26,7 @@ _WAIT_S = 300
 _TOLD_OF = ("berth-prepare", "berth-converge", "berth-ready", "vault", "vault-agent", "consul", "nomad")
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Cloud:
     """Machines by name; a server's slot keeps its address and its data, whatever machine is in it."""
 

@@ -9,16 +9,22 @@ from nomad_jobs.model import Service
 from nomad_jobs.platform import Platform
 from nomad_jobs.resolve import Resolved
 from scripts.ops import catalogue
+from scripts.ops.access import writing
+from scripts.ops.access.differences import differences
+from scripts.ops.access.root import root
 from scripts.ops.build.run import Built
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import deploy
 from scripts.ops.local.containers import images, registry
 from scripts.ops.local.platform import local_platform
+from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.setup.seed import seed, write_headers
+from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
+from scripts.ops.rendering import render
 
 
 def checked_services(settings: Settings) -> Resolved:
@@ -46,6 +52,7 @@ def serve(
     with Target.of(platform, state.credentials()) as target:
         headers = give_first_values(resolved.services, state, target, progress)
         pins = supply_images(built, state, target, progress)
+        give_access(resolved.services, pins, state, target, progress)
         done = deploy(resolved.services, target, pins, progress)
         print_report(done, resolved.left_out, target, as_json=as_json, headers=headers)
 
@@ -59,6 +66,17 @@ def supply_images(built: Sequence[Built], state: State, target: Target, progress
     pins = images.push(built, network.registry, login, registry.authority(network.registry), progress)
     images.keep(pins, state)
     return pins
+
+
+def give_access(services: Sequence[Service], pins: Pins, state: State, target: Target, progress: Progress) -> None:
+    """Write the policies and roles that differ, with a root token of the laptop's own Vault, which ends at once."""
+    rendered = render(services, target.platform, pins)
+    with progress.step("access", "policies and roles") as step:
+        found = differences(rendered, target.vault, target.consul)
+        if found:
+            with session("Vault", target.platform.vault_url) as vault, root(vault, unseal_keys(state)) as as_root:
+                writing.write(found, rendered, as_root, target.consul)
+        step.says(f"{len(found)} written" if found else "nothing to change")
 
 
 def give_first_values(services: Sequence[Service], state: State, target: Target, progress: Progress) -> Path:

@@ -6,15 +6,15 @@ from infra.holdings import vault as holdings
 from infra.holdings.entry import Entry, differs, find, hold
 from nomad_jobs.errors import AuthError, RefusedError
 from nomad_jobs.mounts import KV_MOUNT
+from scripts.ops.access.root import root
 from scripts.ops.clients.api import Api
 from scripts.ops.local.boot.boot_plan import ISSUER
-from scripts.ops.local.policies import rules
 from scripts.ops.local.sessions import session
-from scripts.ops.local.setup.vault_keys import root
+from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State, writing
 from scripts.ops.waiting import wait_until
+from vault_policies import holders
 
-POLICY = "platform-operator"
 TOKEN = "vault-operator"  # noqa: S105 - the name of its file
 _PERIOD_S = 32 * 24 * 3600
 _RENEW_BELOW_S = _PERIOD_S / 2
@@ -29,7 +29,7 @@ def setup(vault: Api, state: State, jwks_url: str) -> None:
         is_valid = _is_valid(operator)
         if is_valid and not any(differs(one.compared or one.body, find(operator, one)) for one in entries):
             return
-    with root(vault, state) as as_root:
+    with root(vault, unseal_keys(state)) as as_root:
         for entry in entries:
             _write(as_root, entry)
         if not is_valid:
@@ -48,7 +48,7 @@ def rotate_audit(state: State, reopen: Callable[[], None]) -> None:
 def _entries(state: State, jwks_url: str) -> Iterator[Entry]:
     """List what Vault must hold, in the order of writing: audit first, so that it records the rest."""
     yield from holdings.audit(str(state.logs / "vault-audit.log"))
-    yield holdings.policy(POLICY, rules("vault-operator"))
+    yield holdings.policy(holders.policy_name("operator"), holders.rules("operator"))
     yield from holdings.kv(KV_MOUNT)
     yield from holdings.jobs_login(jwks_url, ISSUER)
 
@@ -67,7 +67,12 @@ def _write(vault: Api, entry: Entry) -> None:
 
 
 def _new_token(vault: Api) -> str:
-    body = {"policies": [POLICY], "no_default_policy": True, "period": f"{_PERIOD_S}s", "display_name": "berth"}
+    body = {
+        "policies": [holders.policy_name("operator")],
+        "no_default_policy": True,
+        "period": f"{_PERIOD_S}s",
+        "display_name": "berth",
+    }
     made = vault.post("/v1/auth/token/create-orphan", json=body)
     return str(made["auth"]["client_token"])
 

@@ -1,16 +1,12 @@
-"""Initialises and unseals Vault, and makes root tokens that live as long as one `with` block."""
+"""Initialises and unseals Vault."""
 
-import base64
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from nomad_jobs.errors import BerthError
 from scripts.ops.clients.api import Api
 from scripts.ops.local.boot.agent_wait import AgentWait
 from scripts.ops.local.boot.unseal import unseal
-from scripts.ops.local.sessions import session
 from scripts.ops.local.state import State
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.waiting import wait_until
@@ -42,19 +38,9 @@ def open_up(vault: Api, state: State, supervisor: Supervisor) -> None:
     wait_until(missing, where="vault", what="becoming active", deadline_s=_START_S)
 
 
-@contextmanager
-def root(vault: Api, state: State) -> Iterator[Api]:
-    """Make a root token from the unseal key, and revoke it when the block ends; it is never written to a file."""
-    keys = json.loads(state.key(KEYS) or "{}")
-    vault.delete("/v1/sys/generate-root/attempt")  # an attempt that a crash left unfinished
-    attempt = vault.put("/v1/sys/generate-root/attempt", json={})
-    answer = vault.put("/v1/sys/generate-root/update", json={"key": keys["keys_base64"][0], "nonce": attempt["nonce"]})
-    token = _decoded(answer["encoded_token"], attempt["otp"])
-    with session("Vault", vault.url, token) as as_root:
-        try:
-            yield as_root
-        finally:
-            as_root.post("/v1/auth/token/revoke-self")
+def unseal_keys(state: State) -> list[str]:
+    """Read the keys that unseal the laptop's Vault, and make its root tokens."""
+    return list(json.loads(state.key(KEYS) or "{}")["keys_base64"])
 
 
 def _is_initialised(vault: Api, supervisor: Supervisor) -> bool:
@@ -71,7 +57,7 @@ def _is_initialised(vault: Api, supervisor: Supervisor) -> bool:
 def _initialise(vault: Api, state: State) -> None:
     state.write(state.keys / _BEGUN, "")
     made = vault.put("/v1/sys/init", json={"secret_shares": 1, "secret_threshold": 1})
-    # The root token in the answer is not kept: `root` makes one when there is something to change.
+    # The root token in the answer is not kept: one is made when there is something to change.
     state.write(state.keys / KEYS, json.dumps({"keys_base64": made["keys_base64"]}) + "\n")
     (state.keys / _BEGUN).unlink()
 
@@ -88,8 +74,3 @@ def _start_over(vault: Api, state: State, supervisor: Supervisor) -> None:
     supervisor.begin("vault")
     if not _is_initialised(vault, supervisor):
         _initialise(vault, state)
-
-
-def _decoded(encoded: str, otp: str) -> str:
-    raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4))
-    return bytes(a ^ b for a, b in zip(raw, otp.encode(), strict=True)).decode()

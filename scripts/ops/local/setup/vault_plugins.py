@@ -12,6 +12,7 @@ import psutil
 from infra.holdings import vault as holdings
 from infra.holdings.entry import Entry, differs, find, hold
 from nomad_jobs.errors import BerthError, raise_all
+from scripts.ops.access.root import root
 from scripts.ops.clients.api import Api
 from scripts.ops.local import processes
 from scripts.ops.local.sessions import session
@@ -135,7 +136,7 @@ def _register(vault: Api, state: State, programs: Mapping[Engine, Path]) -> None
     entries = [_entry(engine, program, state) for engine, program in programs.items()]
     differing = [entry for entry in entries if differs(entry.body, find(vault, entry))]
     if differing:
-        with vault_keys.root(vault, state) as as_root:
+        with root(vault, vault_keys.unseal_keys(state)) as as_root:
             for entry in differing:
                 hold(as_root, entry)
     kept = {Path(found["command"]).name for engine in ENGINES.values() if (found := _registered(vault, engine))}

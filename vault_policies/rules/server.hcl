@@ -6,5 +6,7 @@ path "sys/auth/jwt-nomad" { capabilities = ["create", "update", "sudo"] }
 path "auth/jwt-nomad/config" { capabilities = ["create", "read", "update"] }
 path "sys/storage/raft/autopilot/state" { capabilities = ["read"] }
 path "sys/storage/raft/snapshot" { capabilities = ["read"] }
+path "nomad/creds/server" { capabilities = ["read"] }
+path "consul/creds/server" { capabilities = ["read"] }
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self" { capabilities = ["update"] }

@@ -1,0 +1,5 @@
+# A pipeline on any branch.
+key_prefix "berth/" { policy = "read" }
+service_prefix "" { policy = "read" }
+node_prefix "" { policy = "read" }
+acl = "read"

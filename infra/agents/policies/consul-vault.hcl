@@ -1,0 +1,2 @@
+# Vault itself, which makes everybody's tokens.
+acl = "write"

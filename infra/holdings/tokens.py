@@ -1,0 +1,86 @@
+"""Tokens of Nomad and Consul that Vault makes for people, pipelines and servers, and that end with their Vault token.
+
+Nobody has a permanent one: the first tokens, with which a stack is set up, stay where only servers read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infra.holdings import consul as consul_holdings
+from infra.holdings.entry import Entry
+
+IN_NOMAD = ("operator", "developer", "auditor", "plan", "deploy", "rotate", "server")
+IN_CONSUL = (*IN_NOMAD, "access")
+VAULTS_OWN = "platform-vault"
+"""Name of the policy and of the token in Consul with which Vault makes others, and of that token in Nomad."""
+_TTL = "1h"
+_MAX_TTL = "8h"
+
+
+def name_of(holder: str) -> str:
+    """Name the holder's policy in Nomad and in Consul, as in Vault."""
+    return f"platform-{holder}"
+
+
+def nomad_policy(holder: str, rules: str) -> Entry:
+    """Describe a holder's policy in Nomad."""
+    path = f"acl/policy/{name_of(holder)}"
+    body = {"Name": name_of(holder), "Rules": rules, "Description": "made by berth"}
+    return Entry(at=path, body=body, make=path, method="POST")
+
+
+def consul_policy(holder: str, rules: str) -> Entry:
+    """Describe a holder's policy in Consul."""
+    return consul_holdings.policy(name_of(holder), rules)
+
+
+def nomad_engine(url: str, token: str, ca: str) -> Iterator[Entry]:
+    """Describe Vault's engine for Nomad at `url`; `ca` is the authority (PEM) of its certificate."""
+    yield _engine("nomad")
+    access = {"address": url, "token": token, "ca_cert": ca}
+    yield Entry(
+        at="nomad/config/access",
+        within=("data",),
+        body=access,
+        make="nomad/config/access",
+        method="POST",
+        compared={"address": url},  # it shows no token
+    )
+    lease = {"ttl": _TTL, "max_ttl": _MAX_TTL}
+    yield Entry(
+        at="nomad/config/lease",
+        within=("data",),
+        body=lease,
+        make="nomad/config/lease",
+        method="POST",
+        compared={"ttl": 3600, "max_ttl": 28800},  # in seconds, as it shows them
+    )
+    for holder in IN_NOMAD:
+        path = f"nomad/role/{holder}"
+        body = {"policies": [name_of(holder)], "type": "client"}
+        yield Entry(at=path, within=("data",), body=body, make=path, method="POST")
+
+
+def consul_engine(address: str, token: str, ca: str) -> Iterator[Entry]:
+    """Describe Vault's engine for the Consul agent beside it, at `address` (host and port, over TLS)."""
+    yield _engine("consul")
+    access = {"address": address, "scheme": "https", "token": token, "ca_cert": ca}
+    yield Entry(
+        at="consul/config/access",
+        within=("data",),
+        body=access,
+        make="consul/config/access",
+        method="POST",
+        compared={"address": address, "scheme": "https"},
+    )
+    for holder in IN_CONSUL:
+        path = f"consul/roles/{holder}"
+        body = {"consul_policies": [name_of(holder)], "ttl": _TTL, "max_ttl": _MAX_TTL, "local": True}
+        shown = {"consul_policies": [name_of(holder)], "ttl": 3600, "max_ttl": 28800}
+        yield Entry(at=path, within=("data",), body=body, make=path, method="POST", compared=shown)
+
+
+def _engine(kind: str) -> Entry:
+    path = f"sys/mounts/{kind}"
+    return Entry(at="sys/mounts", within=("data", f"{kind}/"), body={"type": kind}, make=path, method="POST")
