@@ -155,6 +155,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def advice(ref: ImageRef) -> str:
+    """Say what helps where a registry cannot be reached: the one of a fresh checkout is nobody's."""
+    is_example = re.sub(r":\d+$", "", ref.registry).endswith("example.com")
+    return "set your own registry's host in nomad_jobs/registry.py" if is_example else "check the network"
+
+
 def parse_lock(text: str) -> Pins:
     """Read `images.lock`: a `reference digest` pair a line; blank lines and # lines are skipped.
 

@@ -10,7 +10,8 @@ from scripts.ops import catalogue, stacks
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.report import print_report
 from scripts.ops.deploy.run import deploy
-from scripts.ops.local.setup.serve import give_first_values
+from scripts.ops.local.containers import images as own_images
+from scripts.ops.local.setup.serve import give_first_values, supply_images
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 from scripts.ops.questions import confirm
@@ -27,13 +28,17 @@ def run(
 ) -> None:
     """Make STACK run the catalogue, and verify it through NGINX."""
     record = stacks.platform_of(stack, platform)
-    pins = stacks.pins_of(record)
+    builds = record.is_laptop and record.runs_containers
+    pins = own_images.to_be_pinned(record) if builds else stacks.pins_of(record)
     resolved = catalogue.load(record, pins, only or ())
     confirm(f"deploy {len(resolved.services)} service(s) to {stack}", yes=yes or stack == LOCAL)
     progress = Progress()
+    built = own_images.build(resolved.services, State.default(), progress) if builds else []
     with Target.of(record, stacks.credentials_of(record)) as target:
         headers = None
         if stack == LOCAL:  # nobody else gives a laptop's new secrets, and its new hosts' certificate, their value
             headers = give_first_values(catalogue.load(record, pins).services, State.default(), target, progress)
+        if builds:
+            pins = supply_images(built, State.default(), target, progress)
         done = deploy(resolved.services, target, pins, progress, whole=not only, deadline_s=deadline_s)
         print_report(done, resolved.left_out, target, as_json=as_json, headers=headers)

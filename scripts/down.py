@@ -24,7 +24,7 @@ def run(
     progress = Progress()
     if destroy and state.exists():
         confirm(f"stop the local platform and remove {state.root} with all its data", yes=yes)
-    stop.down(state, progress, deadline_s=deadline_s)
+    kept = stop.down(state, progress, deadline_s=deadline_s)
     if destroy and state.exists():
-        stop.destroy(state)
+        stop.destroy(state, kept)
         progress.note(f"removed {state.root}")

@@ -15,7 +15,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nomad_jobs.errors import AuthError, BerthError, ConfigError, DeadlineError
-from nomad_jobs.images import DOCKER_HUB, ImageRef, is_loopback
+from nomad_jobs.images import DOCKER_HUB, ImageRef, advice, is_loopback
 from scripts.ops import manifests
 from scripts.ops.docker_login import Login
 
@@ -128,7 +128,7 @@ class Lookup:
             yield
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             what = f"{self._ref.host} cannot be asked: {str(error) or type(error).__name__}"
-            raise BerthError(self._where, what, "check the network; the pin stays as it was") from error
+            raise BerthError(self._where, what, f"{advice(self._ref)}; the pin stays as it was") from error
 
     def _connected(self, ca_file: Path | None) -> httpx.Client:
         hooks = {"request": [self._refuse_plain_http]}

@@ -53,7 +53,7 @@ def read(path: Path) -> DebianLock:
         first, *lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise ConfigError(path.name, f"cannot be read: {error}", _AGAIN) from error
-    day = _DAY.fullmatch(first)
+    day = _day(first)
     if day is None:
         raise ConfigError(f"{path.name}:1", "does not say when it was written", _AGAIN)
     versions: dict[str, dict[str, str]] = {}
@@ -65,7 +65,15 @@ def read(path: Path) -> DebianLock:
             case _:
                 errors.append(ConfigError(f"{path.name}:{number}", "is no `base package version`", _AGAIN))
     raise_all(errors)
-    return DebianLock(day=dt.date.fromisoformat(day[1]), versions=versions)
+    return DebianLock(day=day, versions=versions)
+
+
+def _day(line: str) -> dt.date | None:
+    found = _DAY.fullmatch(line)
+    try:
+        return dt.date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None
 
 
 def write(path: Path, lock: DebianLock) -> None:

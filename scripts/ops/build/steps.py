@@ -67,6 +67,11 @@ _CAUSES = (
         fix="ask whoever runs it; nothing was kept",
     ),
     _Cause(
+        said=_said(r"could not find a version that satisfies|no matching distribution"),
+        what="the package index cannot be reached, or no longer has a wheel",
+        fix="check the network: building needs it; or copy ~/.cache/berth/images from a machine that has built them",
+    ),
+    _Cause(
         said=_said(r"connection refused|no such host|i/o timeout|max retries exceeded|newconnectionerror"),
         what="the other side cannot be reached",
         fix="check the network and try again",

@@ -36,6 +36,16 @@ _HINTS = (
         "let the node's Docker trust its authority; on a laptop `berth up` does",
     ),
     Hint(
+        re.compile(r"Failed to pull .*proxyconnect"),
+        "Docker asks a proxy for the registry",
+        "add the registry's host to NO_PROXY in Docker's proxy settings on the node, and restart Docker",
+    ),
+    Hint(
+        re.compile(r"driver failed programming external connectivity.*iptables failed"),
+        "Docker cannot publish a port: its own firewall rules are gone",
+        "restart Docker on the node; something flushed the kernel's tables, such as a firewall's reload",
+    ),
+    Hint(
         re.compile(_UNREACHED),
         "the node does not reach the registry",
         "start the registry, or open the node's way to it; on a laptop `berth up` starts it",

@@ -21,6 +21,7 @@ from scripts.ops.deploy.rollout import Rollout
 from scripts.ops.deploy.secret_versions import secret_versions
 from scripts.ops.deploy.verify import Verification
 from scripts.ops.front_door import front_doors
+from scripts.ops.local import shell
 from scripts.ops.progress import Progress
 from scripts.ops.rendering import Rendered, render
 
@@ -212,5 +213,6 @@ def _report_rest(services: Sequence[Service], target: Target, progress: Progress
             progress.note(f"[red]✗[/red] the front door on {door.node} {fault}")
     if whole:
         for name in orphans(services, target):
-            note = f"{name} still runs and is not in this stack's catalogue: `nomad job stop {name}` stops it"
+            stops = shell.nomad(f"job stop {name}", target.platform)
+            note = f"{name} still runs and is not in this stack's catalogue: `{stops}` stops it"
             progress.note(f"[yellow]![/yellow] {note}")

@@ -19,9 +19,10 @@ _NAME = "Berth laptop authority"
 
 def covers(certificate: str, hosts: Sequence[str], addresses: Sequence[str] = ()) -> bool:
     """Whether a certificate that was made here is good for all of these, and will be for a month."""
-    if not certificate:
+    try:
+        found = x509.load_pem_x509_certificate(certificate.encode())
+    except ValueError:  # there is none, or somebody damaged it
         return False
-    found = x509.load_pem_x509_certificate(certificate.encode())
     if found.not_valid_after_utc - dt.datetime.now(dt.UTC) < _RENEWED_BEFORE:
         return False
     names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -109,7 +109,7 @@ class State:
         path = self.root / "platform.json"
         if not path.exists():
             raise BerthError(str(self.root), "no local platform was booted here", "run `berth up`")
-        return Platform.from_json(path.read_text(), where=str(path))
+        return Platform.from_json(path.read_text(errors="replace"), where=str(path))
 
     def credentials(self) -> Credentials:
         """Read the tokens to deploy with.
@@ -128,7 +128,7 @@ class State:
     def key(self, name: str) -> str | None:
         """Read a secret of the `keys/` folder; None if it is not there."""
         path = self.keys / name
-        return path.read_text().strip() if path.exists() else None
+        return path.read_text(errors="replace").strip() if path.exists() else None
 
     def ensure_key(self, name: str) -> str:
         """Read a secret, or make it (a UUID) and write it first, so that what uses it can be repeated after a crash."""
@@ -141,7 +141,7 @@ class State:
     def write(self, path: Path, text: str) -> bool:
         """Write a 0600 file as a whole or not at all; give whether its text differed."""
         with writing(path):
-            if path.exists() and path.read_text() == text:
+            if path.exists() and path.read_text(errors="replace") == text:
                 return False
             aside = path.with_name(f".{path.name}.new")
             with contextlib.suppress(FileNotFoundError):
@@ -175,9 +175,9 @@ class State:
                 what = "is not empty, and is not a state directory of Berth"
                 raise ConfigError(str(self.root), what, "set BERTH_STATE_DIR to another directory")
             return
-        found = path.read_text().strip()
+        found = path.read_text(errors="replace").strip()
         if found != str(VERSION):
-            what = f"is of version {found}, and this berth reads version {VERSION}; nothing was changed"
+            what = f"is of version {found or 'nothing'}, and this berth reads version {VERSION}; nothing was changed"
             raise ConfigError(str(self.root), what, "use the berth that wrote it, or set BERTH_STATE_DIR")
 
     def _check_space(self) -> None:

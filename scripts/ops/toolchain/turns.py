@@ -26,7 +26,7 @@ def turn(name: str, progress: Progress | None = None) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        with progress.step(f"wait for {name}", "another berth is installing it") if progress else nullcontext():
+        with progress.step(f"wait for {name}", "another berth is at work on it") if progress else nullcontext():
             _wait(lock, name, progress)
     try:
         yield

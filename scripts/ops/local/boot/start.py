@@ -13,10 +13,11 @@ from scripts.ops.local import processes
 from scripts.ops.local.boot import boot_plan, drains, layout, stop
 from scripts.ops.local.boot.agent_wait import AgentWait
 from scripts.ops.local.containers import registry, whole
-from scripts.ops.local.containers.processes import proxies
+from scripts.ops.local.containers.network import remove_strays
+from scripts.ops.local.containers.processes import holders
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.sessions import session
-from scripts.ops.local.settings import Settings
+from scripts.ops.local.settings import Containers, Settings
 from scripts.ops.local.setup import consul as consul_setup
 from scripts.ops.local.setup import nomad as nomad_setup
 from scripts.ops.local.setup import vault as vault_setup
@@ -34,7 +35,7 @@ _RETIRE_S = 30
 def refuse_taken_ports(state: State, settings: Settings) -> None:
     """Raise before anything is installed if another program has one of the platform's ports."""
     ours = {one for one in (state.settings().containers, settings.containers) if one}
-    others = {pid for containers in ours for pid in proxies(containers)}
+    others = {pid for containers in ours for pid in holders(containers)}
     processes.refuse_foreign(settings.listening, state.root, others)
 
 
@@ -80,6 +81,7 @@ def _held(settings: Settings, state: State, progress: Progress) -> Settings:
     """Make the containers' network, which nodes look for when they start."""
     if settings.containers is None:
         return settings
+    state.write(state.root / "settings.json", settings.to_json())  # first: `berth down` removes what they name
     with progress.step("network", "of the containers") as step:
         held = whole.hold(settings, state)
         step.says(f"{held.containers.network}, {held.containers.subnet}" if held.containers else "none")
@@ -192,6 +194,15 @@ class _Verification:
             self.supervisor.begin(registry.PROGRAM)
             wait = AgentWait(self.supervisor, registry.PROGRAM)
             wait.until(lambda: registry.missing(self.settings), "a refusal of whom it does not know")
+            if self.settings.containers:
+                registry.try_login(self.settings.containers, self.settings.registry, given)
+                self._remove_strays(self.settings.containers)
+
+    def _remove_strays(self, containers: Containers) -> None:
+        rows = self.nomad.get("/v1/allocations") or ()
+        alive = {row["ID"] for row in rows if row["ClientStatus"] in {"pending", "running", "unknown"}}
+        for name in remove_strays(containers, alive):
+            self.progress.note(f"[yellow]![/yellow] the container {name} is removed: Nomad has another in its place")
 
     def _await_nodes(self) -> None:
         def look_again() -> None:

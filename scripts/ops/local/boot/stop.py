@@ -21,17 +21,18 @@ DRAIN_S = 120
 _END_S = 20
 
 
-def down(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> None:
-    """Stop everything that belongs to `state`; its data stays.
+def down(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> str:
+    """Stop everything that belongs to `state`; its data stays. Give what could not be removed from Docker, if anything.
 
     Tasks that still run after `deadline_s` seconds end with their agents.
     """
-    if state.exists():
-        with state.locked():
-            end(state, progress, deadline_s=deadline_s)
+    if not state.exists():
+        return ""
+    with state.locked():
+        return end(state, progress, deadline_s=deadline_s)
 
 
-def end(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> None:
+def end(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> str:
     """Do the same while holding the lock of `state`."""
     supervisor = Supervisor(state)
     if supervisor.alive():
@@ -43,20 +44,25 @@ def end(state: State, progress: Progress, *, deadline_s: float = DRAIN_S) -> Non
         with progress.step("left-overs", f"ending {len(left)} processes"):
             processes.end(left, deadline_s=_END_S)
     settings = state.settings()
-    if settings.containers:
-        with progress.step("network", f"removing {settings.containers.network}"):
-            kept = whole.release(settings)
-        if kept:
-            progress.note(f"[yellow]![/yellow] not removed: {kept}; run `berth down` again when Docker runs")
+    if settings.containers is None:
+        return ""
+    with progress.step("network", f"removing {settings.containers.network}"):
+        kept = whole.release(settings)
+    if kept:
+        progress.note(f"[yellow]![/yellow] not removed: {kept}; run `berth down` again when Docker runs")
+    return kept
 
 
-def destroy(state: State) -> None:
+def destroy(state: State, kept: str = "") -> None:
     """Remove the directory of a platform that is down.
 
     Raises:
-        BerthError: a process of it still runs, or it cannot be removed.
+        BerthError: a process of it still runs, something of it was `kept` in Docker, or it cannot be removed.
 
     """
+    if kept:
+        what = f"was not removed, since it says what is left in Docker: {kept}"
+        raise BerthError(str(state.root), what, "start Docker, then run the same command again")
     if left := processes.of_state(state.root):
         raise BerthError(str(state.root), f"{len(left)} of its processes still run", "run `berth down` first")
     for point in _mounts(state.root):

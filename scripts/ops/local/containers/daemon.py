@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import docker
@@ -31,7 +32,7 @@ def connected(url: str) -> Iterator[docker.DockerClient]:
     try:
         client = docker.DockerClient(base_url=url, timeout=_TIMEOUT_S)
         try:
-            _refuse_rootless(client)
+            _refuse_other_kinds(client.info())
             yield client
         finally:
             client.close()
@@ -46,8 +47,35 @@ def said(error: APIError) -> str:
     return " ".join(str(error.explanation or error).split())
 
 
-def _refuse_rootless(client: docker.DockerClient) -> None:
-    info: dict[str, Any] = client.info()
-    if any("rootless" in option for option in info.get("SecurityOptions") or ()):
+def _refuse_other_kinds(info: dict[str, Any]) -> None:
+    """Refuse daemons whose network or users are not this machine's."""
+    fix = f"run the usual daemon, and name it with DOCKER_HOST={DEFAULT}"
+    options = " ".join(info.get("SecurityOptions") or ())
+    if "rootless" in options:
         what = "the daemon is rootless: its network is not this machine's, so that nothing here reaches a container"
-        raise ConfigError("Docker", what, f"run the usual daemon, and name it with DOCKER_HOST={DEFAULT}")
+        raise ConfigError("Docker", what, fix)
+    if "name=userns" in options:
+        what = "the daemon maps users (userns-remap), so that a container's user could not read the files made for it"
+        raise ConfigError("Docker", what, fix)
+
+
+def refuse_proxy(info: dict[str, Any], registry: str) -> None:
+    """Refuse a daemon that would ask a proxy for the registry on this machine.
+
+    Raises:
+        ConfigError: it names a proxy, and no exception for the registry.
+
+    """
+    proxy = info.get("HttpsProxy") or info.get("HTTPSProxy") or ""
+    host = registry.partition(":")[0]
+    exceptions = [one.strip() for one in str(info.get("NoProxy") or "").split(",") if one.strip()]
+    if proxy and not any(_covers(one, host) for one in exceptions):
+        what = f"the daemon asks the proxy {proxy} for everything, and this laptop's registry is {registry}"
+        raise ConfigError("Docker", what, f"add {host} to NO_PROXY in Docker's proxy settings, and restart it")
+
+
+def _covers(exception: str, host: str) -> bool:
+    try:
+        return ip_address(host) in ip_network(exception, strict=False)
+    except ValueError:
+        return exception in {"*", host}

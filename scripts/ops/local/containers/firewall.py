@@ -14,7 +14,7 @@ _LIMIT_S = 30
 
 
 def close(settings: Settings, containers: Containers) -> None:
-    """Let nobody outside into the network, and containers to what is published on this machine's address in it.
+    """Keep everybody outside out of the network, and containers away from all of this machine but what is published.
 
     Writing them again changes nothing. Each rule is in a chain of the network's name.
 
@@ -35,6 +35,11 @@ def open_again(containers: Containers) -> None:
             _run("iptables", "--wait", "-t", table, "-X", containers.network)
 
 
+def has_dockers_rules() -> bool:
+    """Whether Docker's own rules are there, without which it publishes no port."""
+    return bool(_rules_of("nat", "DOCKER"))
+
+
 def is_closed(containers: Containers) -> bool:
     """Whether the rule that keeps others out is there."""
     return any(containers.network in rule for rule in _rules_of("raw", "PREROUTING"))
@@ -53,12 +58,14 @@ def _rules(settings: Settings, containers: Containers) -> str:
         f"-A {chain} -j DROP",
         f"-I PREROUTING -d {containers.subnet} -j {chain}",
         "COMMIT",
-        # A firewall such as ufw would refuse a container that asks for another one's published port.
+        # A firewall such as ufw would refuse a container that asks for another one's published port. Whatever else this
+        # machine listens on is none of their business.
         "*filter",
         f":{chain} - [0:0]",
         f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-        f"-A {chain} -p tcp -m tcp --dport {first}:{last} -j ACCEPT",
-        f"-I INPUT -d {containers.address}/32 -i {bridge} -j {chain}",
+        f"-A {chain} -d {containers.address}/32 -p tcp -m tcp --dport {first}:{last} -j ACCEPT",
+        f"-A {chain} -j DROP",
+        f"-I INPUT -i {bridge} -j {chain}",
         "COMMIT",
     )
     return "\n".join(lines) + "\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 from nomad_jobs.errors import BerthError
 from nomad_jobs.images import Pins, dump_lock
 from nomad_jobs.model import Service
-from nomad_jobs.own_images import OwnImage, own_image_of
+from nomad_jobs.own_images import OWN_IMAGES, OwnImage, own_image_of
+from nomad_jobs.platform import Platform
 from nomad_jobs.registry import place_of
 from scripts.ops import images as locks
 from scripts.ops.build import hand_over, run
@@ -23,9 +24,10 @@ UNBUILT = "sha256:" + "0" * 64
 _DEADLINE_S = 60
 
 
-def to_be_pinned(services: Sequence[Service]) -> Pins:
+def to_be_pinned(platform: Platform) -> Pins:
     """Give the pins that a check of the catalogue needs: the repository's, and any for what is built here."""
-    return Pins({**locks.read_pins(), **{one.reference: UNBUILT for one in _ours(services)}})
+    own = {one.reference: UNBUILT for one in OWN_IMAGES} if platform.runs_containers else {}
+    return Pins({**locks.read_pins(), **own})
 
 
 def build(services: Sequence[Service], state: State, progress: Progress) -> list[Built]:
@@ -47,16 +49,18 @@ def build(services: Sequence[Service], state: State, progress: Progress) -> list
 
 
 def push(built: Sequence[Built], registry: str, login: Login, authority: Path, progress: Progress) -> Pins:
-    """Push what the registry lacks; give all pins, by the names that the catalogue has for its images."""
+    """Push what the registry lacks; give the pins of all that was built, by the names that the catalogue has."""
     with progress.step("images", "asking the registry") as step:
         pushed = [one.image.name for one in built if _push_one(one, registry, login, authority)]
         step.says(f"pushed {', '.join(pushed)}" if pushed else "all there")
-    return Pins({**locks.read_pins(), **{one.image.reference: one.record.digest for one in built}})
+    return Pins({one.image.reference: one.record.digest for one in built})
 
 
-def keep(pins: Pins, state: State) -> None:
-    """Write down which images this laptop runs, for the next `berth deploy`."""
-    state.write(state.images_lock, dump_lock(pins))
+def keep(new: Pins, state: State) -> Pins:
+    """Write down which images this laptop runs; give those of others as well, as the repository pins them."""
+    kept = Pins({**locks.read_pins(state.images_lock), **new})
+    state.write(state.images_lock, dump_lock(kept))
+    return Pins({**locks.read_pins(), **kept})
 
 
 def _push_one(one: Built, registry: str, login: Login, authority: Path) -> bool:

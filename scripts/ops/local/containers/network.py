@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -16,14 +16,17 @@ from docker.models.networks import Network
 from docker.types import IPAMConfig, IPAMPool
 
 from nomad_jobs.errors import BerthError
+from scripts.ops.local.containers import firewall
 from scripts.ops.local.containers.daemon import connected, said
 from scripts.ops.local.settings import Containers
 from scripts.ops.toolchain import system_packages
 
 _CANDIDATES = IPv4Network("10.213.0.0/16")
 _SIZE = 24
+_WIDE = 13
 _MARK = "berth.state"
 """Label of a network: the state directory of its platform."""
+_ALLOCATION = "com.hashicorp.nomad.alloc_id"
 _OVERLAP = "overlaps"
 _STOP_S = 10
 
@@ -37,10 +40,11 @@ def hold(wanted: Containers, root: Path) -> Containers:
     """Make the network unless it is there; give it as it is, since its subnet may have to be another one.
 
     Raises:
-        BerthError: Docker does not answer or refuses, or every subnet is taken.
+        BerthError: Docker does not answer or refuses, has lost its firewall rules, or every subnet is taken.
 
     """
     with connected(wanted.daemon) as client:
+        _refuse_without_rules(client.info())
         network = _find(client, wanted.network) or _make(client, wanted, root)
         _refuse_foreign(network, root)
         (pool,) = network.attrs["IPAM"]["Config"]
@@ -51,6 +55,28 @@ def containers_in(wanted: Containers) -> list[Any]:
     """List the containers of the network that run: of Nomad's tasks and of nobody else."""
     with connected(wanted.daemon) as client:
         return list(client.containers.list(filters={"network": wanted.network}))
+
+
+def remove_strays(wanted: Containers, alive: Collection[str]) -> list[str]:
+    """Remove the network's containers whose allocation is not among those `alive`; give their names.
+
+    A daemon that keeps containers while it restarts (`live-restore`) leaves them running beside those that Nomad has
+    started in their place.
+    """
+    strays = [one for one in containers_in(wanted) if one.labels.get(_ALLOCATION, "") not in alive]
+    for container in strays:
+        with suppress(NotFound):
+            container.remove(force=True, v=True)
+    return [str(one.name) for one in strays]
+
+
+def published(wanted: Containers) -> set[tuple[str, int]]:
+    """Give address and port of all that is published on this machine for the network's containers."""
+    found: set[tuple[str, int]] = set()
+    for container in containers_in(wanted):
+        for bindings in (container.attrs["NetworkSettings"]["Ports"] or {}).values():
+            found |= {(one["HostIp"], int(one["HostPort"])) for one in bindings or ()}
+    return found
 
 
 def remove(wanted: Containers, registry: str) -> None:
@@ -68,14 +94,25 @@ def remove(wanted: Containers, registry: str) -> None:
                         client.images.remove(name)
 
 
-def free(subnets: Iterable[IPv4Network]) -> Iterator[IPv4Network]:
-    """Leave out subnets that this machine has a route into: a VPN, an office's network, another bridge."""
-    taken = [network for network in _routed() if network.prefixlen]
+def free(subnets: Iterable[IPv4Network], *, wider_than: int = 1) -> Iterator[IPv4Network]:
+    """Leave out subnets that this machine has a route into: a VPN, an office's network, another bridge.
+
+    Routes with a prefix shorter than `wider_than` do not count.
+    """
+    taken = [network for network in _routed() if network.prefixlen >= wider_than]
     yield from (subnet for subnet in subnets if not any(subnet.overlaps(one) for one in taken))
 
 
 def _find(client: docker.DockerClient, name: str) -> Network | None:
     return next((one for one in client.networks.list(names=[name]) if one.name == name), None)
+
+
+def _refuse_without_rules(info: dict[str, Any]) -> None:
+    """Refuse a daemon whose own firewall rules are gone: it would publish no port of a new container."""
+    backend = (info.get("FirewallBackend") or {}).get("Driver", "iptables")
+    if backend.startswith("iptables") and not firewall.has_dockers_rules():
+        what = "its own firewall rules are gone, or it may write none: no port of a new container would answer"
+        raise BerthError("Docker", what, "restart Docker, which writes them again; `iptables: false` must not be set")
 
 
 def _refuse_foreign(network: Network, root: Path) -> None:
@@ -86,7 +123,9 @@ def _refuse_foreign(network: Network, root: Path) -> None:
 
 def _make(client: docker.DockerClient, wanted: Containers, root: Path) -> Network:
     """Make it in the subnet that it had, or else in the first one that is free; Docker has the last word on that."""
-    for subnet in free((IPv4Network(wanted.subnet), *_candidates(root))):
+    choices = (IPv4Network(wanted.subnet), *_candidates(root))
+    # Last of all come those inside a wide route, of a VPN for example: 256 of its addresses are then ours.
+    for subnet in (*free(choices), *free(choices, wider_than=_WIDE)):
         pool = IPAMPool(subnet=str(subnet), gateway=replace(wanted, subnet=str(subnet)).address)
         try:
             client.networks.create(

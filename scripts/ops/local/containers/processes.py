@@ -1,22 +1,25 @@
 """The processes of a laptop's containers: Docker runs them, so they are no children of the platform's own."""
 
-from collections.abc import Iterator
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv4Network
 
 import psutil
 
+from nomad_jobs.errors import BerthError
 from scripts.ops.local.containers import network
 from scripts.ops.local.settings import Containers
 
-_PROXY = "docker-proxy"
-_TARGET = "-container-ip"
 
+def holders(containers: Containers) -> set[int]:
+    """Give the ids of Docker's processes that listen on this machine for a container of the network.
 
-def proxies(containers: Containers) -> set[int]:
-    """Give the ids of Docker's processes that listen on this machine for a container of the network."""
-    subnet = IPv4Network(containers.subnet)
-    return {pid for pid, target in _targets() if target in subnet}
+    Those are proxies, or the daemon itself where proxies are off. None where Docker does not answer.
+    """
+    try:
+        ours = network.published(containers)
+    except BerthError:
+        return set()
+    found = psutil.net_connections("inet")
+    return {one.pid for one in found if one.pid and one.laddr and (one.laddr.ip, one.laddr.port) in ours}
 
 
 def tasks(containers: Containers) -> list[psutil.Process]:
@@ -32,12 +35,3 @@ def tasks(containers: Containers) -> list[psutil.Process]:
             main = psutil.Process(container.attrs["State"]["Pid"])
             found += [main, *main.children(recursive=True)]
     return found
-
-
-def _targets() -> Iterator[tuple[int, IPv4Address]]:
-    """Yield each of Docker's proxies, and the address of its container."""
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, ValueError):
-            if process.name() == _PROXY:
-                words = process.cmdline()
-                yield process.pid, IPv4Address(words[words.index(_TARGET) + 1])

@@ -6,11 +6,14 @@ shows here as it does in the cloud.
 
 import json
 import ssl
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import httpx
+from docker.errors import APIError
 
 from nomad_jobs.errors import BerthError, ConfigError
 from nomad_jobs.platform import Platform
@@ -19,7 +22,8 @@ from scripts.ops import docker_login
 from scripts.ops.clients.vault import Vault
 from scripts.ops.docker_login import Login
 from scripts.ops.local.authority import CERTIFICATE, covers, make_certificate
-from scripts.ops.local.settings import Settings
+from scripts.ops.local.containers.daemon import connected, said
+from scripts.ops.local.settings import Containers, Settings
 from scripts.ops.local.setup.seed import complete
 from scripts.ops.local.state import State, writing
 
@@ -28,6 +32,7 @@ PROGRAM = "registry"
 _TRUST = Path("/etc/docker/certs.d")
 """Where Docker looks for the authority of a registry, in a folder of the registry's name."""
 _ROUNDS = 10
+_LONGEST = 72
 _TIMEOUT_S = 5
 
 
@@ -56,11 +61,20 @@ def login(platform: Platform, vault: Vault) -> Login:
     path = REGISTRY.login_path(platform.namespace)
     complete(path, [REGISTRY.login], vault)
     values = vault.secret(path)
-    found = Login(str(values.get("username", "")), str(values.get("password", "")))
-    if not found.username or not found.password or ":" in found.username:
-        fix = "write `username` and `password` there, the name without a colon"
-        raise ConfigError(f"secret {path}", "is no login for a registry", fix)
-    return found
+    if faults := "; ".join(_faults(values)):
+        raise ConfigError(f"secret {path}", f"is no login for a registry: {faults}", "write another one there")
+    return Login(values["username"], values["password"])
+
+
+def _faults(values: dict[str, Any]) -> Iterator[str]:
+    for name in ("username", "password"):
+        value = values.get(name)
+        if not isinstance(value, str) or not value or not value.isprintable():
+            yield f"{name} must be a text without line ends and other control characters"
+        elif len(value.encode()) > _LONGEST:
+            yield f"{name} is longer than {_LONGEST} bytes, of which bcrypt reads no more"
+    if ":" in str(values.get("username", "")):
+        yield "username must have no colon"
 
 
 def supply(settings: Settings, state: State, given: Login) -> bool:
@@ -90,6 +104,21 @@ def missing(settings: Settings) -> str | None:
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         return None
     return f"it answers {answer.status_code} without a login"
+
+
+def try_login(containers: Containers, address: str, given: Login) -> None:
+    """Have Docker log in to the registry at `address`: what it trusts is its own matter, and where it looks.
+
+    Raises:
+        BerthError: Docker does not trust the registry, does not reach it, or the registry refuses the login.
+
+    """
+    with connected(containers.daemon) as client:
+        try:
+            client.login(given.username, given.password, registry=address, reauth=True)
+        except APIError as error:
+            fix = f"does it read {authority(address).parent}? Restart Docker, and see its proxy settings"
+            raise BerthError("registry", f"Docker cannot log in to {address}: {said(error)}", fix) from error
 
 
 def authority(address: str) -> Path:

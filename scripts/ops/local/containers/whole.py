@@ -8,7 +8,7 @@ from functools import partial
 from nomad_jobs.errors import AuthError, BerthError
 from scripts.ops import docker_daemon
 from scripts.ops.local.containers import firewall, network, registry
-from scripts.ops.local.containers.daemon import connected
+from scripts.ops.local.containers.daemon import connected, refuse_proxy
 from scripts.ops.local.settings import Containers, Settings
 from scripts.ops.local.state import State
 
@@ -44,7 +44,10 @@ def hold(settings: Settings, state: State) -> Settings:
         return settings
     held = network.hold(settings.containers, state.root)
     firewall.close(settings, held)
-    return replace(settings, containers=held)
+    found = replace(settings, containers=held)
+    with connected(held.daemon) as client:
+        refuse_proxy(client.info(), found.registry)
+    return found
 
 
 def release(settings: Settings) -> str:

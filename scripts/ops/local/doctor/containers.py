@@ -6,7 +6,7 @@ from typing import Any
 from nomad_jobs.errors import BerthError
 from scripts.ops.local import processes
 from scripts.ops.local.containers import network, registry
-from scripts.ops.local.containers.processes import proxies
+from scripts.ops.local.containers.processes import holders
 from scripts.ops.local.doctor import outside
 from scripts.ops.local.doctor.findings import Finding, note, ok, problem
 from scripts.ops.local.doctor.outside import Place
@@ -43,8 +43,9 @@ def _registry(settings: Settings) -> Finding:
 
 def _outside(state: State, containers: Containers, running: list[Any]) -> Finding:
     """Try every socket of the platform and every port of its containers from a neighbour's place."""
-    ours = {process.pid for process in processes.of_state(state.root)} | proxies(containers)
-    places = {(address, port) for address, port, _ in processes.listening(ours)} | set(_inside(running, containers))
+    ours = {process.pid for process in processes.of_state(state.root)} | holders(containers)
+    listening = {(address, port) for address, port, _ in processes.listening(ours)}
+    places = listening | network.published(containers) | set(_inside(running, containers))
     try:
         seen = outside.look(places)
     except BerthError as error:

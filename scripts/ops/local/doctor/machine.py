@@ -7,7 +7,7 @@ import psutil
 
 from nomad_jobs.errors import BerthError
 from scripts.ops.local import processes
-from scripts.ops.local.containers.processes import proxies
+from scripts.ops.local.containers.processes import holders
 from scripts.ops.local.doctor.findings import Finding, note, ok, problem
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import FREE_MB, State
@@ -71,9 +71,9 @@ def _state(state: State) -> Iterator[Finding]:
 
 
 def _ports(state: State, settings: Settings) -> Iterator[Finding]:
-    ports = settings.listening
+    ports = {name: port for name, port in settings.listening.items() if name != "registry"}  # it is not on loopback
     ours = {process.pid for process in processes.of_state(state.root)}
-    ours |= proxies(settings.containers) if settings.containers else set()
+    ours |= holders(settings.containers) if settings.containers else set()
     taken = processes.owners(ports.values())
     for name, number in ports.items():
         owner = taken.get(number)

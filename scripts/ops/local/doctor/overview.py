@@ -7,14 +7,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from nomad_jobs.platform import Platform
 from scripts.ops import catalogue
 from scripts.ops.clients.target import Target
 from scripts.ops.deploy.orphans import orphans
 from scripts.ops.deploy.report import not_here, service_rows, services_table
 from scripts.ops.front_door import FrontDoor, front_doors
+from scripts.ops.local import shell
 from scripts.ops.local.doctor import status
 from scripts.ops.local.state import State
 
+_KINDS = ("services_run_as", "agents", "nodes", "services", "not_here", "front_doors", "orphans")
 Overview = Mapping[str, Sequence[dict[str, Any]]]
 
 
@@ -22,18 +25,30 @@ def overview(state: State) -> Overview:
     """Collect everything; each list is empty when the platform is down."""
     agents = status.agents(state) if state.exists() else []
     if not agents:
-        return {"agents": [], "nodes": [], "services": [], "not_here": [], "front_doors": [], "orphans": []}
+        return {
+            "services_run_as": [],
+            "agents": [],
+            "nodes": [],
+            "services": [],
+            "not_here": [],
+            "front_doors": [],
+            "orphans": [],
+        }
     platform = state.platform()
     resolved = catalogue.load_unchecked(platform)
     absent = not_here(resolved.left_out, platform)
     with Target.of(platform, state.credentials()) as target:
         return {
+            "services_run_as": [{"what": _run_as(platform)}],
             "agents": [asdict(agent) for agent in agents],
             "nodes": [asdict(node) for node in status.nodes(target.nomad)],
             "services": service_rows(resolved.services, target),
             "not_here": [{"service": name, "why": why} for name, why in absent.items()],
             "front_doors": [_door_row(door, target) for door in front_doors(target.nomad)],
-            "orphans": [{"job": name} for name in orphans(resolved.services, target)],
+            "orphans": [
+                {"job": name, "stop": shell.nomad(f"job stop {name}", platform)}
+                for name in orphans(resolved.services, target)
+            ],
         }
 
 
@@ -43,15 +58,21 @@ def show(found: Overview) -> None:
     if not found["agents"]:
         console.print("the local platform is down; `berth up` starts it")
         return
+    console.print(f"services run as {found['services_run_as'][0]['what']}", markup=False)
     console.print(_table(found["agents"]))
     console.print(_table(found["nodes"]))
     absent = {row["service"]: row["why"] for row in found["not_here"]}
     console.print(services_table(found["services"], absent))
     for job in found["orphans"]:
-        text = f"! {job['job']} still runs and is not in this stack's catalogue: `nomad job stop {job['job']}` stops it"
+        text = f"! {job['job']} still runs and is not in this stack's catalogue: `{job['stop']}` stops it"
         console.print(text, style="yellow", markup=False)
     for door in found["front_doors"]:
         _show_door(door, console)
+
+
+def _run_as(platform: Platform) -> str:
+    network = platform.container_network
+    return f"containers, in the Docker network {network.name}" if network else "processes"
 
 
 def _door_row(door: FrontDoor, target: Target) -> dict[str, Any]:

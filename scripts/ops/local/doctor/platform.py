@@ -13,7 +13,7 @@ from nomad_jobs.services.ingress import INGRESS
 from scripts.ops.clients.api import Api
 from scripts.ops.clients.target import Target
 from scripts.ops.front_door import front_doors
-from scripts.ops.local import processes
+from scripts.ops.local import processes, shell
 from scripts.ops.local.boot import boot_plan
 from scripts.ops.local.doctor import containers, status
 from scripts.ops.local.doctor.findings import Finding, note, ok, problem
@@ -166,7 +166,8 @@ def _instances(state: State, settings: Settings) -> Iterator[Finding]:
             try:
                 wait_until(partial(_unhealthy, job, target), where=job, what="health", deadline_s=_FOLLOWS_S)
             except DeadlineError as error:
-                yield problem(f"service {job}", error.what, f"see `nomad job status {job}`; {FIX}")
+                looks = shell.nomad(f"job status {job}", target.platform)
+                yield problem(f"service {job}", error.what, f"see `{looks}`; {FIX}")
             else:
                 yield ok(f"service {job}", "all that runs is healthy")
 

@@ -35,7 +35,7 @@ def checked_services(settings: Settings) -> Resolved:
 
     """
     platform = local_platform(settings)
-    return catalogue.load(platform, images.to_be_pinned(catalogue.load_unchecked(platform).services))
+    return catalogue.load(platform, images.to_be_pinned(platform))
 
 
 def serve(
@@ -50,11 +50,19 @@ def serve(
 
     """
     with Target.of(platform, state.credentials()) as target:
+        stop_left_out(resolved, target, progress)
         headers = give_first_values(resolved.services, state, target, progress)
         pins = supply_images(built, state, target, progress)
         give_access(resolved.services, pins, state, target, progress)
         done = deploy(resolved.services, target, pins, progress)
         print_report(done, resolved.left_out, target, as_json=as_json, headers=headers)
+
+
+def stop_left_out(resolved: Resolved, target: Target, progress: Progress) -> None:
+    """Stop the jobs of services that a laptop no longer runs: they would wait for a driver that it has not."""
+    for name in set(resolved.left_out) & set(target.nomad.jobs_of(target.platform.stack)):
+        target.nomad.stop(name)
+        progress.note(f"[yellow]![/yellow] {name} is stopped: {resolved.left_out[name]}")
 
 
 def supply_images(built: Sequence[Built], state: State, target: Target, progress: Progress) -> Pins:
@@ -63,9 +71,8 @@ def supply_images(built: Sequence[Built], state: State, target: Target, progress
     if network is None:
         return Pins()
     login = registry.login(target.platform, target.vault)
-    pins = images.push(built, network.registry, login, registry.authority(network.registry), progress)
-    images.keep(pins, state)
-    return pins
+    pushed = images.push(built, network.registry, login, registry.authority(network.registry), progress)
+    return images.keep(pushed, state)
 
 
 def give_access(services: Sequence[Service], pins: Pins, state: State, target: Target, progress: Progress) -> None:

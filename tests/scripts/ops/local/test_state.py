@@ -138,3 +138,13 @@ def test_root_leaves_the_directory_of_somebody_else_alone(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="belongs to user 1000, and root runs this"):
         State(root).open()
     assert list(root.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["platform.json", "version", "settings.json"])
+def test_bytes_that_are_no_text_are_a_fault_with_a_fix(state: State, name: str) -> None:
+    state.open()
+    (state.root / name).write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError):
+        state.settings() if name != "platform.json" else state.platform()
+    (state.keys / "key").write_bytes(b"\xff\xfe")
+    assert state.key("key")

@@ -13,7 +13,7 @@ import pytest
 
 from nomad_jobs.errors import AuthError, BerthError, ConfigError
 from scripts.ops import docker_daemon
-from scripts.ops.local.containers.daemon import connected
+from scripts.ops.local.containers.daemon import connected, refuse_proxy
 
 _NOBODY = 65534
 
@@ -84,6 +84,24 @@ def test_a_rootless_daemon_is_refused_since_its_network_is_elsewhere(tmp_path: P
     answers = {"/version": (200, {"ApiVersion": "1.41"}), "/info": (200, {"SecurityOptions": ["name=rootless"]})}
     with speaking(tmp_path / "d", answers) as url:
         assert "the daemon is rootless" in refused(url, ConfigError)
+
+
+def test_a_daemon_that_maps_users_is_refused_since_files_would_be_nobodys(tmp_path: Path) -> None:
+    answers = {"/version": (200, {"ApiVersion": "1.41"}), "/info": (200, {"SecurityOptions": ["name=userns"]})}
+    with speaking(tmp_path / "d", answers) as url:
+        assert "userns-remap" in refused(url, ConfigError)
+
+
+@pytest.mark.parametrize("exceptions", ["", "localhost,127.0.0.0/8", "10.213.1.0/24"])
+def test_a_daemon_that_asks_a_proxy_for_the_registry_is_refused(exceptions: str) -> None:
+    with pytest.raises(ConfigError, match=r"asks the proxy http://proxy:3128 .* add 10\.213\.0\.1 to NO_PROXY"):
+        refuse_proxy({"HttpsProxy": "http://proxy:3128", "NoProxy": exceptions}, "10.213.0.1:5050")
+
+
+@pytest.mark.parametrize("exceptions", ["10.213.0.1", "localhost, 10.213.0.0/16", "*"])
+def test_a_proxy_with_an_exception_for_the_registry_is_right(exceptions: str) -> None:
+    refuse_proxy({"HttpsProxy": "http://proxy:3128", "NoProxy": exceptions}, "10.213.0.1:5050")
+    refuse_proxy({"HttpsProxy": ""}, "10.213.0.1:5050")
 
 
 def test_a_daemon_that_refuses_is_quoted(tmp_path: Path) -> None:

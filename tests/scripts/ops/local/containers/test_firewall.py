@@ -105,8 +105,9 @@ def test_other_platforms_rules_stay(closed: Containers, room: Room) -> None:
 
 def test_a_container_reaches_what_is_published_although_the_host_refuses_all_else(closed: Containers) -> None:
     """As on a laptop where ufw runs: its rules would refuse what comes from a bridge."""
-    with serving(closed.address, PORT), serving(closed.address, BESIDE), member(closed) as within:
-        assert answers(closed.address, BESIDE, *within)
+    with serving(closed.address, PORT), serving("0", BESIDE), member(closed) as within:
+        assert answers(closed.address, PORT, *within)
+        assert not answers(closed.address, BESIDE, *within), "the laptop's other listeners are not theirs"
         subprocess.run(["iptables", "-A", "INPUT", "-i", closed.network, "-j", "DROP"], check=True)
         try:
             assert answers(closed.address, PORT, *within)

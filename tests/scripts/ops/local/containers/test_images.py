@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nomad_jobs.images import Pins
 from nomad_jobs.own_images import OwnImage
 from nomad_jobs.registry import REGISTRY, apps_image, place_of
 from scripts.ops.build import debian_lock, run
@@ -12,11 +13,12 @@ from scripts.ops.build.debian_lock import DebianLock, MovedOnError
 from scripts.ops.build.run import Built
 from scripts.ops.build.store import Record
 from scripts.ops.local.containers import images
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import Containers, Settings
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
 from tests.support.image_yard import DETECTOR, IMAGES, Yard
 from tests.support.laptop import quiet
-from tests.support.platforms import FRONT_DOOR
 from tests.support.services import web
 
 
@@ -25,10 +27,20 @@ def built(name: str) -> Built:
     return Built(image=IMAGES[name], key="key", record=record)
 
 
-def test_only_what_is_ours_and_used_is_built_and_pinned() -> None:
-    pins = images.to_be_pinned([FRONT_DOOR, web("one"), web("two")])
-    assert set(pins) >= {apps_image("ingress"), apps_image("bot-detector")}
-    assert apps_image("chat") not in pins
+def test_what_is_built_here_needs_no_pin_and_only_where_containers_are_on() -> None:
+    pins = images.to_be_pinned(local_platform(Settings(containers=Containers())))
+    assert set(pins) >= {apps_image("ingress"), apps_image("chat")}
+    assert apps_image("chat") not in images.to_be_pinned(local_platform(Settings()))
+
+
+def test_one_that_is_pushed_alone_leaves_the_others_pinned(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    state.open()
+    first = Pins({apps_image("chat"): "sha256:" + "1" * 64, apps_image("fw-parse"): "sha256:" + "2" * 64})
+    images.keep(first, state)
+    kept = images.keep(Pins({apps_image("chat"): "sha256:" + "3" * 64}), state)
+    assert kept[apps_image("chat")] == "sha256:" + "3" * 64
+    assert kept[apps_image("fw-parse")] == "sha256:" + "2" * 64
 
 
 def test_an_image_of_somebody_else_keeps_its_place() -> None:

@@ -38,6 +38,44 @@ def test_a_subnet_that_this_machine_routes_elsewhere_is_left_alone(room: Room, t
         network.remove(room.containers(tmp_path), "")
 
 
+def test_inside_a_vpn_that_takes_all_of_10_the_network_still_finds_a_place(room: Room, tmp_path: Path) -> None:
+    ip("route", "add", "blackhole", "10.0.0.0/8")
+    try:
+        assert network.hold(room.containers(tmp_path), tmp_path).subnet.startswith("10.213.")
+    finally:
+        ip("route", "delete", "blackhole", "10.0.0.0/8")
+        network.remove(room.containers(tmp_path), "")
+
+
+def test_where_dockers_own_rules_were_flushed_a_restart_of_docker_is_advised(room: Room, tmp_path: Path) -> None:
+    network.hold(room.containers(tmp_path), tmp_path)
+    saved = subprocess.run(["iptables-save"], capture_output=True, check=True).stdout
+    try:
+        for words in (("-F",), ("-X",)):
+            subprocess.run(["iptables", "-t", "nat", *words], check=True)
+        with pytest.raises(BerthError, match=r"its own firewall rules are gone.*restart Docker"):
+            network.hold(room.containers(tmp_path), tmp_path)
+    finally:
+        subprocess.run(["iptables-restore"], input=saved, check=True)
+        network.remove(room.containers(tmp_path), "")
+
+
+def test_a_container_that_nomad_no_longer_has_is_removed_and_the_others_stay(
+    room: Room, held: Containers, tmp_path: Path
+) -> None:
+    archive = _busy(tmp_path)
+    room.docker("import", str(archive), "busy:1")
+    for name in ("old", "new"):
+        label = f"com.hashicorp.nomad.alloc_id={name}"
+        room.docker("run", "--detach", "--network", held.network, "--name", name, "--label", label, "busy:1", "/busy")
+    try:
+        assert network.remove_strays(held, {"new"}) == ["old"]
+        assert room.docker("ps", "--format", "{{.Names}}") == "new"
+    finally:
+        room.docker("rm", "--force", "new")
+        room.docker("image", "rm", "busy:1")
+
+
 def test_platforms_side_by_side_have_different_networks(room: Room, held: Containers, tmp_path: Path) -> None:
     other = tmp_path / "other"
     second = network.hold(room.containers(other), other)
@@ -78,6 +116,16 @@ def test_removing_it_takes_its_containers_and_its_registrys_images_and_nothing_e
     assert room.docker("ps", "--all", "--format", "{{.Names}}") == ""
     assert room.docker("image", "ls", "--format", "{{.Repository}}") == "theirs"
     room.docker("image", "rm", "theirs:1")
+
+
+def _busy(folder: Path) -> Path:
+    """Make an image with one program that waits, and needs no library."""
+    source = folder / "busy.c"
+    source.write_text("#include <unistd.h>\nint main(void) { for (;;) pause(); }\n")
+    subprocess.run(["gcc", "-static", "-o", folder / "busy", source], check=True)
+    archive = folder / "busy.tar"
+    subprocess.run(["tar", "-C", folder, "-cf", archive, "busy"], check=True)
+    return archive
 
 
 def _archive(folder: Path) -> Path:

@@ -1,10 +1,12 @@
 """The laptop's registry: it serves whom Vault's login names, over TLS by the laptop's authority, and nobody else."""
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +94,41 @@ def test_a_login_changed_in_vault_opens_it_without_a_restart_and_the_old_one_doe
             look_up(settings, changed)
         with pytest.raises(AuthError):
             look_up(settings, LOGIN)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"username": "a", "password": "x" * 73}, "password is longer than 72 bytes"),
+        ({"username": "a", "password": "x\ny"}, "password must be a text without line ends"),
+        ({"username": "a\nb", "password": "x"}, "username must be a text without line ends"),
+        ({"username": "a:b", "password": "x"}, "username must have no colon"),
+        ({"username": 7, "password": ["x"]}, "username must be a text.*password must be a text"),
+        ({"username": "a"}, "password must be a text"),
+    ],
+)
+def test_a_login_that_no_registry_could_have_is_named(values: dict[str, Any], says: str) -> None:
+    assert re.search(says, "; ".join(registry._faults(values)))
+
+
+def test_a_certificate_that_somebody_damaged_is_made_again(supplied: tuple[Settings, State]) -> None:
+    settings, state = supplied
+    (state.keys / "registry.pem").write_text("garbage")
+    assert registry.supply(settings, state, LOGIN)
+    with running(settings, state), pytest.raises(BerthError, match="has no tag"):
+        look_up(settings, LOGIN)
+
+
+def test_docker_itself_logs_in_and_says_what_it_does_not_trust(supplied: tuple[Settings, State]) -> None:
+    settings, state = supplied
+    assert settings.containers is not None
+    with running(settings, state):
+        registry.try_login(settings.containers, settings.registry, LOGIN)
+        with pytest.raises(BerthError, match=r"Docker cannot log in.*401 Unauthorized"):
+            registry.try_login(settings.containers, settings.registry, Login(LOGIN.username, "wrong"))
+        registry.authority(settings.registry).unlink()
+        with pytest.raises(BerthError, match=r"Docker cannot log in.*x509"):
+            registry.try_login(settings.containers, settings.registry, LOGIN)
 
 
 def test_another_address_gets_another_certificate(supplied: tuple[Settings, State]) -> None:
