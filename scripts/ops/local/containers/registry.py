@@ -90,7 +90,7 @@ def forget(settings: Settings) -> None:
     """Let Docker no longer trust the laptop's authority."""
     file = authority(settings.registry)
     with writing(file), suppress(FileNotFoundError):
-        file.unlink()
+        file.unlink(missing_ok=True)
         file.parent.rmdir()
 
 
