@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-MODULES = sorted(path for folder in ("machine", "holdings") for path in (ROOT / "infra" / folder).glob("*.py"))
-OURS = ("infra.machine", "infra.holdings", "nomad_jobs.mounts")
+MODULES = [
+    *sorted(path for folder in ("machine", "holdings") for path in (ROOT / "infra" / folder).glob("*.py")),
+    ROOT / "vault_policies" / "holders.py",
+]
+OURS = ("infra.machine", "infra.holdings", "nomad_jobs.mounts", "vault_policies")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
@@ -32,6 +35,7 @@ def test_it_is_written_in_python_3_9(tmp_path: Path) -> None:
         str(tmp_path),
         "infra/machine",
         "infra/holdings",
+        "vault_policies/holders.py",
     )
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
