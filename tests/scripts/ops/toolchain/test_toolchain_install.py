@@ -26,7 +26,7 @@ def test_two_at_once_take_turns_and_download_once(
         assert publisher.reached.wait(20)
         with start(publisher) as second:
             assert second.stderr
-            assert any("wait for tool" in line and "another berth is installing it" in line for line in second.stderr)
+            assert any("wait for tool" in line and "another berth is at work on it" in line for line in second.stderr)
             publisher.gate.set()
             outputs = [process.communicate(timeout=20)[0].strip() for process in (first, second)]
     assert outputs == [str(order.resolve(NAME))] * 2
