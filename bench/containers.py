@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -66,7 +66,13 @@ def _laptop() -> Iterator[Berth]:
 
 
 def _pss_mb(found: Iterator[psutil.Process]) -> float:
-    return sum(one.memory_full_info().pss for one in found) / 1e6
+    return sum(map(_pss, found)) / 1e6
+
+
+def _pss(process: psutil.Process) -> float:
+    with suppress(psutil.Error):  # checks live for milliseconds
+        return float(process.memory_full_info().pss)
+    return 0.0
 
 
 def _is_dockers(process: psutil.Process) -> bool:
@@ -76,8 +82,9 @@ def _is_dockers(process: psutil.Process) -> bool:
 
 def _is_contained(process: psutil.Process) -> bool:
     """Whether a shim of containerd's started it, or its parent."""
-    parents = [parent.name() for parent in process.parents()]
-    return any(name.startswith("containerd-shim") for name in parents)
+    with suppress(psutil.Error):
+        return any(parent.name().startswith("containerd-shim") for parent in process.parents())
+    return False
 
 
 def _row(what: str, values: list[float], promise: str = "") -> Row:
