@@ -5,7 +5,8 @@ Nobody has a permanent one: the first tokens, with which a stack is set up, stay
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from infra.holdings import consul as consul_holdings
 from infra.holdings.entry import Entry
@@ -16,6 +17,8 @@ VAULTS_OWN = "platform-vault"
 """Name of the policy and of the token in Consul with which Vault makes others, and of that token in Nomad."""
 _TTL = "1h"
 _MAX_TTL = "8h"
+_IN_SECONDS = {"ttl": 3600, "max_ttl": 28800}
+"""The same, as Vault shows them."""
 
 
 def name_of(holder: str) -> str:
@@ -39,48 +42,29 @@ def nomad_engine(url: str, token: str, ca: str) -> Iterator[Entry]:
     """Describe Vault's engine for Nomad at `url`; `ca` is the authority (PEM) of its certificate."""
     yield _engine("nomad")
     access = {"address": url, "token": token, "ca_cert": ca}
-    yield Entry(
-        at="nomad/config/access",
-        within=("data",),
-        body=access,
-        make="nomad/config/access",
-        method="POST",
-        compared={"address": url},  # it shows no token
-    )
+    yield _setting("nomad/config/access", access, shown={"address": url})  # it shows no token
     lease = {"ttl": _TTL, "max_ttl": _MAX_TTL}
-    yield Entry(
-        at="nomad/config/lease",
-        within=("data",),
-        body=lease,
-        make="nomad/config/lease",
-        method="POST",
-        compared={"ttl": 3600, "max_ttl": 28800},  # in seconds, as it shows them
-    )
+    yield _setting("nomad/config/lease", lease, shown=_IN_SECONDS)
     for holder in IN_NOMAD:
-        path = f"nomad/role/{holder}"
-        body = {"policies": [name_of(holder)], "type": "client"}
-        yield Entry(at=path, within=("data",), body=body, make=path, method="POST")
+        yield _setting(f"nomad/role/{holder}", {"policies": [name_of(holder)], "type": "client"})
 
 
 def consul_engine(address: str, token: str, ca: str) -> Iterator[Entry]:
     """Describe Vault's engine for the Consul agent beside it, at `address` (host and port, over TLS)."""
     yield _engine("consul")
-    access = {"address": address, "scheme": "https", "token": token, "ca_cert": ca}
-    yield Entry(
-        at="consul/config/access",
-        within=("data",),
-        body=access,
-        make="consul/config/access",
-        method="POST",
-        compared={"address": address, "scheme": "https"},
-    )
+    where = {"address": address, "scheme": "https"}
+    yield _setting("consul/config/access", {**where, "token": token, "ca_cert": ca}, shown=where)
     for holder in IN_CONSUL:
-        path = f"consul/roles/{holder}"
-        body = {"consul_policies": [name_of(holder)], "ttl": _TTL, "max_ttl": _MAX_TTL, "local": True}
-        shown = {"consul_policies": [name_of(holder)], "ttl": 3600, "max_ttl": 28800}
-        yield Entry(at=path, within=("data",), body=body, make=path, method="POST", compared=shown)
+        policies = {"consul_policies": [name_of(holder)]}
+        body = {**policies, "ttl": _TTL, "max_ttl": _MAX_TTL, "local": True}
+        yield _setting(f"consul/roles/{holder}", body, shown={**policies, **_IN_SECONDS})
 
 
 def _engine(kind: str) -> Entry:
     path = f"sys/mounts/{kind}"
     return Entry(at="sys/mounts", within=("data", f"{kind}/"), body={"type": kind}, make=path, method="POST")
+
+
+def _setting(path: str, body: dict[str, Any], shown: Mapping[str, Any] | None = None) -> Entry:
+    """Describe one setting of an engine; `shown` is what Vault shows of it, where that is not the body."""
+    return Entry(at=path, within=("data",), body=body, make=path, method="POST", compared=shown or {})

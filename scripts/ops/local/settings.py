@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from infra.network.ports import BY_NAME
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
+from scripts.ops import docker_daemon
 
 GPUS_PER_NODE = 8
 PORTS_PER_NODE = 500
@@ -71,7 +72,7 @@ _FIRST_PORT = 1024
 class Containers:
     """That services run as containers, and where: in a Docker network of the platform's own."""
 
-    daemon: str = "unix:///var/run/docker.sock"
+    daemon: str = docker_daemon.DEFAULT
     """Docker's daemon on this machine, as DOCKER_HOST names it."""
     network: str = "berth"
     """Name of the Docker network, and of its bridge on this machine."""

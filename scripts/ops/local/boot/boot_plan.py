@@ -68,12 +68,10 @@ def plan(settings: Settings, state: State, programs: Mapping[str, Path], keys: M
     configs = _configs(settings, state, keys)
     gpus = [state.root / "gpus" / node_name(node) / f"gpu{gpu}" for node in nodes for gpu in range(GPUS_PER_NODE)]
     data = [state.root / name for name in (*consul_names(settings), "vault", SERVER, *map(node_name, nodes))]
-    files = {state.run / name: text for name, text in configs.items()}
     if settings.containers:
-        files[state.run / _REGISTRY] = registry.configuration(settings, state)
         data.append(state.root / registry.PROGRAM)
     return BootPlan(
-        files=files,
+        files={state.run / name: text for name, text in configs.items()},
         programs=_programs(settings, state, configs, programs),
         folders=(*data, state.run / "plugins", state.vault_plugins, *dict.fromkeys(gpu.parent for gpu in gpus)),
         links={state.run / "plugins" / "example-fs-device": programs["example-fs-device"]},
@@ -125,6 +123,8 @@ def _configs(settings: Settings, state: State, keys: Mapping[str, str]) -> dict[
             texts[f"consul-{node}.hcl"] = render.consul(_node_consul(node, settings, state))
             texts["consul-node-secrets.hcl"] = render.consul_secrets(ConsulSecrets(agent_token=keys["consul-agent"]))
         texts[f"{node_name(node)}.hcl"] = render.nomad(agent)
+    if settings.containers:
+        texts[_REGISTRY] = registry.configuration(settings, state)
     return texts
 
 
@@ -190,7 +190,7 @@ def _programs(
     def agent(name: str, argv: tuple[str, ...], *files: str, stdout: str = "", umask: str = "") -> Program:
         option = "-config-file" if name.startswith("consul") else "-config"
         given = tuple(f"{option}={state.run / file}" for file in files)
-        digest = hashlib.sha256("\0".join(configs[file] for file in files).encode()).hexdigest()[:16]
+        digest = _digest(*(configs[file] for file in files))
         return Program(name=name, argv=(*argv, *given), digest=digest, stop_s=_STOP_S, stdout=stdout, umask=umask)
 
     # A container's user enters the folders that Nomad makes for its task; nobody enters the one above them all.
@@ -219,11 +219,14 @@ def _programs(
             for name in map(node_name, range(1, settings.nodes + 1))
         ),
         Program(name="aws", argv=(moto, "-H", "127.0.0.1", "-p", str(settings.port("aws")))),
-        *((_registry(settings, state, programs),) if settings.containers else ()),
+        *((_registry(state, configs[_REGISTRY], programs),) if settings.containers else ()),
     )
 
 
-def _registry(settings: Settings, state: State, programs: Mapping[str, Path]) -> Program:
-    text = registry.configuration(settings, state)
+def _registry(state: State, config: str, programs: Mapping[str, Path]) -> Program:
     argv = (str(programs["docker-registry"]), "serve", str(state.run / _REGISTRY))
-    return Program(name=registry.PROGRAM, argv=argv, digest=hashlib.sha256(text.encode()).hexdigest()[:16])
+    return Program(name=registry.PROGRAM, argv=argv, digest=_digest(config))
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

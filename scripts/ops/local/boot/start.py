@@ -153,7 +153,7 @@ class _Verification:
             self.supervisor.begin(name)
         _side_by_side(self._consul_identity, self._vault_identity, self._await_nodes, self._aws)
         if self.settings.containers:
-            self._registry()
+            self._registry(self.settings.containers)
 
     def _consul(self) -> None:
         with self.progress.step("consul", "a leader"):
@@ -182,7 +182,7 @@ class _Verification:
             vault_setup.setup(self.vault, self.state, self.jwks_url)
             vault_setup.rotate_audit(self.state, lambda: self.supervisor.signal("vault", "HUP"))
 
-    def _registry(self) -> None:
+    def _registry(self, containers: Containers) -> None:
         with self.progress.step("registry", "its login"):
             vault = Vault(self.settings.vault_url, str(self.state.key("vault-operator")))
             try:
@@ -194,9 +194,8 @@ class _Verification:
             self.supervisor.begin(registry.PROGRAM)
             wait = AgentWait(self.supervisor, registry.PROGRAM)
             wait.until(lambda: registry.missing(self.settings), "a refusal of whom it does not know")
-            if self.settings.containers:
-                registry.try_login(self.settings.containers, self.settings.registry, given)
-                self._remove_strays(self.settings.containers)
+            registry.try_login(containers, self.settings.registry, given)
+            self._remove_strays(containers)
 
     def _remove_strays(self, containers: Containers) -> None:
         rows = self.nomad.get("/v1/allocations") or ()

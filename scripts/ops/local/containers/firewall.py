@@ -40,11 +40,6 @@ def has_dockers_rules() -> bool:
     return bool(_rules_of("nat", "DOCKER"))
 
 
-def is_closed(containers: Containers) -> bool:
-    """Whether the rule that keeps others out is there."""
-    return any(containers.network in rule for rule in _rules_of("raw", "PREROUTING"))
-
-
 def _rules(settings: Settings, containers: Containers) -> str:
     """Write both tables; the jumps come last, so that no packet meets a chain that is half filled."""
     chain = bridge = containers.network

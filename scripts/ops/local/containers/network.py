@@ -70,10 +70,10 @@ def remove_strays(wanted: Containers, alive: Collection[str]) -> list[str]:
     return [str(one.name) for one in strays]
 
 
-def published(wanted: Containers) -> set[tuple[str, int]]:
-    """Give address and port of all that is published on this machine for the network's containers."""
+def published(running: Iterable[Any]) -> set[tuple[str, int]]:
+    """Give address and port of all that is published on this machine for these containers."""
     found: set[tuple[str, int]] = set()
-    for container in containers_in(wanted):
+    for container in running:
         for bindings in (container.attrs["NetworkSettings"]["Ports"] or {}).values():
             found |= {(one["HostIp"], int(one["HostPort"])) for one in bindings or ()}
     return found

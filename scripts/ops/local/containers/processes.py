@@ -15,7 +15,7 @@ def holders(containers: Containers) -> set[int]:
     Those are proxies, or the daemon itself where proxies are off. None where Docker does not answer.
     """
     try:
-        ours = network.published(containers)
+        ours = network.published(network.containers_in(containers))
     except BerthError:
         return set()
     found = psutil.net_connections("inet")

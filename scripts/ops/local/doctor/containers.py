@@ -6,7 +6,6 @@ from typing import Any
 from nomad_jobs.errors import BerthError
 from scripts.ops.local import processes
 from scripts.ops.local.containers import network, registry
-from scripts.ops.local.containers.processes import holders
 from scripts.ops.local.doctor import outside
 from scripts.ops.local.doctor.findings import Finding, note, ok, problem
 from scripts.ops.local.doctor.outside import Place
@@ -43,9 +42,9 @@ def _registry(settings: Settings) -> Finding:
 
 def _outside(state: State, containers: Containers, running: list[Any]) -> Finding:
     """Try every socket of the platform and every port of its containers from a neighbour's place."""
-    ours = {process.pid for process in processes.of_state(state.root)} | holders(containers)
+    ours = {process.pid for process in processes.of_state(state.root)}
     listening = {(address, port) for address, port, _ in processes.listening(ours)}
-    places = listening | network.published(containers) | set(_inside(running, containers))
+    places = listening | network.published(running) | set(_inside(running, containers))
     try:
         seen = outside.look(places)
     except BerthError as error:

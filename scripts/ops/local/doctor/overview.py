@@ -25,15 +25,7 @@ def overview(state: State) -> Overview:
     """Collect everything; each list is empty when the platform is down."""
     agents = status.agents(state) if state.exists() else []
     if not agents:
-        return {
-            "services_run_as": [],
-            "agents": [],
-            "nodes": [],
-            "services": [],
-            "not_here": [],
-            "front_doors": [],
-            "orphans": [],
-        }
+        return {kind: [] for kind in _KINDS}
     platform = state.platform()
     resolved = catalogue.load_unchecked(platform)
     absent = not_here(resolved.left_out, platform)
