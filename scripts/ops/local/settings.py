@@ -11,6 +11,7 @@ from typing import Any, Self
 from infra.network.ports import BY_NAME
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
 from scripts.ops import docker_daemon
+from scripts.ops.toolchain.system_packages import FOR_CONTAINERS, FOR_PROCESSES
 
 GPUS_PER_NODE = 8
 PORTS_PER_NODE = 500
@@ -123,6 +124,11 @@ class Settings:
         """The fixed ports that this platform listens on, by name."""
         unused = {"dynamic"} if self.containers else {"dynamic", "registry"}
         return {name: self.port(name) for name in DEFAULTS if name not in unused}
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The system's programs that this platform runs."""
+        return FOR_CONTAINERS if self.containers else FOR_PROCESSES
 
     @property
     def registry(self) -> str:

@@ -64,6 +64,8 @@ SYSTEM_PROGRAMS = {
 }
 FOR_IMAGES = ("mmdebstrap", "buildah", "skopeo")
 """What `berth images build` runs."""
+FOR_PROCESSES = ("nginx",)
+"""What `berth up` runs of the system's programs, where services are processes."""
 FOR_CONTAINERS = ("docker-registry", "iptables", "ip", *FOR_IMAGES)
 """What `berth up --containers` runs beside Docker, which it does not install by itself."""
 FOR_TESTS = (

@@ -41,9 +41,8 @@ def refuse_taken_ports(state: State, settings: Settings) -> None:
 
 def install(settings: Settings, progress: Progress) -> None:
     """Install every program that the platform runs and that is missing."""
-    packages = system_packages.FOR_CONTAINERS if settings.containers else ("nginx",)
     with ThreadPoolExecutor(1) as pool:  # this thread is the one that hears of Ctrl-C, so it leads the longer work
-        installed = pool.submit(system_packages.ensure, packages, progress)
+        installed = pool.submit(system_packages.ensure, settings.packages, progress)
         order.install(LAPTOP, progress)
         installed.result()
 

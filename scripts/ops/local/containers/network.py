@@ -33,7 +33,11 @@ _STOP_S = 10
 
 def name_of(root: Path) -> str:
     """Name the network of the platform in `root`: platforms side by side each have one."""
-    return f"berth-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}"
+    return f"berth-{_hash(root)[:8]}"
+
+
+def _hash(root: Path) -> str:
+    return hashlib.sha256(str(root).encode()).hexdigest()
 
 
 def hold(wanted: Containers, root: Path) -> Containers:
@@ -148,7 +152,7 @@ def _make(client: docker.DockerClient, wanted: Containers, root: Path) -> Networ
 def _candidates(root: Path) -> Iterator[IPv4Network]:
     """Yield all candidates, beginning at one that depends on `root`: platforms side by side seldom try the same."""
     all_of_them = list(_CANDIDATES.subnets(new_prefix=_SIZE))
-    first = int(hashlib.sha256(str(root).encode()).hexdigest(), 16) % len(all_of_them)
+    first = int(_hash(root), 16) % len(all_of_them)
     yield from (*all_of_them[first:], *all_of_them[:first])
 
 

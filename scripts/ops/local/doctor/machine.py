@@ -22,12 +22,12 @@ _OWN_ONLY = 0o077
 
 def findings(state: State, settings: Settings) -> Iterator[Finding]:
     """Examine what can be examined without a running platform."""
-    yield from _programs()
+    yield from _programs(settings)
     yield from _state(state)
     yield from _ports(state, settings)
 
 
-def _programs() -> Iterator[Finding]:
+def _programs(settings: Settings) -> Iterator[Finding]:
     for name in LAPTOP:
         found = look(named(name))
         if not isinstance(found, Found):
@@ -35,9 +35,10 @@ def _programs() -> Iterator[Finding]:
             continue
         yield ok(f"program {name}", f"{found.version} at {found.path}")
         yield from _floor(name, named(name).command, found.version)
-    nginx = system_packages.find("nginx")
-    missing = problem("program nginx", "not installed", "run `berth tools install nginx`")
-    yield ok("program nginx", str(nginx)) if nginx else missing
+    for name in settings.packages:
+        place = system_packages.find(name)
+        missing = problem(f"program {name}", "not installed", f"run `berth tools install {name}`")
+        yield ok(f"program {name}", str(place)) if place else missing
 
 
 def _floor(name: str, command: str, version: str) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import pytest
 from nomad_jobs.errors import AuthError, ConfigError
 from nomad_jobs.platform import Driver
 from scripts.ops.local.containers import whole
+from scripts.ops.local.doctor import machine
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.settings import Containers, Settings
 from scripts.ops.local.state import State
@@ -78,3 +79,10 @@ def test_the_platform_record_says_where_they_are() -> None:
     assert settings.listening["registry"] == 5999
     assert "registry" not in Settings().listening
     assert local_platform(Settings()).container_network is None
+
+
+def test_doctor_asks_for_the_programs_that_the_platform_runs_and_for_no_others(state: State) -> None:
+    for containers, has, has_not in ((Containers(), "docker-registry", "nginx"), (None, "nginx", "docker-registry")):
+        checks = {one.check for one in machine.findings(state, Settings(containers=containers))}
+        assert f"program {has}" in checks
+        assert f"program {has_not}" not in checks
