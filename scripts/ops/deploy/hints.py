@@ -21,6 +21,11 @@ _UNREACHED = (
 )
 _HINTS = (
     Hint(
+        re.compile(r"Failed to pull .*no space left on device"),
+        "the disk where the node's Docker keeps images is full",
+        "free some: `docker system df` shows what it keeps, and `docker image prune` removes what nobody names",
+    ),
+    Hint(
         re.compile(r"Failed to pull .*(unauthorized|no basic auth credentials|denied)"),
         "the registry refuses the node's login",
         "write the login that the registry accepts to registry/login in Vault; on a laptop `berth up` hands it on",

@@ -11,6 +11,7 @@ FIXES = {
     "login": "write the login that the registry accepts",
     "reach": "start the registry",
     "longer": "raise starts_within_s",
+    "disk": "free some: `docker system df`",
 }
 HEAD = f'{DAEMON}Head "https://registry.example.com:5050/v2/app/manifests/sha256:00": '
 
@@ -29,13 +30,18 @@ HEAD = f'{DAEMON}Head "https://registry.example.com:5050/v2/app/manifests/sha256
         ),
         (f"{HEAD}net/http: request canceled (Client.Timeout exceeded while awaiting headers)", "does not reach"),
         (f'{DAEMON}Get "https://x/v2/": context deadline exceeded (Client.Timeout exceeded)', "does not reach"),
+        (
+            f"{PULL}failed to register layer: Error processing tar file(exit status 1): "
+            "write /usr/lib/python3.11/difflib.py: no space left on device",
+            "disk where the node's Docker keeps images is full",
+        ),
         (f"{PULL}context deadline exceeded", "the pull took longer than starts_within_s, 60 s"),
     ],
 )
 def test_each_has_one_meaning_and_one_fix(said: str, means: str) -> None:
     service = build()
     assert means in plain(said, service).removesuffix(said)
-    (fix,) = [fix for start, fix in FIXES.items() if start in means]
+    (fix,) = [fix for word, fix in FIXES.items() if word in means]
     assert fixes(said, service).startswith(fix)
     assert [other for other in FIXES.values() if other != fix and other in fixes(said, service)] == []
 
