@@ -7,6 +7,7 @@ from tests.nomad_jobs.test_model import build
 
 PULL = "Failed to pull `registry.example.com:5050/app:1@sha256:00`: "
 DAEMON = f"{PULL}Error response from daemon: "
+FULL = "write /usr/lib/python3.11/difflib.py: no space left on device"
 FIXES = {
     "login": "write the login that the registry accepts",
     "reach": "start the registry",
@@ -31,8 +32,7 @@ HEAD = f'{DAEMON}Head "https://registry.example.com:5050/v2/app/manifests/sha256
         (f"{HEAD}net/http: request canceled (Client.Timeout exceeded while awaiting headers)", "does not reach"),
         (f'{DAEMON}Get "https://x/v2/": context deadline exceeded (Client.Timeout exceeded)', "does not reach"),
         (
-            f"{PULL}failed to register layer: Error processing tar file(exit status 1): "
-            "write /usr/lib/python3.11/difflib.py: no space left on device",
+            f"{PULL}failed to register layer: Error processing tar file(exit status 1): {FULL}",
             "disk where the node's Docker keeps images is full",
         ),
         (f"{PULL}context deadline exceeded", "the pull took longer than starts_within_s, 60 s"),
