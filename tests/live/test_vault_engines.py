@@ -185,7 +185,8 @@ def test_a_plugin_that_was_lost_while_vault_was_down_serves_its_mount_again(aske
     assert vault.get("/v1/consul/creds/one")["data"]["token"]
 
 
-def test_plugins_of_a_vault_that_was_killed_are_ended(asked: Laptop) -> None:
+def test_plugins_of_a_vault_that_was_killed_are_ended(asked: Laptop, vault: Api) -> None:
+    vault.post("/v1/sys/mounts/orphaned", json={"type": "aws"})
     _offer(asked)
     before = vault_plugins.running(asked.state)
     assert before
@@ -193,6 +194,7 @@ def test_plugins_of_a_vault_that_was_killed_are_ended(asked: Laptop) -> None:
     _offer(asked)
     psutil.wait_procs(before, timeout=10)
     assert [one for one in before if one.is_running()] == []
+    vault.delete("/v1/sys/mounts/orphaned")
 
 
 def test_no_old_plugin_is_left_in_the_folder(asked: Laptop) -> None:
