@@ -1,0 +1,132 @@
+"""Writes a new version of a secret under check-and-set, and finds out after a lost answer whether it was written."""
+
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from nginx.render import route_host
+from nomad_jobs.errors import ChangedError, ConfigError, DeadlineError, RefusedError, UnansweredError, raise_all
+from nomad_jobs.model import Origin, Service
+from nomad_jobs.platform import Platform
+from scripts.ops.clients.vault import Vault, Version
+from scripts.ops.secrets import certificates, history
+from scripts.ops.secrets.history import now
+from scripts.ops.secrets.known import Known
+from scripts.ops.secrets.values import Values
+from scripts.ops.waiting import wait_until
+
+_BACK_S = 20.0
+"""How long a Vault that gave no answer is waited for: it restarts, or another server takes over."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Writer:
+    """One secret, as it was looked at before anybody was asked for a value."""
+
+    secret: Known
+    path: str
+    before: Version
+    vault: Vault
+
+    @classmethod
+    def of(cls, secret: Known, platform: Platform, vault: Vault) -> "Writer":
+        """Look at the secret: its newest version is the one that a write must follow."""
+        path = f"{platform.namespace}/{secret.name}"
+        return cls(secret=secret, path=path, before=vault.newest(path), vault=vault)
+
+    def write(self, values: Values) -> int:
+        """Write the values as a new version, and give its number.
+
+        Raises:
+            ChangedError: somebody wrote in between; nothing was overwritten, and the message says who and when.
+            UnansweredError: (or DeadlineError) Vault is away; the message says whether anything was written.
+
+        """
+        keep = self.before.is_there
+        try:
+            return self.vault.write(self.path, values.by_field, after_version=self.before.version, keep=keep)
+        except ChangedError:
+            raise self._changed() from None
+        except (UnansweredError, DeadlineError) as lost:
+            said = lost.what
+        return self._after_a_lost_answer(values, said, keep=keep)
+
+    def _after_a_lost_answer(self, values: Values, said: str, *, keep: bool) -> int:
+        """Write again: check-and-set refuses it if the first attempt was written, and then the values tell whose it is."""
+        self._await_vault(said)
+        mine = self.before.version + 1
+        try:
+            return self.vault.write(self.path, values.by_field, after_version=self.before.version, keep=keep)
+        except ChangedError:
+            if _same(values.by_field, self.vault.secret(self.path, mine)):
+                return mine
+            raise self._changed() from None
+
+    def _await_vault(self, said: str) -> None:
+        last = said
+
+        def missing() -> str | None:
+            nonlocal last
+            try:
+                self.vault.newest(self.path)
+            except (UnansweredError, DeadlineError, RefusedError) as error:
+                last = error.what
+                return last
+            return None
+
+        try:
+            wait_until(missing, where="Vault", what="an answer", deadline_s=_BACK_S)
+        except DeadlineError:
+            fix = "when Vault answers again, `berth secrets get-metadata` shows whether it was; set it again if not"
+            what = f"whether a new version was written is unknown: {last}. What ran before runs on"
+            raise UnansweredError(f"secret {self.secret.name}", what, fix) from None
+
+    def _changed(self) -> ChangedError:
+        newest = history.read(self.vault, self.path).newest
+        by = f"{newest.by} wrote version {newest.number} {newest.age(now())} ago" if newest else "somebody wrote"
+        what = f"{by}, after version {self.before.version} was looked at; nothing was overwritten"
+        fix = "look with `berth secrets get-metadata`, and set it again if yours is to follow"
+        return ChangedError(f"secret {self.secret.name}", what, fix)
+
+
+def refuse_faults(writer: Writer, values: Values, services: Sequence[Service], platform: Platform) -> None:
+    """Refuse values that no reader could use; `services` are all of the stack, whose hosts a certificate covers.
+
+    Raises:
+        ConfigError: (or ManyErrors) one line for each fault; nothing was written.
+
+    """
+    where = f"secret {writer.secret.name}"
+    raise_all(ConfigError(where, *fault) for fault in _faults(writer, values.by_field, services, platform))
+
+
+def _faults(
+    writer: Writer, given: Mapping[str, str], services: Sequence[Service], platform: Platform
+) -> Iterator[tuple[str, str]]:
+    secret, before = writer.secret, writer.before
+    if secret.is_known and (strange := [name for name in given if name not in secret.fields]):
+        yield f"no service reads a field {', '.join(strange)}", f"it has {', '.join(secret.fields)}; or --unknown"
+    lacking = [name for name in secret.fields if name not in given and not (before.is_there and name in before.fields)]
+    if lacking:
+        state = "was deleted, and its values cannot be kept" if before.version else "does not exist yet"
+        yield f"lacks {', '.join(lacking)}: it {state if not before.is_there else 'has none'}", "give all fields at once"
+    if before.pinned not in {0, before.version} and any(name not in given for name in before.fields):
+        what = f"is pinned to version {before.pinned}, and fields that are not given would be version {before.version}'s"
+        yield what, f"give all fields, or first `berth secrets pin {secret.name} newest {platform.stack}`"
+    if secret.origin is Origin.CERTIFICATE and not lacking:
+        yield from _certificate_faults(given, services, platform)
+
+
+def _certificate_faults(
+    given: Mapping[str, str], services: Sequence[Service], platform: Platform
+) -> Iterator[tuple[str, str]]:
+    if {"certificate", "private_key"} - given.keys():
+        yield "a certificate and its key are set together", "add the other with --from-file"
+        return
+    hosts = [route_host(one, platform) for one in services if one.route]
+    for what in certificates.faults(given["certificate"], given["private_key"], hosts, now()):
+        yield what, ""
+
+
+def _same(wanted: Mapping[str, str], found: Mapping[str, object]) -> bool:
+    return all(hmac.compare_digest(value.encode(), str(found.get(name)).encode()) for name, value in wanted.items())
