@@ -1,14 +1,14 @@
 """Renders what Nomad writes into a task: files and variables as Consul templates, which read secrets on the node."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from nomad_jobs.keys import pin_key
-from nomad_jobs.model import Env, File, Part, Peers, Secret, SecretRef, Service, Source, Version, secret_path
-from nomad_jobs.model.file import VARIABLES
+from nomad_jobs.model import Env, File, Part, Peers, Secret, SecretRef, Service, Source, Versions, secret_path
+from nomad_jobs.model.file import TOLD_PINNED, VARIABLES
 from nomad_jobs.model.interpolation import pieces
 from nomad_jobs.platform import Platform
 from nomad_jobs.text import consul_template
@@ -53,6 +53,8 @@ def rendered_files(service: Service, platform: Platform, versions: SecretVersion
         lines = "".join(f"{env.name}={writer.variable(env.value)}\n" for env in variables)
         # An environment file may begin with a blank line, which makes its lines easier to read.
         yield RenderedFile(path=VARIABLES, data=_with_definition(f"\n{lines}"), env=True, once=once)
+    if service.pinned_secrets:
+        yield RenderedFile(path=TOLD_PINNED, data=writer.pinned_versions() + "\n", once=once)
     for file in service.files:
         yield RenderedFile(
             path=file.path,
@@ -86,10 +88,8 @@ class _Writer:
             case SecretRef(secret, _, quoted):
                 value = f"{_field(part)} | toJSON" if quoted else _field_as_text(part)
                 return _with_secret(self._followed(secret) if file.follows else self._pinned(secret), value)
-            case Version(secret):
-                return _with_secret(
-                    self._followed(secret) if file.follows else self._pinned(secret), ".Data.metadata.version"
-                )
+            case Versions():
+                return self._versions(file.secrets, self._followed if file.follows else self._pinned)
             case Peers(name):
                 return (
                     f'[{{{{ range $i, $peer := service "{name}" }}}}{{{{ if $i }}}}, {{{{ end }}}}'
@@ -99,6 +99,18 @@ class _Writer:
                 return consul_template(_source(path))
             case str():
                 return consul_template(part)
+
+    def pinned_versions(self) -> str:
+        """Write the versions that the task reads once, as JSON."""
+        return self._versions(self.service.pinned_secrets, self._pinned)
+
+    def _versions(self, secrets: Iterable[Secret], place: Callable[[Secret], str]) -> str:
+        """Write the number that Vault gave with each secret; `place` says where the node reads it."""
+        each = (
+            f"{json.dumps(secret_path(one, self.service))}: {_with_secret(place(one), '.Data.metadata.version')}"
+            for one in secrets
+        )
+        return f"{{{', '.join(each)}}}"
 
     def _pinned(self, secret: Secret) -> str:
         path = secret_path(secret, self.service)

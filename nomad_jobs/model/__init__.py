@@ -1,6 +1,6 @@
 """The vocabulary of the catalogue: a service, and what it needs. Frozen values that check themselves."""
 
-from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source, Version, json_file
+from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source, Versions, json_file
 from nomad_jobs.model.network import HIDDEN, Check, Port, Route, Sample, ScriptCheck
 from nomad_jobs.model.override import Override
 from nomad_jobs.model.pool import Kind, PoolKind
@@ -38,7 +38,7 @@ __all__ = [
     "Source",
     "Ulimit",
     "User",
-    "Version",
+    "Versions",
     "command",
     "json_file",
     "model_words",

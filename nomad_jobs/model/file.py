@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
+from pathlib import PurePosixPath
 from posixpath import normpath
 
 from nomad_jobs.model.interpolation import SET_BY_BERTH
@@ -17,6 +18,9 @@ _TAKEN = tuple(f"/{name}" for name in ("proc", "sys", "dev", "local", "secrets",
 """What Docker and Nomad put into each container, with all that is below."""
 VARIABLES = "secrets/env"
 """The file of those variables that the node looks up."""
+_TOLD = "local/versions-"
+TOLD_PINNED = f"{_TOLD}pinned.json"
+"""Where a task tells the versions of the secrets that it read when it began, by path; no value is in it."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -35,13 +39,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """The number of the version of a secret that the node read."""
+class Versions:
+    """The versions of the file's own secrets that the node read, as JSON by path: `{"chat/api-key": 3}`.
 
-    secret: Secret
+    The process that reads the file writes them to `File.told_at` once it uses its values; Nomad serves that.
+    """
 
 
-Part = str | SecretRef | Version | Peers | Source
+Part = str | SecretRef | Versions | Peers | Source
 """What a file is made of: text that is written unchanged, or something that the node looks up."""
 
 
@@ -78,9 +83,19 @@ class File:
         return self.is_reread or self.on_change is not OnChange.NOOP
 
     @property
+    def told_at(self) -> str:
+        """Where a task that follows the file tells the versions that it uses; the stem is that of the file's name."""
+        return f"{_TOLD}{PurePosixPath(self.path).stem}.json"
+
+    @property
     def refs(self) -> tuple[SecretRef, ...]:
         """The secret fields in it."""
         return tuple(part for part in self.parts if isinstance(part, SecretRef))
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets in it, once each."""
+        return tuple(dict.fromkeys(ref.secret for ref in self.refs))
 
     def faults(self) -> Iterator[str]:
         """Yield its faults, one line each."""
@@ -88,6 +103,8 @@ class File:
             yield f"file {self.path!r} must be under local/ or secrets/"
         elif normpath(self.path) == VARIABLES:
             yield f"file {self.path!r} is where Berth writes variables: choose another name"
+        elif normpath(self.path).startswith(_TOLD):
+            yield f"file {self.path!r} is where a task tells which versions of its secrets it uses: choose another name"
         if self.refs and not self.path.startswith("secrets/"):
             yield f"file {self.path!r} holds a secret, so it must be under secrets/"
         if self.is_template and not all(isinstance(part, str | Source) for part in self.parts):
@@ -107,6 +124,9 @@ class File:
 
 def place_faults(files: Sequence[File]) -> Iterator[str]:
     """Yield the places that two of a task's files want, or that one file wants as the folder of another."""
+    for followed, beside in combinations([file for file in files if file.follows and file.refs], 2):
+        if followed.told_at == beside.told_at:
+            yield f"follows {followed.path} and {beside.path}, and would tell their versions in one file: rename one"
     for places in ([normpath(file.path) for file in files], [file.mounted_at for file in files if file.mounted_at]):
         for one, other in combinations(sorted(places), 2):
             if one == other:
@@ -120,7 +140,7 @@ def is_at_or_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-JsonValue = str | int | SecretRef | Peers | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+JsonValue = str | int | SecretRef | Versions | Peers | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 """What a JSON file may hold; a secret field, as a JSON value, is written by the node."""
 
 
@@ -131,7 +151,7 @@ def json_file(path: str, value: JsonValue, *, is_reread: bool = False, mounted_a
 
 def _json_parts(value: JsonValue) -> Iterator[Part]:
     match value:
-        case SecretRef() | Peers():
+        case SecretRef() | Versions() | Peers():
             yield value
         case Mapping():
             yield "{"

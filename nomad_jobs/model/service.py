@@ -106,7 +106,14 @@ class Service:
     @property
     def followed_secrets(self) -> tuple[Secret, ...]:
         """The secrets whose new versions its task takes up while it runs."""
-        return tuple(dict.fromkeys(ref.secret for file in self.files if file.follows for ref in file.refs))
+        return tuple(dict.fromkeys(secret for file in self.files if file.follows for secret in file.secrets))
+
+    @property
+    def pinned_secrets(self) -> tuple[Secret, ...]:
+        """The secrets that its task reads once, when it begins."""
+        in_variables = [env.value.secret for env in self.env if isinstance(env.value, SecretRef)]
+        in_files = [secret for file in self.files if not file.follows for secret in file.secrets]
+        return tuple(dict.fromkeys([*in_variables, *in_files]))
 
     @property
     def uses(self) -> tuple[str, ...]:

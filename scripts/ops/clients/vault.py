@@ -116,8 +116,12 @@ class Vault:
         found: dict[str, Any] = self._api.get("/v1/auth/token/lookup-self")["data"]
         return found
 
-    def secret(self, path: str, version: int | None = None) -> dict[str, Any]:
-        """Read one version of a secret; by default the newest."""
+    def secret(self, path: str) -> dict[str, Any]:
+        """Read the newest version of a secret."""
+        return self.secret_at(path, 0)
+
+    def secret_at(self, path: str, version: int) -> dict[str, Any]:
+        """Read one version of a secret; 0 is the newest."""
         with self._translated(f"secret {path}"):
             answer = self._client.secrets.kv.v2.read_secret_version(
                 path, version, mount_point=KV_MOUNT, raise_on_deleted_version=True

@@ -91,7 +91,7 @@ class Verification:
             return {}
         path = f"{self.platform.namespace}/{secret_path(sample.bearer.secret, self.service)}"
         version = self.vault.in_use(path).version
-        return {"Authorization": f"Bearer {self.vault.secret(path, version)[sample.bearer.field]}"}
+        return {"Authorization": f"Bearer {self.vault.secret_at(path, version)[sample.bearer.field]}"}
 
 
 def _ask(client: httpx.Client, sample: Sample, headers: dict[str, str], host: str, *, is_parked: bool) -> str | None:

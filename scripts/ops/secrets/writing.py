@@ -58,7 +58,7 @@ class Writer:
         try:
             return self.vault.write(self.path, values.by_field, after_version=self.before.version, keep=keep)
         except ChangedError:
-            if _same(values.by_field, self.vault.secret(self.path, mine)):
+            if _same(values.by_field, self.vault.secret_at(self.path, mine)):
                 return mine
             raise self._changed() from None
 

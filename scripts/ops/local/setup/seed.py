@@ -77,7 +77,7 @@ def write_headers(services: Sequence[Service], platform: Platform, vault: Vault,
         if bearer is None:
             continue
         secret = f"{platform.namespace}/{secret_path(bearer.secret, service)}"
-        value = vault.secret(secret, vault.in_use(secret).version)[bearer.field]
+        value = vault.secret_at(secret, vault.in_use(secret).version)[bearer.field]
         path = folder / service.name
         path.touch(mode=0o600)
         path.write_text(f"Authorization: Bearer {value}\n")
