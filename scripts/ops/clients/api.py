@@ -15,7 +15,7 @@ TIMEOUT_S = 10.0
 FIX = "is the platform up? `berth doctor` looks"
 """What to do when a server does not answer."""
 _FIXES = {
-    "Vault is sealed": "on a laptop `berth up` unseals it; a server of a cloud stack does so by itself when KMS answers",
+    "Vault is sealed": "on a laptop `berth up` unseals it; on a cloud stack it does so itself, once KMS answers",
     "active cluster node not found": "Vault's servers are choosing who is active: try again in a moment",
     "local node not active": "Vault's servers are choosing who is active: try again in a moment",
 }

@@ -20,7 +20,7 @@ _PINNED = "berth_pinned"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Version:
+class SecretVersion:
     """One version of a secret: its number (0: there is no secret) and, if it can be read, its fields."""
 
     version: int = 0
@@ -66,31 +66,31 @@ class Vault:
         answer = self._api.get(f"/v1/auth/{JOBS_MOUNT}/role/{name}")
         return None if answer is None else answer["data"]
 
-    def newest(self, path: str) -> Version:
+    def newest(self, path: str) -> SecretVersion:
         """Read number and field names of the newest version of the secret at `path`; no value is read."""
         return self.version(path, 0)
 
-    def in_use(self, path: str) -> Version:
+    def in_use(self, path: str) -> SecretVersion:
         """Read number and field names of the version that deployments use: the pinned one, else the newest."""
         newest = self.newest(path)
         return self.version(path, newest.pinned) if newest.pinned else newest
 
-    def version(self, path: str, number: int) -> Version:
+    def version(self, path: str, number: int) -> SecretVersion:
         """Read number and field names of one version (0: the newest); no value is read."""
         answer = self._api.get(_at("subkeys", path), depth=1, version=number)
         if answer is not None:
             data = answer["data"]
-            return Version(
+            return SecretVersion(
                 version=int(data["metadata"]["version"]),
                 fields=frozenset(data["subkeys"] or ()),
                 pinned=pinned_in(data["metadata"]),
             )
         metadata = self.metadata(path)
         if metadata is None:
-            return Version()
+            return SecretVersion()
         wanted = number or int(metadata["current_version"])
         is_gone = bool((metadata["versions"].get(str(wanted)) or {}).get("destroyed"))
-        return Version(version=wanted, is_destroyed=is_gone, is_deleted=wanted > 0, pinned=pinned_in(metadata))
+        return SecretVersion(version=wanted, is_destroyed=is_gone, is_deleted=wanted > 0, pinned=pinned_in(metadata))
 
     def metadata(self, path: str) -> dict[str, Any] | None:
         """Read a secret's metadata: its versions, and who wrote each; None if there is none."""
@@ -115,6 +115,11 @@ class Vault:
         """Read what Vault says of the token that this client has."""
         found: dict[str, Any] = self._api.get("/v1/auth/token/lookup-self")["data"]
         return found
+
+    def irrevocable_leases(self) -> int | None:
+        """Count the leases that Vault tried to revoke in vain; None: this token may not."""
+        answer = self._api.read("sys/leases/count?type=irrevocable")
+        return None if answer is None else int(answer["data"]["lease_count"])
 
     def secret(self, path: str) -> dict[str, Any]:
         """Read the newest version of a secret."""

@@ -9,10 +9,10 @@ from nomad_jobs.model import Secret, Service, secret_path
 from nomad_jobs.mounts import KV_MOUNT
 from nomad_jobs.platform import Platform
 from nomad_jobs.registry import REGISTRY
-from scripts.ops.clients.vault import Version, Vault
+from scripts.ops.clients.vault import SecretVersion, Vault
 
 
-def secret_versions(services: Sequence[Service], platform: Platform, vault: Vault) -> dict[str, Version]:
+def secret_versions(services: Sequence[Service], platform: Platform, vault: Vault) -> dict[str, SecretVersion]:
     """Give the version to use of each secret that the services read, by path below the namespace. No value is read.
 
     It is the newest one, or the one that somebody pinned.
@@ -47,7 +47,7 @@ def _fields(path: str, services: Sequence[Service]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _faults(name: str, platform: Platform, fields: Sequence[str], found: Version) -> Iterator[tuple[str, str]]:
+def _faults(name: str, platform: Platform, fields: Sequence[str], found: SecretVersion) -> Iterator[tuple[str, str]]:
     path = f"{KV_MOUNT}/{platform.namespace}/{name}"
     if found.pinned:
         yield from _pin_faults(name, platform, fields, found)
@@ -72,7 +72,9 @@ def _faults(name: str, platform: Platform, fields: Sequence[str], found: Version
         yield what, f"add it: `vault kv patch -cas={found.version} {where} {values}` reads the value from stdin"
 
 
-def _pin_faults(name: str, platform: Platform, fields: Sequence[str], found: Version) -> Iterator[tuple[str, str]]:
+def _pin_faults(
+    name: str, platform: Platform, fields: Sequence[str], found: SecretVersion
+) -> Iterator[tuple[str, str]]:
     fix = f"`berth secrets pin {name} newest {platform.stack}` ends the pin, and a number instead moves it"
     what = f"the secret {name} is pinned to version {found.pinned}, which"
     if found.is_deleted:

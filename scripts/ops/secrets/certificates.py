@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -64,7 +65,7 @@ def _key_faults(chain: Sequence[x509.Certificate], private_key: str) -> Iterator
 
 
 def _chain_faults(chain: Sequence[x509.Certificate]) -> Iterator[str]:
-    for one, issuer in zip(chain, chain[1:], strict=False):
+    for one, issuer in pairwise(chain):
         try:
             one.verify_directly_issued_by(issuer)
         except (ValueError, TypeError, InvalidSignature):

@@ -20,7 +20,9 @@ class Reader:
 
     service: Service
     follows: bool
-    """Whether its instances take up a new version while they run; otherwise a deployment brings it."""
+    """Whether its instances take up a new version while they run."""
+    reads_once: bool
+    """Whether its instances read it when they begin, so that a deployment brings a new version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,13 +41,13 @@ class Known:
 
     @property
     def following(self) -> tuple[Service, ...]:
-        """The readers whose running instances take up a new version."""
-        return tuple(one.service for one in self.readers if one.follows)
+        """The readers whose running instances take up a new version, whole."""
+        return tuple(one.service for one in self.readers if one.follows and not one.reads_once)
 
     @property
     def deployed(self) -> tuple[Service, ...]:
         """The readers that a deployment brings a new version."""
-        return tuple(one.service for one in self.readers if not one.follows)
+        return tuple(one.service for one in self.readers if one.reads_once)
 
 
 def known(services: Sequence[Service], platform: Platform) -> dict[str, Known]:
@@ -84,11 +86,19 @@ def find(name: str, secrets: Mapping[str, Known], *, unknown: bool = False) -> K
 def _known(name: str, read: Sequence[tuple[Service, Secret]], platform: Platform) -> Known:
     origins = [secret.origin for _, secret in read]
     service, secret = read[0]
-    readers = tuple(Reader(service=one, follows=other in one.followed_secrets) for one, other in read)
+    readers = tuple(_reader(one, other) for one, other in read)
     return Known(
         name=name,
         fields=tuple(dict.fromkeys(field for _, one in read for field in one.fields)),
         origin=next((one for one in origins if one is not Origin.TOKEN), Origin.TOKEN),
         readers=readers,
         pin=pin_key(secret, service, platform) if any(one.follows for one in readers) else "",
+    )
+
+
+def _reader(service: Service, secret: Secret) -> Reader:
+    return Reader(
+        service=service,
+        follows=secret in service.followed_secrets,
+        reads_once=secret in service.pinned_secrets,
     )

@@ -109,8 +109,8 @@ def _parsed(text: str) -> Any:
 def _text(raw: bytes, where: str) -> str:
     """Decode a value, and take away the one line end that files and pipes add."""
     if len(raw) > LONGEST_BYTES:
-        what = f"has {len(raw)} bytes, and {LONGEST_BYTES} is the most"
-        raise ConfigError(where, what, "keep it in a bucket, and its key here")
+        what = f"has more than {LONGEST_BYTES // 1024} KiB"
+        raise ConfigError(where, what, "keep it in a bucket, and here the key that opens it")
     if (at := raw.find(b"\0")) >= 0:
         fix = "is it UTF-16, or no text? Write text as UTF-8, and binary data as base64"
         raise ConfigError(where, f"has a NUL at byte {at + 1}", fix)

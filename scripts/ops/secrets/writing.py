@@ -5,10 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nginx.render import route_host
-from nomad_jobs.errors import ChangedError, ConfigError, DeadlineError, RefusedError, UnansweredError, raise_all
+from nomad_jobs.errors import (
+    AuthError,
+    ChangedError,
+    ConfigError,
+    DeadlineError,
+    RefusedError,
+    UnansweredError,
+    raise_all,
+)
 from nomad_jobs.model import Origin, Service
 from nomad_jobs.platform import Platform
-from scripts.ops.clients.vault import Vault, Version
+from scripts.ops.clients.vault import SecretVersion, Vault
 from scripts.ops.secrets import certificates, history
 from scripts.ops.secrets.history import now
 from scripts.ops.secrets.known import Known
@@ -25,7 +33,7 @@ class Writer:
 
     secret: Known
     path: str
-    before: Version
+    before: SecretVersion
     vault: Vault
 
     @classmethod
@@ -52,7 +60,7 @@ class Writer:
         return self._after_a_lost_answer(values, said, keep=keep)
 
     def _after_a_lost_answer(self, values: Values, said: str, *, keep: bool) -> int:
-        """Write again: check-and-set refuses it if the first attempt was written, and then the values tell whose it is."""
+        """Write again: check-and-set refuses it if the first one was written, and then the values tell whose it is."""
         self._await_vault(said)
         mine = self.before.version + 1
         try:
@@ -76,9 +84,10 @@ class Writer:
 
         try:
             wait_until(missing, where="Vault", what="an answer", deadline_s=_BACK_S)
-        except DeadlineError:
-            fix = "when Vault answers again, `berth secrets get-metadata` shows whether it was; set it again if not"
-            what = f"whether a new version was written is unknown: {last}. What ran before runs on"
+        except (DeadlineError, AuthError) as error:
+            why = error.what if isinstance(error, AuthError) else last
+            fix = "look with `berth secrets get-metadata` when Vault answers again, and set it again if it was not"
+            what = f"whether a new version was written is unknown: {why}. What ran before runs on"
             raise UnansweredError(f"secret {self.secret.name}", what, fix) from None
 
     def _changed(self) -> ChangedError:
@@ -89,32 +98,49 @@ class Writer:
         return ChangedError(f"secret {self.secret.name}", what, fix)
 
 
-def refuse_faults(writer: Writer, values: Values, services: Sequence[Service], platform: Platform) -> None:
+def refuse_faults(
+    writer: Writer, values: Values, services: Sequence[Service], platform: Platform, *, unknown: bool
+) -> None:
     """Refuse values that no reader could use; `services` are all of the stack, whose hosts a certificate covers.
+
+    With `unknown`, fields that no service reads are taken too.
 
     Raises:
         ConfigError: (or ManyErrors) one line for each fault; nothing was written.
 
     """
     where = f"secret {writer.secret.name}"
-    raise_all(ConfigError(where, *fault) for fault in _faults(writer, values.by_field, services, platform))
+    given = values.by_field
+    strange = [] if unknown else [name for name in given if name not in writer.secret.fields]
+    fix = f"it has {', '.join(writer.secret.fields)}; `--unknown` takes any field"
+    raise_all(ConfigError(where, f"no service reads a field {name}", fix) for name in strange)
+    raise_all(ConfigError(where, *fault) for fault in _faults(writer, given, services, platform))
 
 
 def _faults(
     writer: Writer, given: Mapping[str, str], services: Sequence[Service], platform: Platform
 ) -> Iterator[tuple[str, str]]:
     secret, before = writer.secret, writer.before
-    if secret.is_known and (strange := [name for name in given if name not in secret.fields]):
-        yield f"no service reads a field {', '.join(strange)}", f"it has {', '.join(secret.fields)}; or --unknown"
     lacking = [name for name in secret.fields if name not in given and not (before.is_there and name in before.fields)]
     if lacking:
         state = "was deleted, and its values cannot be kept" if before.version else "does not exist yet"
-        yield f"lacks {', '.join(lacking)}: it {state if not before.is_there else 'has none'}", "give all fields at once"
+        yield (
+            f"lacks {', '.join(lacking)}: it {state if not before.is_there else 'has none'}",
+            "give all fields at once",
+        )
     if before.pinned not in {0, before.version} and any(name not in given for name in before.fields):
-        what = f"is pinned to version {before.pinned}, and fields that are not given would be version {before.version}'s"
+        what = (
+            f"is pinned to version {before.pinned}, and fields that are not given would be version {before.version}'s"
+        )
         yield what, f"give all fields, or first `berth secrets pin {secret.name} newest {platform.stack}`"
     if secret.origin is Origin.CERTIFICATE and not lacking:
         yield from _certificate_faults(given, services, platform)
+
+
+def _why_not_kept(before: SecretVersion) -> str:
+    if before.is_there:
+        return "no earlier version has it"
+    return f"version {before.version} was deleted with what it had" if before.version else "there is no version yet"
 
 
 def _certificate_faults(
