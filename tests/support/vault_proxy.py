@@ -1,0 +1,61 @@
+"""A proxy before Vault that loses the answer of chosen requests: Vault has done what it was asked, and nobody hears."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+
+_PASSED = ("X-Vault-Token", "Content-Type")
+
+
+@contextmanager
+def losing(url: str, method: str, *, instead: Callable[[], object] | None = None) -> Iterator[str]:
+    """Give the address of a proxy before `url` that loses the first answer to a `method`.
+
+    With `instead`, the request does not reach Vault, and that is done in its place.
+    """
+    lost: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def _pass(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            loses = self.command == method and not lost
+            if loses:
+                lost.append(self.path)
+            if loses and instead:
+                instead()
+            else:
+                headers = {name: self.headers[name] for name in _PASSED if name in self.headers}
+                with httpx.Client(trust_env=False, timeout=10) as client:
+                    answer = client.request(self.command, f"{url}{self.path}", content=body, headers=headers)
+            if loses:
+                self.close_connection = True
+                return
+            self.send_response(answer.status_code)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def do_GET(self) -> None:
+            self._pass()
+
+        def do_POST(self) -> None:
+            self._pass()
+
+        def do_PATCH(self) -> None:
+            self._pass()
+
+        def log_message(self, *args: object) -> None:
+            del args
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+    assert lost, f"no {method} came"
