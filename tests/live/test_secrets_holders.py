@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -56,8 +57,7 @@ def tokens(served: Laptop) -> Iterator[dict[str, Credentials]]:
 
 def rules(where: str, holder: str) -> str:
     (folder,) = agents.__path__
-    with open(f"{folder}/policies/{where}-{holder}.hcl") as file:
-        return file.read()
+    return Path(folder, "policies", f"{where}-{holder}.hcl").read_text()
 
 
 @pytest.fixture

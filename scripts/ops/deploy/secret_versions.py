@@ -48,28 +48,28 @@ def _fields(path: str, services: Sequence[Service]) -> tuple[str, ...]:
 
 
 def _faults(name: str, platform: Platform, fields: Sequence[str], found: SecretVersion) -> Iterator[tuple[str, str]]:
-    path = f"{KV_MOUNT}/{platform.namespace}/{name}"
     if found.pinned:
         yield from _pin_faults(name, platform, fields, found)
         return
-    where = shlex.quote(path)
-    example = json.dumps(dict.fromkeys(fields, "…"), ensure_ascii=False)
-    write = f"`vault kv put -cas={found.version} {where} -` takes {example} from stdin"
+    path = f"{KV_MOUNT}/{platform.namespace}/{name}"
+    command = f"berth secrets set {name} {platform.stack}"
+    write = f"`{command} --from-json` takes {_example(fields)} from stdin" if len(fields) > 1 else f"`{command}`"
+    newest = f"the newest version of the secret {path}, {found.version},"
     if found.version == 0:
         yield f"the secret {path} is missing", f"give it a value: {write}"
     elif found.is_destroyed:
-        yield (
-            f"the newest version of the secret {path}, {found.version}, was destroyed",
-            f"give it a new value: {write}",
-        )
+        yield f"{newest} was destroyed", f"give it a new value: {write}"
     elif found.is_deleted:
-        undelete = f"`vault kv undelete -versions={found.version} {where}` brings it back; {write}"
-        yield f"the newest version of the secret {path}, {found.version}, was deleted", undelete
+        undelete = f"`vault kv undelete -versions={found.version} {shlex.quote(path)}` brings it back"
+        yield f"{newest} was deleted", f"{undelete}; {write} gives it a new value"
     elif missing := [one for one in fields if one not in found.fields]:
         has = ", ".join(sorted(found.fields)) or "none"
         what = f"the secret {path} has no field {', '.join(missing)} in version {found.version}, only {has}"
-        values = " ".join(f"{shlex.quote(one)}=-" for one in missing[:1])
-        yield what, f"add it: `vault kv patch -cas={found.version} {where} {values}` reads the value from stdin"
+        yield what, f"add it: `{command} --field {shlex.quote(missing[0])}` takes the value from stdin, or asks"
+
+
+def _example(fields: Sequence[str]) -> str:
+    return json.dumps(dict.fromkeys(fields, "…"), ensure_ascii=False)
 
 
 def _pin_faults(
