@@ -25,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-_Name = Annotated[str, typer.Argument(help="Its owner and name, such as chat/api-key.")]
+_Name = Annotated[str, typer.Argument(help="Its owner and name, such as bot-detector/api-key.")]
 _Stack = Annotated[str, typer.Argument()]
 _Unknown = Annotated[bool, typer.Option("--unknown", help="Also a name or a field that the catalogue does not have.")]
 _Deadline = Annotated[float, typer.Option(min=1, help="Seconds for running instances to take it up.")]
@@ -47,9 +47,10 @@ def set_(
     deadline_s: _Deadline = 60,
     as_json: _Json = False,
 ) -> None:
-    """Write a new version of a secret, and bring it to every running instance that follows it.
+    """Give a secret a new value.
 
-    The value comes from stdin, whose one line end is left off, or is asked for twice. Other fields keep their values.
+    It comes from stdin, whose one line end is left off, or is asked for twice. Other fields keep their values. Every
+    running instance that follows the secret takes it up; nothing that somebody wrote meanwhile is overwritten.
     """
     platform, services, secrets = _stack(stack)
     secret = find(name, secrets, unknown=unknown)
@@ -81,7 +82,10 @@ def pin(
     deadline_s: _Deadline = 60,
     as_json: _Json = False,
 ) -> None:
-    """Use this version of a secret until further notice: in deployments, and in running instances that follow it."""
+    """Go back to a version of a secret, or on.
+
+    Deployments, and running instances that follow the secret, use it until there is a new value or `newest` is pinned.
+    """
     if version != "newest" and not (version.isdecimal() and int(version)):
         raise ConfigError(f"version {version!r}", "is no version", "give a number, or `newest`")
     platform, _, secrets = _stack(stack)
@@ -94,7 +98,10 @@ def pin(
 
 @app.command("list")
 def list_(stack: _Stack = LOCAL, *, as_json: _Json = False) -> None:
-    """Show each secret: its version, age, writer and readers, and what every running instance really has."""
+    """Show each secret, and who has which version.
+
+    "running" is what instances themselves say; an exclamation mark stands where that is not the version in use.
+    """
     platform, services, secrets = _stack(stack)
     with Target.of(platform, stacks.credentials_of(platform)) as target:
         show.show_list(inventory(secrets, services, target), as_json=as_json)
@@ -102,7 +109,7 @@ def list_(stack: _Stack = LOCAL, *, as_json: _Json = False) -> None:
 
 @app.command("get-metadata")
 def get_metadata(name: _Name, stack: _Stack = LOCAL, *, as_json: _Json = False) -> None:
-    """Show everything about one secret but its value: each version, who wrote it, which instances have it."""
+    """Show all of one secret but its value."""
     platform, _, secrets = _stack(stack)
     with Target.of(platform, stacks.credentials_of(platform)) as target:
         found = one_entry(find(name, secrets, unknown=True), target)
@@ -120,7 +127,10 @@ def expiry(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Show what expires: secrets, certificates, authorities and tokens, with age, end and readers."""
+    """Show what ends when.
+
+    Secrets with their age, certificates, authorities and tokens; yellow within 30 days, red within one.
+    """
     platform, services, secrets = _stack(stack)
     with Target.of(platform, stacks.credentials_of(platform)) as target:
         rows = expiring.collect(secrets, services, target, stacks.authorities_of(platform))

@@ -3,11 +3,33 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
 _PASSED = ("X-Vault-Token", "Content-Type")
+
+
+@dataclass
+class _Loss:
+    """What is lost: the first answer to a `method`, or, with `instead`, the request itself."""
+
+    url: str
+    method: str
+    instead: Callable[[], object] | None
+    lost: list[str] = field(default_factory=list)
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> httpx.Response | None:
+        loses = method == self.method and not self.lost
+        if loses:
+            self.lost.append(path)
+        if loses and self.instead:
+            self.instead()
+            return None
+        with httpx.Client(trust_env=False, timeout=10) as client:
+            answer = client.request(method, f"{self.url}{path}", content=body, headers=headers)
+        return None if loses else answer
 
 
 @contextmanager
@@ -16,21 +38,25 @@ def losing(url: str, method: str, *, instead: Callable[[], object] | None = None
 
     With `instead`, the request does not reach Vault, and that is done in its place.
     """
-    lost: list[str] = []
+    loss = _Loss(url, method, instead)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(loss)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+    assert loss.lost, f"no {method} came"
 
+
+def _handler(loss: _Loss) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _pass(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            loses = self.command == method and not lost
-            if loses:
-                lost.append(self.path)
-            if loses and instead:
-                instead()
-            else:
-                headers = {name: self.headers[name] for name in _PASSED if name in self.headers}
-                with httpx.Client(trust_env=False, timeout=10) as client:
-                    answer = client.request(self.command, f"{url}{self.path}", content=body, headers=headers)
-            if loses:
+            headers = {name: self.headers[name] for name in _PASSED if name in self.headers}
+            answer = loss.answer(self.command, self.path, headers, body)
+            if answer is None:
                 self.close_connection = True
                 return
             self.send_response(answer.status_code)
@@ -50,12 +76,4 @@ def losing(url: str, method: str, *, instead: Callable[[], object] | None = None
         def log_message(self, *args: object) -> None:
             del args
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-    assert lost, f"no {method} came"
+    return Handler

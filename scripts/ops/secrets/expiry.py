@@ -97,7 +97,7 @@ def _front_door(services: Sequence[Service], target: Target) -> Iterator[Expiry]
     for one in routed[:1]:
         host = route_host(one, platform)
         found = handshake.presented(platform.entry, platform.https_port, host)
-        yield _seen(f"front door at {platform.entry}:{platform.https_port}", found, tuple(it.name for it in routed))
+        yield _seen(f"front door at {platform.entry}:{platform.https_port}", found, ("every route",))
 
 
 def _servers(target: Target) -> Iterator[Expiry]:
@@ -139,7 +139,7 @@ def _leases(target: Target) -> Iterator[Expiry]:
     """Vault lists leases to nobody but root; auditors may count those that it cannot end."""
     stuck = target.vault.irrevocable_leases()
     if stuck is None:
-        yield Expiry(kind="leases", name="of other tokens", note="Vault shows them to none of Berth's holders")
+        yield Expiry(kind="leases", name="of other tokens", note="Vault shows them to nobody")
     else:
         yield Expiry(kind="leases", name="that Vault cannot revoke", note=f"{stuck}")
 

@@ -40,7 +40,7 @@ class History:
     current: int = 0
     """Number of the newest version; 0: there is none."""
     pinned: int = 0
-    marks: Mapping[str, str]
+    """The version that deployments use instead of the newest one; 0: none is pinned."""
 
     @property
     def newest(self) -> Written | None:
@@ -69,7 +69,6 @@ def parse(metadata: Mapping[str, Any]) -> History:
         versions=tuple(sorted(rows, key=lambda one: one.number)),
         current=int(metadata.get("current_version") or 0),
         pinned=pinned_in(metadata),
-        marks=metadata.get("custom_metadata") or {},
     )
 
 

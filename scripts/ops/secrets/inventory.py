@@ -61,11 +61,11 @@ class Entry:
                 yield f"instance {one.allocation[:8]} of {one.service} has version {has}, not {self.wanted}"
 
     def has(self) -> str:
-        """Count which versions the instances have, such as `2 of v3, 1 of v2!`: the mark is on what is not wanted."""
+        """Count which versions the instances have, a line each: `2 of v3`, `1 of v2!`, where that is not wanted."""
         if self.instances is None:
             return "-"
         counts = Counter(one.versions.get(self.secret.name, 0) for one in self.instances)
-        return ", ".join(self._counted(counts)) or "none"
+        return "\n".join(self._counted(counts)) or "none"
 
     def _counted(self, counts: Mapping[int, int]) -> Iterator[str]:
         for version in sorted(counts, reverse=True):

@@ -74,7 +74,7 @@ def find(name: str, secrets: Mapping[str, Known], *, unknown: bool = False) -> K
     if name in secrets:
         return secrets[name]
     if not _NAME.fullmatch(name):
-        fix = "a name is <owner>/<name>, such as " + next(iter(secrets), "chat/api-key")
+        fix = "a name is <owner>/<name>, such as " + next(iter(secrets), "bot-detector/api-key")
         raise ConfigError(f"secret {name!r}", "is no name of a secret", fix)
     if not unknown:
         near = difflib.get_close_matches(name, secrets, n=1, cutoff=0.5)

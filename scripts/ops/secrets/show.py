@@ -1,5 +1,6 @@
 """Prints what there is of secrets: tables for people, JSON for programs. Nothing here ever has a value."""
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from scripts.ops.secrets.expiry import Expiry
 from scripts.ops.secrets.history import History, Written, span
 from scripts.ops.secrets.inventory import Entry, Inventory
 
+_NAME_WIDTH = 26
+"""Names of secrets are not cut on a terminal of 80 columns."""
 _STYLES = {"expired": "red", "within 1 d": "red", "within 7 d": "yellow", "within 30 d": "yellow"}
 
 
@@ -83,16 +86,19 @@ def show_expiry(rows: Sequence[Expiry], *, as_json: bool) -> None:
     if as_json:
         _print_json([{**asdict(one), "days_left": one.days_left(now), "warning": one.warning(now)} for one in rows])
         return
-    table = _table(("kind", "name", "age", "ends", "left", "read by", "note"), ())
+    table = _table(("kind", "name", "age", "ends", "left", "read by"), ())
     for one in rows:
-        warning = one.warning(now)
-        left = "" if one.ends is None else "expired" if warning == "expired" else span(one.ends - now)
-        age = span(now - one.begun) if one.begun else "-"
-        ends = f"{one.ends:%Y-%m-%d}" if one.ends else "-"
-        table.add_row(
-            one.kind, one.name, age, ends, left or "-", ", ".join(one.readers), one.note, style=_STYLES.get(warning, "")
-        )
+        table.add_row(*_ending(one, now), style=_STYLES.get(one.warning(now), ""))
     Console(highlight=False).print(table)
+
+
+def _ending(one: Expiry, now: dt.datetime) -> tuple[str, ...]:
+    name = f"{one.name}\n  {one.note}" if one.note else one.name
+    age = span(now - one.begun) if one.begun else "-"
+    if one.ends is None:
+        return one.kind, name, age, "-", "-", "\n".join(one.readers)
+    left = span(one.ends - now) if one.ends > now else "expired"
+    return one.kind, name, age, f"{one.ends:%Y-%m-%d}", left, "\n".join(one.readers)
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
@@ -105,12 +111,12 @@ def _row(entry: Entry) -> tuple[str, ...]:
 def _version(kept: History) -> str:
     if not kept.current:
         return "none"
-    return f"{kept.pinned} pinned, newest {kept.current}" if kept.pinned else str(kept.current)
+    return f"{kept.pinned} pinned" if kept.pinned else str(kept.current)
 
 
 def _read_by(entry: Entry) -> str:
     names = [one.service.name for one in entry.secret.readers]
-    return ", ".join(names) or ("nodes" if entry.secret.is_known else "nobody")
+    return "\n".join(names) or ("nodes" if entry.secret.is_known else "nobody")
 
 
 def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -124,8 +130,6 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "read by", _read_by(entry)
     if entry.followed is not None:
         yield "pin in Consul", f"version {entry.followed}"
-    for name, text in entry.history.marks.items():
-        yield "mark", f"{name}={text}"
 
 
 def _version_row(one: Written, entry: Entry) -> tuple[str, ...]:
@@ -168,9 +172,9 @@ def _show_notes(notes: Sequence[str], console: Console) -> None:
 
 
 def _table(columns: Sequence[str], rows: Any) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", min_width=_NAME_WIDTH if name == "name" else None)
     for row in rows:
         table.add_row(*row)
     return table

@@ -71,8 +71,8 @@ def test_each_problem_is_named(found: Entry, said: str, monkeypatch: pytest.Monk
 
 
 def test_instances_are_counted_by_version_and_those_that_differ_are_marked() -> None:
-    assert entry(metadata(), 3, 2, 3, 0).has() == "2 of v3, 1 of v2!, 1 of v?!"
-    assert entry(metadata(pinned=2), 3, 2).has() == "1 of v3!, 1 of v2"
+    assert entry(metadata(), 3, 2, 3, 0).has() == "2 of v3\n1 of v2!\n1 of v?!"
+    assert entry(metadata(pinned=2), 3, 2).has() == "1 of v3!\n1 of v2"
     assert entry(metadata()).has() == "none"
 
 
