@@ -142,6 +142,14 @@ def test_who_wrote_in_between_is_named_and_nothing_is_overwritten(served: Laptop
     assert newest(served, KEY) == before + 1
 
 
+def test_who_deleted_in_between_is_named_too(served: Laptop, berth: Command) -> None:
+    before = newest(served, KEY)
+    answer = berth("set", KEY, stdin="mine", meanwhile=lambda: served.vault.delete(f"/v1/secret/data/default/{KEY}"))
+    assert answer.code == Exit.CHANGES
+    assert f"token-berth deleted version {before}" in answer.err
+    served.vault.post(f"/v1/secret/undelete/default/{KEY}", json={"versions": [before]})
+
+
 def test_other_fields_keep_their_values_and_nobody_reads_them(served: Laptop, berth: Command) -> None:
     answer = berth("set", "mine/login", "--unknown", "--from-json", stdin='{"user": "ada", "password": "x"}')
     assert answer.code == 0, answer.err

@@ -15,6 +15,8 @@ from nomad_jobs.errors import AuthError, BerthError, ChangedError, RefusedError,
 from nomad_jobs.mounts import JOBS_MOUNT, KV_MOUNT
 from scripts.ops.clients.api import FIX, TIMEOUT_S, Api, session
 
+_GONE = 404
+"""What Vault answers when fields of a deleted version are to be kept."""
 _PINNED = "berth_pinned"
 """In a secret's custom metadata: the version that deployments use instead of the newest one."""
 
@@ -160,9 +162,9 @@ class Vault:
         try:
             answer = (self._api.patch if keep else self._api.post)(_at("data", path), body)
         except RefusedError as error:
-            if "check-and-set" not in error.what:
+            if "check-and-set" not in error.what and error.status != _GONE:
                 raise
-            raise ChangedError(self._api.where, f"somebody wrote {path} in between") from None
+            raise ChangedError(self._api.where, f"somebody wrote or deleted {path} in between") from None
         return int(answer["data"]["version"])
 
     @contextmanager

@@ -131,7 +131,7 @@ def _tokens(target: Target) -> Iterator[Expiry]:
             yield Expiry(kind="token", name=f"{where}'s", note=f"not seen: {error.what}")
             continue
         ends = moment(str(row.get("ExpirationTime") or ""))
-        name = f"{where}'s, {row.get('Name') or row.get('Description') or row['AccessorID']}"
+        name = f"{where}'s, {row.get('Name') or row.get('Description') or row.get('AccessorID', 'anonymous')}"
         yield Expiry(kind="token", name=name, begun=moment(str(row.get("CreateTime") or "")), ends=ends, note=by_vault)
 
 

@@ -13,6 +13,8 @@ from scripts.ops.secrets.running import Running, running
 from scripts.ops.waiting import wait_until
 
 _PAUSE_S = 0.5
+_NAMED = 3
+"""So many instances are named that do not take a version up."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +64,8 @@ class Following:
                 found[:] = running(self.secret.following, self.target.nomad)
             late = list(_late(found, self.secret.name, self.version))
             says(late[0] if late else f"version {self.version} in use by {len(found)} instance(s)")
-            return "; ".join(late) or None
+            more = f"; and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
+            return "; ".join(late[:_NAMED]) + more or None
 
         where, what = f"secret {self.secret.name}", f"version {self.version} in use by every instance"
         try:

@@ -92,8 +92,12 @@ class Writer:
 
     def _changed(self) -> ChangedError:
         newest = history.read(self.vault, self.path).newest
-        by = f"{newest.by} wrote version {newest.number} {newest.age(now())} ago" if newest else "somebody wrote"
-        what = f"{by}, after version {self.before.version} was looked at; nothing was overwritten"
+        did = "the secret was removed"
+        if newest and newest.is_gone(now()):
+            did = f"{newest.deleted_by or 'somebody'} deleted version {newest.number}"
+        elif newest:
+            did = f"{newest.by} wrote version {newest.number} {newest.age(now())} ago"
+        what = f"{did}, after version {self.before.version} was looked at; nothing was overwritten"
         fix = "look with `berth secrets get-metadata`, and set it again if yours is to follow"
         return ChangedError(f"secret {self.secret.name}", what, fix)
 
@@ -123,15 +127,9 @@ def _faults(
     secret, before = writer.secret, writer.before
     lacking = [name for name in secret.fields if name not in given and not (before.is_there and name in before.fields)]
     if lacking:
-        state = "was deleted, and its values cannot be kept" if before.version else "does not exist yet"
-        yield (
-            f"lacks {', '.join(lacking)}: it {state if not before.is_there else 'has none'}",
-            "give all fields at once",
-        )
+        yield f"lacks {', '.join(lacking)}, and {_why_not_kept(before)}", "give all fields at once"
     if before.pinned not in {0, before.version} and any(name not in given for name in before.fields):
-        what = (
-            f"is pinned to version {before.pinned}, and fields that are not given would be version {before.version}'s"
-        )
+        what = f"is pinned to version {before.pinned}, and what is not given would come from version {before.version}"
         yield what, f"give all fields, or first `berth secrets pin {secret.name} newest {platform.stack}`"
     if secret.origin is Origin.CERTIFICATE and not lacking:
         yield from _certificate_faults(given, services, platform)
