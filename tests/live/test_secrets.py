@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from nginx.render import route_host
-from nomad_jobs.errors import Exit
+from nomad_jobs.errors import ConfigError, Exit
 from nomad_jobs.services.bot_detector import BOT_DETECTOR
 from nomad_jobs.services.llama_4_scout import LLAMA_4_SCOUT
 from scripts.ops.local.authority import make_certificate
@@ -221,6 +221,19 @@ def test_a_version_that_is_gone_or_never_was_is_no_pin(served: Laptop, berth: Co
     assert (answer.code, "has no version 999" in answer.err) == (Exit.CONFIG, True), answer.err
     assert served.target.consul.key(f"berth/local/versions/{KEY}") == followed
     assert served.target.vault.newest(f"default/{KEY}").pinned == 0
+
+
+def test_a_deployment_whose_pinned_version_is_gone_stops_and_names_the_way_on(served: Laptop, berth: Command) -> None:
+    for value in ("one", "two"):
+        berth("set", KEY, stdin=value)
+    pinned = newest(served, KEY) - 1
+    assert berth("pin", KEY, str(pinned)).code == 0
+    served.vault.post(f"/v1/secret/destroy/default/{KEY}", json={"versions": [pinned]})
+    with pytest.raises(ConfigError, match=f"pinned to version {pinned}, which cannot be read") as caught:
+        served.deploy(DETECTOR)
+    assert f"`berth secrets pin {KEY} newest local` ends the pin" in caught.value.fix
+    assert berth("pin", KEY, "newest").code == 0
+    served.deploy(DETECTOR)
 
 
 def test_one_secret_is_shown_with_each_version_its_writer_and_who_has_it(served: Laptop, berth: Command) -> None:
