@@ -37,6 +37,11 @@ class Nomad:
         self._api.close()
         self._session.close()
 
+    def own_token(self) -> dict[str, Any]:
+        """Read what Nomad says of the token that this client has."""
+        found: dict[str, Any] = self._api.get("/v1/acl/token/self") or {}
+        return found
+
     def parse(self, hcl: str) -> dict[str, Any]:
         """Have Nomad parse a job file.
 

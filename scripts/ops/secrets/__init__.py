@@ -1,1 +1,1 @@
-"""The secrets of a stack: which versions there are, which are pinned, and which each instance uses."""
+"""What people do with secrets: give them values, pin versions, and see which each instance has and what expires."""

@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "cbf2b217b3ac"
+    "berth_form"  = "aef90306269b"
     "berth_stack" = "local"
   }
 
@@ -172,8 +172,8 @@ vLLM's own keys guard some paths only (0.19.1: /v1, while anybody may generate a
 open everything where they are empty. This one file runs on any Python from 3.8 on with the standard library alone:
 Nomad writes it into the task, whatever its image, and PYTHONPATH names its folder. It reads the keys from the JSON
 file that ENGINE_KEYS_FILE names, {"keys": ["…", "…"]}; a changed file counts at the next request. Where that file
-holds no good key, the import of this module ends the engine, which would otherwise be open. It prints no key. In a task,
-once it uses the keys, it writes the `versions` that stand beside them to versions-<the file's stem>.json.
+holds no good key, the import of this module ends the engine, which would otherwise be open. It prints no key. In a
+task, once it uses the keys, it writes the `versions` beside them to versions-<the stem of the file's name>.json.
 """
 
 from __future__ import annotations
