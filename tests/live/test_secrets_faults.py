@@ -168,7 +168,10 @@ def test_a_vault_token_that_ends_after_the_write_leaves_a_state_that_is_told(
 
 @pytest.mark.parametrize(
     ("ends", "said"),
-    [("consul", "its pin in Consul was not moved"), ("nomad", "whether each instance uses it was not seen")],
+    [
+        ("consul", "its pin in Consul was not moved"),
+        ("nomad", "its pin is moved, and whether each instance uses it was not seen"),
+    ],
 )
 def test_a_token_that_ends_on_the_way_is_told_with_its_step_and_the_way_on(
     served: Laptop, berth: Command, ends: str, said: str

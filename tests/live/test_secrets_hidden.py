@@ -91,6 +91,7 @@ def test_each_form_would_be_found() -> None:
         (["set", HUB, "--field", "nothing"], CANARY, 2),
         (["set", "nobody/nothing"], CANARY, 2),
     ],
+    ids=["piped", "for programs", "held", "no text", "NUL", "no such field", "no such secret"],  # no value in a name
 )
 def test_a_value_is_nowhere_but_in_vault(
     served: Laptop, tmp_path: Path, words: list[str], stdin: str, code: int

@@ -120,8 +120,10 @@ class Vault:
 
     def irrevocable_leases(self) -> int | None:
         """Count the leases that Vault tried to revoke in vain; None: this token may not."""
-        answer = self._api.read("sys/leases/count?type=irrevocable")
-        return None if answer is None else int(answer["data"]["lease_count"])
+        try:
+            return int(self._api.get("/v1/sys/leases/count", type="irrevocable")["data"]["lease_count"])
+        except AuthError:
+            return None
 
     def secret(self, path: str) -> dict[str, Any]:
         """Read the newest version of a secret."""
