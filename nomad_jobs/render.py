@@ -218,8 +218,10 @@ def _form(job: _Job) -> str:
         # Nomad would change a check in place, for all instances at once: with a wrong one, none would serve any more.
         "checks": [(check.port, check.protocol, check.path) for check in job.service.checks],
         "scripts": [(check.name, check.script) for check in job.service.script_checks],
-        "identities": [job.service.vault_name if job.service.secrets else "", job.service.reads_consul],
+        "identities": [job.service.vault_name if job.service.asks_vault else "", job.service.reads_consul],
     }
+    if job.service.transit:
+        facts["sees"] = "the Vault token"
     if container:
         facts["container"] = asdict(container)
         if mounts := [(file.path, file.mounted_at) for file in job.service.files if file.mounted_at]:

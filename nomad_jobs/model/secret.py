@@ -1,9 +1,14 @@
 """References to secrets: what a service reads from Vault, and never the value."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 
 from nomad_jobs.errors import ConfigError
+from nomad_jobs.model.bounds import no_name
+
+_FIELD_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?")
 
 
 class Origin(StrEnum):
@@ -36,6 +41,14 @@ class Secret:
         if field_name not in self.fields:
             raise ConfigError(f"secret {self.name}", f"has no field '{field_name}', only {', '.join(self.fields)}")
         return SecretRef(self, field_name)
+
+    def faults(self) -> Iterator[str]:
+        """Yield its faults, one line each."""
+        yield from no_name("secret", self.name)
+        yield from no_name("secret owner", self.owner) if self.owner else ()
+        for name in self.fields:
+            if not _FIELD_NAME.fullmatch(name):
+                yield f"secret field {name!r} must be letters, digits and _ . - between them"
 
 
 @dataclass(frozen=True, slots=True)
