@@ -5,20 +5,29 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nomad_jobs.contents import ROOT, RenderedFile, SecretVersions, is_literal, rendered_files
+from nomad_jobs.contents import ROOT, RenderedFile, SecretVersions, rendered_files
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.keys import pin_key, routes_prefix
-from nomad_jobs.model import ENGINE_SHUTDOWN_S, Container, Env, Gpus, Kind, Port, Service, Size, User, model_words
-from nomad_jobs.model.interpolation import GPUS
+from nomad_jobs.model import (
+    Container,
+    Env,
+    Gpus,
+    Kind,
+    Port,
+    Service,
+    Size,
+    User,
+    model_words,
+)
 from nomad_jobs.platform import ContainerNetwork, NodePool, Platform
 from nomad_jobs.registry import place_of
 from nomad_jobs.text import hcl, render
+from nomad_jobs.variables import plain_env
 
 __all__ = ["ROOT", "SecretVersions", "kill_timeout_s", "render_consul_policy", "render_job"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PULL_S = 3600
-_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - in a container, which only its host's port opens to others
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +123,7 @@ class _Job:
 
     @property
     def plain_env(self) -> tuple[Env, ...]:
-        return _plain_env(self.service, self.platform)
+        return plain_env(self.service, self.platform)
 
     @property
     def env_width(self) -> int:
@@ -170,23 +179,6 @@ def _image(service: Service, platform: Platform, images: Pins) -> str:
         return ""
     name = pinned(service.container.image, images, service.name)
     return place_of(name, platform.container_network.registry) if platform.container_network else name
-
-
-def _plain_env(service: Service, platform: Platform) -> tuple[Env, ...]:
-    longest_s = platform.max_kill_timeout_s - ENGINE_SHUTDOWN_S
-    front_door = (
-        Env(name="BERTH_TLS_ROUTES", value=str(platform.tls_routes).lower()),
-        Env(name="BERTH_LONGEST_REQUEST_S", value=str(longest_s)),
-    )
-    gpus = service.size.gpus
-    return (
-        # A process listens on the laptop's loopback, so that nobody outside reaches it.
-        Env(name="BERTH_BIND", value=_ANY_ADDRESS if platform.runs_containers else platform.entry),
-        Env(name="BERTH_STACK", value=platform.stack),
-        *((Env(name=GPUS, value=str(gpus.count)),) if gpus else ()),
-        *(front_door if service.is_front_door else ()),
-        *(env for env in service.env if is_literal(env)),
-    )
 
 
 def _port(port: Port, platform: Platform) -> _RenderedPort:

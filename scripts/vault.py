@@ -23,7 +23,7 @@ from scripts.ops.clients.target import Target
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State
-from scripts.ops.questions import confirm
+from scripts.ops.questions import confirm, hidden
 from scripts.ops.rendering import Rendered
 from vault_policies import holders
 
@@ -82,7 +82,7 @@ def apply(
         confirm(f"write {len(found) + len(entries)} to {platform.title}", yes=yes)
         keys = unseal_keys(State.default()) if platform.is_laptop else _asked() if recovery_keys else []
         with root(api, keys, platform.ca_file) if keys else nullcontext(api) as writer:
-            writing.write(found, rendered, writer, target.consul)
+            writing.write(found, rendered, writer, target.consul, hidden)
             own.write(writer, entries if keys else ())
     if entries and not keys:
         names = ", ".join(one.make.rpartition("/")[2] for one in entries)

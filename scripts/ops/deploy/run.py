@@ -66,7 +66,7 @@ def deploy(
         versions = secret_versions(services, target.platform, target.vault)
     rendered = render(services, target.platform, images, versions)
     with progress.step("access", "is as the catalogue says"):
-        _refuse_other_access(differences(rendered, target.vault, target.consul), target.platform)
+        _refuse_other_access(differences(rendered, target.vault, target.consul, whole=whole), target.platform)
     deployment = _Deployment(
         target=target,
         rendered=rendered,
