@@ -49,7 +49,7 @@ def plan(
     credentials = stacks.credentials_of(platform)
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
         found = differences(rendered, target.vault, target.consul)
-        entries = own.differing(api, _holders(platform))
+        entries = own.differing(api, platform, _holders(platform))
     if as_json:
         typer.echo(json.dumps([*map(asdict, found), *({"kind": "platform", "name": one.make} for one in entries)]))
     else:
@@ -75,7 +75,7 @@ def apply(
     credentials = stacks.credentials_of(platform)
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
         found = differences(rendered, target.vault, target.consul)
-        entries = own.differing(api, _holders(platform))
+        entries = own.differing(api, platform, _holders(platform))
         _show(found, entries)
         if not found and not entries:
             return
@@ -122,6 +122,7 @@ def _show(found: Sequence[Difference], entries: Sequence[Entry]) -> None:
         for line in one.lines():
             console.print(f"  {line}", style=_COLOURS.get(line[:1], ""), markup=False)
     for entry in entries:
-        console.print(f"{entry.make} of vault_policies/rules/", markup=False)
+        home = "vault_policies/rules/" if entry.make.startswith("sys/policies/") else "infra/holdings/engines.py"
+        console.print(f"{entry.make} of {home}", markup=False)
     if not found and not entries:
         console.print("nothing differs")
