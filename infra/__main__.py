@@ -29,7 +29,8 @@ def build(inputs: parts.StackInputs) -> None:
     pools = parts.node_pools(inputs, network, firewall, keys, storage, identity, programs, servers)
     ingress = parts.ingress(inputs, network, pools)
     parts.budget(inputs)
-    pulumi.export("platform", platform(inputs.config, servers.urls, ingress.address, storage.buckets))
+    aws = {"workload_role": identity.workload_role_arn, "storage_key": keys.arns["storage"]}
+    pulumi.export("platform", platform(inputs.config, servers.urls, ingress.address, storage.buckets, aws))
     pulumi.export("address", ingress.address)
     pulumi.export("operator_role", identity.operator_role_arn)
     pulumi.export("preview_role", identity.preview_role_arn)

@@ -23,7 +23,7 @@ from scripts.ops.clients.target import Target
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State
-from scripts.ops.questions import confirm
+from scripts.ops.questions import confirm, hidden
 from scripts.ops.rendering import Rendered
 from vault_policies import holders
 
@@ -49,7 +49,7 @@ def plan(
     credentials = stacks.credentials_of(platform)
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
         found = differences(rendered, target.vault, target.consul)
-        entries = own.differing(api, _holders(platform))
+        entries = own.differing(api, platform, _holders(platform))
     if as_json:
         typer.echo(json.dumps([*map(asdict, found), *({"kind": "platform", "name": one.make} for one in entries)]))
     else:
@@ -75,14 +75,14 @@ def apply(
     credentials = stacks.credentials_of(platform)
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
         found = differences(rendered, target.vault, target.consul)
-        entries = own.differing(api, _holders(platform))
+        entries = own.differing(api, platform, _holders(platform))
         _show(found, entries)
         if not found and not entries:
             return
         confirm(f"write {len(found) + len(entries)} to {platform.title}", yes=yes)
         keys = unseal_keys(State.default()) if platform.is_laptop else _asked() if recovery_keys else []
         with root(api, keys, platform.ca_file) if keys else nullcontext(api) as writer:
-            writing.write(found, rendered, writer, target.consul)
+            writing.write(found, rendered, writer, target.consul, hidden)
             own.write(writer, entries if keys else ())
     if entries and not keys:
         names = ", ".join(one.make.rpartition("/")[2] for one in entries)
@@ -122,6 +122,7 @@ def _show(found: Sequence[Difference], entries: Sequence[Entry]) -> None:
         for line in one.lines():
             console.print(f"  {line}", style=_COLOURS.get(line[:1], ""), markup=False)
     for entry in entries:
-        console.print(f"{entry.make} of vault_policies/rules/", markup=False)
+        home = "vault_policies/rules/" if entry.make.startswith("sys/policies/") else "infra/holdings/engines.py"
+        console.print(f"{entry.make} of {home}", markup=False)
     if not found and not entries:
         console.print("nothing differs")

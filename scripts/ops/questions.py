@@ -21,3 +21,18 @@ def confirm(action: str, *, yes: bool) -> None:
         raise ConfigError(action, "needs a confirmation, and there is no terminal to ask on", "add --yes")
     if not typer.confirm(f"{action}?", err=True):
         raise CancelledError(action, "not done: the answer was no")
+
+
+def hidden(what: str) -> str:
+    """Ask for `what` on the terminal without showing it, or read a line of stdin: it is in no argument.
+
+    Raises:
+        ConfigError: there is no terminal, and stdin has no line.
+
+    """
+    given = typer.prompt(what, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    if not given.strip():
+        raise ConfigError(
+            what, "is needed, and stdin has no line with it", "run this on a terminal, or write it to stdin"
+        )
+    return str(given).rstrip("\r\n")

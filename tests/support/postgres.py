@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +35,15 @@ class Postgres:
         argv = [str(self.bin / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-d", "postgres", "-At"]
         argv += ["-U", user or self.user, "-c", sql]
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=20)
+        return (done.stdout or done.stderr).strip()
+
+    def connected(self, url: str) -> str:
+        """Give the user as whom psql is connected by `url`, which it reads from stdin; or what it says is wrong."""
+        env = {"PGPASSWORD": self.password, "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        argv = [str(self.bin / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-d", "postgres", "-AtqX"]
+        commands = f'\\connect "{url}"\nselect session_user;\n'
+        argv += ["-U", self.user, "-v", "ON_ERROR_STOP=1"]
+        done = subprocess.run(argv, env=env, input=commands, capture_output=True, text=True, check=False, timeout=20)
         return (done.stdout or done.stderr).strip()
 
 
@@ -79,5 +89,5 @@ def _running(made: Postgres, folder: Path, account: pwd.struct_passwd) -> Iterat
         )  # fmt: skip
         yield
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # PostgreSQL waits for no client then, and Vault keeps its connection
         server.wait(_START_S)
