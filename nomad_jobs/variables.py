@@ -32,7 +32,8 @@ def plain_env(service: Service, platform: Platform) -> tuple[Env, ...]:
 def _engine_env(service: Service, platform: Platform) -> Iterator[Env]:
     """Say where AWS is to whom it gives keys, and where Vault is to who must ask it."""
     if any(isinstance(one, DynamicAws) for one in service.credentials):
-        yield Env(name="AWS_REGION", value=platform.aws.region)
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):  # boto3 reads the one, and the other SDKs the other
+            yield Env(name=name, value=platform.aws.region)
         if platform.aws.url:
             yield Env(name="AWS_ENDPOINT_URL", value=platform.aws.url)
     if service.transit:

@@ -8,7 +8,7 @@ from nomad_jobs.model.bounds import DAY_S, no_name, out_of_range
 from nomad_jobs.mounts import AWS_MOUNT, DATABASE_MOUNT
 
 _HOUR_S = 3600
-_LEAST_S = 60
+_LEAST_S = 5
 _LONGEST_CHAINED_S = _HOUR_S
 """AWS ends a role that another role assumed after an hour, and Vault's servers act with a role."""
 _SHORTEST_STS_S = 900
@@ -104,8 +104,8 @@ class StaticDatabase:
 
     @property
     def name(self) -> str:
-        """Name of its role in Vault, behind the service's."""
-        return self.database.name
+        """Name of its role in Vault, behind the service's; Vault wants another one than for users that it makes."""
+        return f"{self.database.name}.static"
 
     def path(self, service: str) -> str:
         """Path in Vault at which the service reads it."""
