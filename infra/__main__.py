@@ -29,9 +29,12 @@ def build(inputs: parts.StackInputs) -> None:
     pools = parts.node_pools(inputs, network, firewall, keys, storage, identity, programs, servers)
     ingress = parts.ingress(inputs, network, pools)
     parts.budget(inputs)
-    pulumi.export("platform", platform(inputs.config, servers.urls, ingress.address, storage.buckets))
+    pulumi.export(
+        "platform", platform(inputs.config, servers.urls, ingress.address, storage.buckets, identity.login_arns)
+    )
     pulumi.export("address", ingress.address)
-    pulumi.export("operator_role", identity.operator_role_arn)
+    for holder, arn in identity.people_arns.items():
+        pulumi.export(f"{holder}_role", arn)
     pulumi.export("preview_role", identity.preview_role_arn)
     pulumi.export("deploy_role", identity.deploy_role_arn)
 

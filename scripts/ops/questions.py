@@ -21,3 +21,10 @@ def confirm(action: str, *, yes: bool) -> None:
         raise ConfigError(action, "needs a confirmation, and there is no terminal to ask on", "add --yes")
     if not typer.confirm(f"{action}?", err=True):
         raise CancelledError(action, "not done: the answer was no")
+
+
+def hidden(question: str) -> str:
+    """Ask for a secret: on the terminal without showing it, else as the next line of stdin; empty: none was given."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(question, hide_input=True, default="", show_default=False, err=True)).strip()
+    return sys.stdin.readline().strip()

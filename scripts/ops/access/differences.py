@@ -19,6 +19,7 @@ class Kind(StrEnum):
     VAULT_ROLE = "Vault role"
     CONSUL_POLICY = "Consul policy"
     CONSUL_ROLE = "Consul role"
+    VAULT_LOGIN = "Vault login"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +35,8 @@ class Difference:
     @property
     def title(self) -> str:
         """Say in a line what would be written."""
-        return f"{self.kind} {self.name} ({'changed' if self.before else 'new'})"
+        how = "new" if not self.before else "changed" if self.after else "no longer named: removed"
+        return f"{self.kind} {self.name} ({how})"
 
     def lines(self) -> Iterator[str]:
         """Yield a unified diff of the text."""
