@@ -51,7 +51,7 @@ def provider(folder: Path) -> Iterator[Provider]:
     """Serve one on loopback."""
     authority = Authority(folder / "provider-authority")
     cert, key = authority.issue(["localhost"], "127.0.0.1")
-    argv = (sys.executable, "-W", "ignore", "-m", "tests.support.oidc_provider", str(cert), str(key))
+    argv = (sys.executable, "-W", "ignore", "-m", "tests.support.oidc_provider_server", str(cert), str(key))
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.PIPE, env=env, text=True
@@ -67,19 +67,3 @@ def provider(folder: Path) -> Iterator[Provider]:
 
 def _trusting(ca_file: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(ca_file))
-
-
-def main() -> None:
-    """Serve until the other end of stdin is gone; the first line of stdout is the port."""
-    import oidc_provider_mock
-    from werkzeug.serving import make_server
-
-    app = oidc_provider_mock.app(require_client_registration=True, require_nonce=True)
-    app.debug = False
-    server = make_server("localhost", 0, app, threaded=True, ssl_context=(sys.argv[1], sys.argv[2]))
-    print(server.server_port, flush=True)
-    server.serve_forever()
-
-
-if __name__ == "__main__":
-    main()
