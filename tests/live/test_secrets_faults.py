@@ -15,16 +15,15 @@ from scripts.ops.clients.api import Api
 from scripts.ops.clients.vault import Vault
 from scripts.ops.local.boot.unseal import unseal
 from scripts.ops.local.sessions import session
-from scripts.ops.local.setup.seed import seed
 from scripts.ops.local.setup.vault_keys import KEYS, unseal_keys
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.secrets.known import known
 from scripts.ops.secrets.values import Values
 from scripts.ops.secrets.writing import Writer
 from scripts.ops.waiting import wait_until
-from tests.support.laptop import Laptop, laptop
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR, LAPTOP, ON_LAPTOP
-from tests.support.secrets_command import Answer, Command
+from tests.support.secrets_command import Answer, Command, serving
 from tests.support.vault_proxy import losing
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("secrets-faults")]
@@ -38,10 +37,7 @@ SECRET = known(ON_LAPTOP, LAPTOP)[KEY]
 @pytest.fixture(scope="module")
 def served() -> Iterator[Laptop]:
     """A laptop of its own, whose Vault is killed and sealed, with a service that follows a secret."""
-    with laptop() as booted:
-        booted.state.write(booted.state.root / "platform.json", booted.platform.to_json())
-        seed(ON_LAPTOP, booted.platform, booted.target.vault, booted.state.keys)
-        booted.deploy(FRONT_DOOR, DETECTOR)
+    with serving(FRONT_DOOR, DETECTOR) as booted:
         yield booted
 
 

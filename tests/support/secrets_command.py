@@ -4,13 +4,33 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
+from nomad_jobs.model import Service
 from scripts import cli
-from tests.support.laptop import Laptop
+from scripts.ops.local.setup.seed import seed
+from tests.support.laptop import Laptop, laptop
+from tests.support.platforms import ON_LAPTOP
+
+
+@contextmanager
+def serving(*services: Service) -> Iterator[Laptop]:
+    """Boot a laptop with all first secrets that the command finds, and with these services."""
+    with laptop() as booted:
+        booted.state.write(booted.state.root / "platform.json", booted.platform.to_json())
+        seed(ON_LAPTOP, booted.platform, booted.target.vault, booted.state.keys)
+        if services:
+            booted.deploy(*services)
+        yield booted
+
+
+def newest(laptop: Laptop, name: str) -> int:
+    """Give the number of the newest version of a secret."""
+    return laptop.target.vault.newest(f"default/{name}").version
 
 
 class Piped(io.BytesIO):
