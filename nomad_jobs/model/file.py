@@ -18,6 +18,8 @@ _TAKEN = tuple(f"/{name}" for name in ("proc", "sys", "dev", "local", "secrets",
 """What Docker and Nomad put into each container, with all that is below."""
 VARIABLES = "secrets/env"
 """The file of those variables that the node looks up."""
+VAULT_CA = "secrets/vault_ca.pem"
+"""The authority of Vault's certificate, for a task that asks Vault itself."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -108,8 +110,8 @@ class File:
         """Yield its faults, one line each."""
         if not _RELATIVE.fullmatch(self.path) or ".." in self.path:
             yield f"file {self.path!r} must be under local/ or secrets/"
-        elif normpath(self.path) == VARIABLES:
-            yield f"file {self.path!r} is where Berth writes variables: choose another name"
+        elif normpath(self.path) in {VARIABLES, VAULT_CA, "secrets/vault_token"}:
+            yield f"file {self.path!r} is where Berth or Nomad writes its own: choose another name"
         if self._fields and not self.path.startswith("secrets/"):
             yield f"file {self.path!r} holds a secret, so it must be under secrets/"
         if self.is_template and not all(isinstance(part, str | Source) for part in self.parts):
