@@ -1,7 +1,7 @@
 """Renders what Nomad writes into a task: files and variables as Consul templates, which read secrets on the node."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,11 +20,11 @@ from nomad_jobs.model import (
     SecretRef,
     Service,
     Source,
-    Version,
+    Versions,
     secret_path,
 )
 from nomad_jobs.model.composed import Field
-from nomad_jobs.model.file import VARIABLES, VAULT_CA
+from nomad_jobs.model.file import TOLD_PINNED, VARIABLES, VAULT_CA
 from nomad_jobs.platform import Platform
 from nomad_jobs.text import consul_template
 
@@ -68,6 +68,8 @@ def rendered_files(service: Service, platform: Platform, versions: SecretVersion
         # An environment file may begin with a blank line, which makes its lines easier to read.
         data = with_definition(f"\n{lines}")
         yield RenderedFile(path=VARIABLES, data=data, env=True, once=once, on_change=on_change.value)
+    if service.pinned_secrets:
+        yield RenderedFile(path=TOLD_PINNED, data=writer.pinned_versions() + "\n", once=once)
     if service.transit and platform.speaks_tls:
         yield RenderedFile(path=VAULT_CA, data=_VAULT_CA_TEXT, perms="0644", once=once)
     for file in service.files:
@@ -123,10 +125,8 @@ class _Writer:
                 return with_secret(self._path(part, follows=file.follows), value)
             case Composed():
                 return self._composed(part, follows=file.follows)
-            case Version(secret):
-                return with_secret(
-                    self._followed(secret) if file.follows else self._pinned(secret), ".Data.metadata.version"
-                )
+            case Versions():
+                return self._versions(file.secrets, self._followed if file.follows else self._pinned)
             case Peers(name):
                 return (
                     f'[{{{{ range $i, $peer := service "{name}" }}}}{{{{ if $i }}}}, {{{{ end }}}}'
@@ -136,6 +136,18 @@ class _Writer:
                 return consul_template(_source(path))
             case str():
                 return consul_template(part)
+
+    def pinned_versions(self) -> str:
+        """Write the versions that the task reads once, as JSON."""
+        return self._versions(self.service.pinned_secrets, self._pinned)
+
+    def _versions(self, secrets: Iterable[Secret], place: Callable[[Secret], str]) -> str:
+        """Write the number that Vault gave with each secret; `place` says where the node reads it."""
+        each = (
+            f"{json.dumps(secret_path(one, self.service))}: {with_secret(place(one), '.Data.metadata.version')}"
+            for one in secrets
+        )
+        return f"{{{', '.join(each)}}}"
 
     def _pinned(self, secret: Secret) -> str:
         path = secret_path(secret, self.service)

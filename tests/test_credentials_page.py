@@ -51,7 +51,7 @@ def test_the_pages_service_reads_exactly_what_it_asks_for(shop: Service) -> None
 def test_the_pages_service_is_a_job_that_holds_no_value_and_sees_its_token(shop: Service) -> None:
     job = render_job(shop, CLOUD_WITH_AWS, images=test_pins("example/shop:1"))
     assert "disable_file = false" in job
-    assert re.findall(r'destination = "(.*)"', job) == ["secrets/env", "secrets/vault_ca.pem", "secrets/aws"]
+    assert re.findall(r'destination = "secrets/(.*)"', job) == ["env", "vault_ca.pem", "aws"]
     assert '"VAULT_CACERT"' in job
 
 

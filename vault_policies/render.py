@@ -12,6 +12,8 @@ from vault_policies import engines
 _TEMPLATES = Path(__file__).parent / "templates"
 
 AUDIENCE = "vault.io"
+TOKEN_PERIOD_S = 1800
+"""How long a task's token lives when it is not renewed: Nomad renews it long before, and makes a new one if need be."""
 
 
 def render_policy(service: Service, platform: Platform) -> str:
@@ -41,6 +43,6 @@ def role(service: Service, platform: Platform) -> dict[str, Any]:
         "token_type": "service",
         "token_policies": [service.vault_name],
         "token_no_default_policy": True,
-        "token_period": 1800,
+        "token_period": TOKEN_PERIOD_S,
         "token_explicit_max_ttl": 0,
     }

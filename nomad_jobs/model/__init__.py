@@ -10,7 +10,7 @@ from nomad_jobs.model.credentials import (
     StaticDatabase,
     TransitKey,
 )
-from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source, Version
+from nomad_jobs.model.file import Env, File, OnChange, Part, Peers, Source, Versions
 from nomad_jobs.model.formats import aws_file, json_file
 from nomad_jobs.model.network import HIDDEN, Check, Port, Route, Sample, ScriptCheck
 from nomad_jobs.model.override import Override
@@ -57,7 +57,7 @@ __all__ = [
     "TransitKey",
     "Ulimit",
     "User",
-    "Version",
+    "Versions",
     "aws_file",
     "command",
     "composed",

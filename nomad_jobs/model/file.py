@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
+from pathlib import PurePosixPath
 from posixpath import normpath
 
 from nomad_jobs.model.composed import Composed, Field
@@ -20,6 +21,9 @@ VARIABLES = "secrets/env"
 """The file of those variables that the node looks up."""
 VAULT_CA = "secrets/vault_ca.pem"
 """The authority of Vault's certificate, for a task that asks Vault itself."""
+_TOLD = "local/versions-"
+TOLD_PINNED = f"{_TOLD}pinned.json"
+"""Where a task tells the versions of the secrets that it read when it began, by path; no value is in it."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -38,13 +42,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """The number of the version of a secret that the node read."""
+class Versions:
+    """The versions of the file's own secrets that the node read, as JSON by path: `{"chat/api-key": 3}`.
 
-    secret: Secret
+    The process that reads the file writes them to `File.told_at` once it uses its values; Nomad serves that.
+    """
 
 
-Part = str | SecretRef | CredentialRef | Composed | Version | Peers | Source
+Part = str | SecretRef | CredentialRef | Composed | Versions | Peers | Source
 """What a file is made of: text that is written unchanged, or something that the node looks up."""
 
 
@@ -83,6 +88,11 @@ class File:
         return self.is_reread or self.on_change is OnChange.SCRIPT
 
     @property
+    def told_at(self) -> str:
+        """Where a task that follows the file tells the versions that it uses; the stem is that of the file's name."""
+        return f"{_TOLD}{PurePosixPath(self.path).stem}.json"
+
+    @property
     def refs(self) -> tuple[SecretRef, ...]:
         """The secret fields in it."""
         return tuple(field for field in self._fields if isinstance(field, SecretRef))
@@ -106,12 +116,19 @@ class File:
     def _fields(self) -> tuple[Field, ...]:
         return tuple(field for part in self.parts for field in fields_of(part))
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets in it, once each."""
+        return tuple(dict.fromkeys(ref.secret for ref in self.refs))
+
     def faults(self) -> Iterator[str]:
         """Yield its faults, one line each."""
         if not _RELATIVE.fullmatch(self.path) or ".." in self.path:
             yield f"file {self.path!r} must be under local/ or secrets/"
         elif normpath(self.path) in {VARIABLES, VAULT_CA, "secrets/vault_token"}:
             yield f"file {self.path!r} is where Berth or Nomad writes its own: choose another name"
+        elif normpath(self.path).startswith(_TOLD):
+            yield f"file {self.path!r} is where a task tells which versions of its secrets it uses: choose another name"
         if self._fields and not self.path.startswith("secrets/"):
             yield f"file {self.path!r} holds a secret, so it must be under secrets/"
         if self.is_template and not all(isinstance(part, str | Source) for part in self.parts):
@@ -154,6 +171,9 @@ def texts_of(value: object) -> tuple[str, ...]:
 
 def place_faults(files: Sequence[File]) -> Iterator[str]:
     """Yield the places that two of a task's files want, or that one file wants as the folder of another."""
+    for followed, beside in combinations([file for file in files if file.follows and file.refs], 2):
+        if followed.told_at == beside.told_at:
+            yield f"follows {followed.path} and {beside.path}, and would tell their versions in one file: rename one"
     for places in ([normpath(file.path) for file in files], [file.mounted_at for file in files if file.mounted_at]):
         for one, other in combinations(sorted(places), 2):
             if one == other:

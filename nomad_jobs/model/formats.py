@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from nomad_jobs.model.composed import Composed
+from nomad_jobs.model.composed import Composed, Field
 from nomad_jobs.model.credentials import CredentialRef, DynamicAws
-from nomad_jobs.model.file import File, OnChange, Part, Peers
+from nomad_jobs.model.file import File, OnChange, Part, Peers, Versions
 from nomad_jobs.model.secret import SecretRef
 
-JsonValue = str | int | SecretRef | CredentialRef | Composed | Peers | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+JsonValue = str | int | Field | Composed | Versions | Peers | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 """What a JSON file may hold; a secret field, as a JSON value, is written by the node."""
 
 
@@ -42,7 +42,7 @@ def aws_file(path: str, keys: DynamicAws, *, is_reread: bool = False, on_change:
 
 def _json_parts(value: JsonValue) -> Iterator[Part]:
     match value:
-        case SecretRef() | CredentialRef() | Peers():
+        case SecretRef() | CredentialRef() | Versions() | Peers():
             yield value
         case Composed():
             yield replace(value, quoted=True)
