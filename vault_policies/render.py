@@ -7,6 +7,7 @@ from nomad_jobs.model import Service, secret_path
 from nomad_jobs.mounts import KV_MOUNT
 from nomad_jobs.platform import Platform
 from nomad_jobs.text import render
+from vault_policies import engines
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -16,8 +17,9 @@ TOKEN_PERIOD_S = 1800
 
 
 def render_policy(service: Service, platform: Platform) -> str:
-    """Render the policy: it may read each of the service's secrets by full path, and has no wildcard."""
-    paths = [f"{KV_MOUNT}/data/{platform.namespace}/{secret_path(one, service)}" for one in service.secrets]
+    """Render the policy: each of the service's secrets, credentials and keys by full path, and no wildcard."""
+    secrets = [f"{KV_MOUNT}/data/{platform.namespace}/{secret_path(one, service)}" for one in service.secrets]
+    paths = [*((path, "read") for path in secrets), *engines.paths(service)]
     return render(_TEMPLATES, "service.hcl.j2", {"service": service, "paths": paths})
 
 

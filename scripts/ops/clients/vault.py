@@ -68,6 +68,11 @@ class Vault:
         answer = self._api.get(f"/v1/auth/{JOBS_MOUNT}/role/{name}")
         return None if answer is None else answer["data"]
 
+    def entry(self, path: str) -> dict[str, Any] | None:
+        """Read an entry of an engine; None if there is none, or no such engine."""
+        answer = self._api.get(f"/v1/{path}")
+        return None if answer is None else answer["data"]
+
     def newest(self, path: str) -> SecretVersion:
         """Read number and field names of the newest version of the secret at `path`; no value is read."""
         return self.version(path, 0)

@@ -70,7 +70,7 @@ def deploy(
             progress.note(f"[yellow]![/yellow] the secret {path} is pinned to version {one.pinned}")
     rendered = render(services, target.platform, images, versions)
     with progress.step("access", "is as the catalogue says"):
-        _refuse_other_access(differences(rendered, target.vault, target.consul), target.platform)
+        _refuse_other_access(differences(rendered, target.vault, target.consul, whole=whole), target.platform)
     deployment = _Deployment(
         target=target,
         rendered=rendered,
