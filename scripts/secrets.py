@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from nomad_jobs.errors import ConfigError, ExpiresError
 from nomad_jobs.model import Origin, Service
@@ -70,7 +71,7 @@ def set_(
         refuse_faults(writer, given, services, platform, unknown=unknown)
         progress = Progress()
         for note in given.notes:
-            progress.note(f"[yellow]![/yellow] {note}")
+            progress.note(f"[yellow]![/yellow] {escape(note)}")
         change = Change(secret=secret, target=target, progress=progress, deadline_s=deadline_s)
         done = change.hold(writer, given) if hold else change.set(writer, given)
     show.show_brought(done, platform, as_json=as_json)
