@@ -137,6 +137,7 @@ def _platform_faults(services: Sequence[Service], platform: Platform) -> Iterato
             what = f"needs {service.kill_timeout_s} s to stop, but nodes allow {platform.max_kill_timeout_s} s"
             yield ConfigError(f"service '{service.name}'", what, f"set longest_request_s to {longest} or less")
         yield from _bucket_faults(service, platform)
+        yield from _reach_faults(service, platform)
 
 
 def _bucket_faults(service: Service, platform: Platform) -> Iterator[BerthError]:
@@ -148,6 +149,21 @@ def _bucket_faults(service: Service, platform: Platform) -> Iterator[BerthError]
             elif bucket not in WORKLOAD_BUCKETS:
                 what = f"asks for the bucket '{bucket}', which is none for services"
                 yield ConfigError(where, what, f"ask for {' or '.join(sorted(WORKLOAD_BUCKETS))}")
+
+
+def _reach_faults(service: Service, platform: Platform) -> Iterator[BerthError]:
+    """Yield what a laptop's containers cannot reach: Vault, AWS's stand-in and databases on the laptop's loopback."""
+    if platform.container_network is None:
+        return
+    wants = ["Vault"] if service.transit else []
+    wants += ["moto"] if any(isinstance(one, DynamicAws) for one in service.credentials) else []
+    wants += [
+        one.database.name for one in service.credentials if not isinstance(one, DynamicAws) and one.database.is_loopback
+    ]
+    for one in wants:
+        what = f"needs {one}, which listens on the laptop's loopback, where no container reaches it"
+        fix = f"`berth up --no-containers`, or Override(stack='{platform.stack}', absent=True)"
+        yield ConfigError(f"service '{service.name}' on {platform.stack}", what, fix)
 
 
 def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str) -> Iterator[BerthError]:

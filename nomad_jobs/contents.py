@@ -24,7 +24,7 @@ from nomad_jobs.model import (
     secret_path,
 )
 from nomad_jobs.model.composed import Field
-from nomad_jobs.model.file import TOLD_PINNED, VARIABLES
+from nomad_jobs.model.file import TOLD_PINNED, VARIABLES, VAULT_CA
 from nomad_jobs.platform import Platform
 from nomad_jobs.text import consul_template
 
@@ -32,6 +32,10 @@ ROOT = Path(__file__).parent.parent
 
 SecretVersions = Mapping[str, int]
 """The version to read of each secret, by its path below the namespace; for Vault, 0 is the newest."""
+
+
+_VAULT_CA_TEXT = '{{ with secret "pki/cert/ca" }}{{ .Data.certificate }}{{ end }}\n'
+"""The stack's authority, which Vault tells everybody."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +70,8 @@ def rendered_files(service: Service, platform: Platform, versions: SecretVersion
         yield RenderedFile(path=VARIABLES, data=data, env=True, once=once, on_change=on_change.value)
     if service.pinned_secrets:
         yield RenderedFile(path=TOLD_PINNED, data=writer.pinned_versions() + "\n", once=once)
+    if service.transit and platform.speaks_tls:
+        yield RenderedFile(path=VAULT_CA, data=_VAULT_CA_TEXT, perms="0644", once=once)
     for file in service.files:
         yield RenderedFile(
             path=file.path,

@@ -115,6 +115,11 @@ class Platform(_Record):
         return self.driver is Driver.DOCKER
 
     @property
+    def speaks_tls(self) -> bool:
+        """Whether Vault speaks TLS, with a certificate of the stack's own authority."""
+        return self.vault_url.startswith("https://")
+
+    @property
     def is_laptop(self) -> bool:
         """Whether this is a platform for one person, on the machine where `berth` runs."""
         return self.stack == LOCAL

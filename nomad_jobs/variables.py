@@ -1,9 +1,11 @@
 """The variables that a job gives its task in plain text."""
 
 from collections.abc import Iterator
+from posixpath import basename
 
 from nomad_jobs.contents import is_literal
 from nomad_jobs.model import ENGINE_SHUTDOWN_S, DynamicAws, Env, Service
+from nomad_jobs.model.file import VAULT_CA
 from nomad_jobs.model.interpolation import GPUS
 from nomad_jobs.platform import Platform
 
@@ -38,3 +40,5 @@ def _engine_env(service: Service, platform: Platform) -> Iterator[Env]:
             yield Env(name="AWS_ENDPOINT_URL", value=platform.aws.url)
     if service.transit:
         yield Env(name="VAULT_ADDR", value=platform.vault_url)
+        if platform.speaks_tls:
+            yield Env(name="VAULT_CACERT", value=f"${{NOMAD_SECRETS_DIR}}/{basename(VAULT_CA)}")

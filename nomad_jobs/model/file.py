@@ -19,6 +19,8 @@ _TAKEN = tuple(f"/{name}" for name in ("proc", "sys", "dev", "local", "secrets",
 """What Docker and Nomad put into each container, with all that is below."""
 VARIABLES = "secrets/env"
 """The file of those variables that the node looks up."""
+VAULT_CA = "secrets/vault_ca.pem"
+"""The authority of Vault's certificate, for a task that asks Vault itself."""
 _TOLD = "local/versions-"
 TOLD_PINNED = f"{_TOLD}pinned.json"
 """Where a task tells the versions of the secrets that it read when it began, by path; no value is in it."""
@@ -123,8 +125,8 @@ class File:
         """Yield its faults, one line each."""
         if not _RELATIVE.fullmatch(self.path) or ".." in self.path:
             yield f"file {self.path!r} must be under local/ or secrets/"
-        elif normpath(self.path) == VARIABLES:
-            yield f"file {self.path!r} is where Berth writes variables: choose another name"
+        elif normpath(self.path) in {VARIABLES, VAULT_CA, "secrets/vault_token"}:
+            yield f"file {self.path!r} is where Berth or Nomad writes its own: choose another name"
         elif normpath(self.path).startswith(_TOLD):
             yield f"file {self.path!r} is where a task tells which versions of its secrets it uses: choose another name"
         if self._fields and not self.path.startswith("secrets/"):

@@ -7,14 +7,14 @@ from typing import Self
 
 from nomad_jobs.errors import BerthError, ConfigError, raise_all, single_errors
 from nomad_jobs.model.bounds import no_name, out_of_range
-from nomad_jobs.model.credentials import VAULT_VARIABLES, Credentials, TransitKey
+from nomad_jobs.model.credentials import VAULT_VARIABLES, TransitKey
 from nomad_jobs.model.file import Env, File, Peers, place_faults, texts_of
 from nomad_jobs.model.interpolation import names_set, word_faults
+from nomad_jobs.model.needs import VaultNeeds
 from nomad_jobs.model.network import Check, Port, Route, ScriptCheck
 from nomad_jobs.model.override import Override
 from nomad_jobs.model.pool import Kind, PoolKind
 from nomad_jobs.model.runtime import Container, Process
-from nomad_jobs.model.secret import Secret
 from nomad_jobs.model.size import Size
 
 ROUTING_LAG_S = 3
@@ -24,7 +24,7 @@ ENGINE_SHUTDOWN_S = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Service:
+class Service(VaultNeeds):
     """One thing that runs. Jobs, policies, routes, checks and pictures are views of it.
 
     Raises:
@@ -93,36 +93,6 @@ class Service:
         """Every image that some stack runs, by tag: production's first."""
         here = [one for one in self.overrides if not one.absent]
         return tuple(dict.fromkeys([self.container.image, *(one.container_for(self.container).image for one in here)]))
-
-    @property
-    def _holders(self) -> tuple[Env | File, ...]:
-        return (*self.env, *self.files)
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """Every secret it reads, once each, in the order of first use."""
-        return tuple(dict.fromkeys(ref.secret for one in self._holders for ref in one.refs))
-
-    @property
-    def credentials(self) -> tuple[Credentials, ...]:
-        """All credentials that Vault makes for it, once each, in the order of first use."""
-        return tuple(dict.fromkeys(found for one in self._holders for found in one.credentials))
-
-    @property
-    def asks_vault(self) -> bool:
-        """Whether Vault gives it anything, with the job's own identity."""
-        return bool(self.secrets or self.credentials or self.transit)
-
-    @property
-    def followed_secrets(self) -> tuple[Secret, ...]:
-        """The secrets whose new versions its task takes up while it runs."""
-        return tuple(dict.fromkeys(secret for file in self.files if file.follows for secret in file.secrets))
-
-    @property
-    def pinned_secrets(self) -> tuple[Secret, ...]:
-        """The secrets that its task reads once, when it begins."""
-        read_once: tuple[Env | File, ...] = (*self.env, *(file for file in self.files if not file.follows))
-        return tuple(dict.fromkeys(ref.secret for one in read_once for ref in one.refs))
 
     @property
     def uses(self) -> tuple[str, ...]:

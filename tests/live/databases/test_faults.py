@@ -40,6 +40,10 @@ def test_a_user_in_a_variable_restarts_the_instance_once_for_each_new_user(platf
         what="another user", deadline_s=90,
     )  # fmt: skip
     assert running.connected(now()).startswith("berth-test-orders.orders-")
+    # Nomad's client tells its servers of events a moment later.
+    wait_until(
+        lambda: None if restarts(platform, service) else "none", where=service.name, what="a restart", deadline_s=10
+    )
     assert restarts(platform, service) == 1
 
 
