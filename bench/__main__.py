@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import containers, images, infra, laptop, page, program, rendering
+from bench import containers, images, infra, laptop, page, program, rendering, secrets
 from bench.rows import table
 
 
@@ -14,6 +14,7 @@ def main() -> None:
         ("The platform on a laptop", laptop.measure),
         ("Our own images", images.measure),
         ("Containers on a laptop", containers.measure),
+        ("A new version of a secret", secrets.measure),
         ("AWS, the program alone", program.measure),
         ("AWS, the real engine with moto in place of AWS", infra.measure),
     ):

@@ -1,6 +1,7 @@
 """What a stack exports: the Platform record, from which everything above the machines is rendered."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pulumi import Output
 
@@ -12,20 +13,28 @@ from infra.holdings.names import CA_FILE
 from infra.network.ports import BY_NAME
 from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
 from nomad_jobs.logins import Logins, PeopleLogins, PipelineLogins
-from nomad_jobs.platform import Driver, Platform
+from nomad_jobs.platform import Aws, Driver, Platform
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arns:
+    """What the record names by ARN."""
+
+    workload_role: Output[str]
+    """What Vault assumes for services."""
+    storage_key: Output[str]
+    """The buckets' KMS key."""
+    logins: Mapping[str, Output[str]]
+    """IAM roles that may log in to Vault, by Vault role."""
 
 
 def platform(
-    config: StackConfig,
-    urls: Mapping[str, str],
-    entry: Output[str],
-    buckets: Mapping[str, Output[str]],
-    login_arns: Mapping[str, Output[str]],
+    config: StackConfig, urls: Mapping[str, str], entry: Output[str], buckets: Mapping[str, Output[str]], arns: Arns
 ) -> Output[str]:
     """Write the Platform record as JSON, without secrets; `entry` is the load balancer's DNS name."""
 
     def written(everything: list[Mapping[str, str]]) -> str:
-        known, arns = everything
+        known, aws, logins = everything
         return Platform(
             stack=config.stack,
             region=config.region,
@@ -43,10 +52,12 @@ def platform(
             max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
             pools=dict(node_pools(config.pools)),
             buckets={name: known[name] for name in buckets},
-            logins=_logins(config, arns),
+            aws=Aws(region=config.region, **aws),
+            logins=_logins(config, logins),
         ).to_json()
 
-    return Output.all(Output.all(entry=entry, **buckets), Output.all(**login_arns)).apply(written)
+    aws = Output.all(workload_role=arns.workload_role, storage_key=arns.storage_key)
+    return Output.all(Output.all(entry=entry, **buckets), aws, Output.all(**arns.logins)).apply(written)
 
 
 def _logins(config: StackConfig, arns: Mapping[str, str]) -> Logins:

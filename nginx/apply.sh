@@ -10,7 +10,10 @@ certificate=../secrets/tls.pem
 
 generation() { cat next/nginx.conf next/sites.conf "$certificate" | sha256sum | cut -c 1-16; }
 
-certificate_version() { sed -n 's/^berth version \([0-9]*\)$/\1/p' ../secrets/live.pem; }
+# The first line of the certificate's file: {"ingress/tls": 3}, its path and its version in Vault.
+versions() { sed -n 's/^berth versions //p' ../secrets/live.pem; }
+
+certificate_version() { versions | sed 's/.*: \([0-9]*\)}$/\1/'; }
 
 # Cut sites.conf into parts/: the beginning, which is 0000, and each route, as NGINX's text and as its line of JSON.
 split() {
@@ -137,6 +140,8 @@ confirm() {
         cat live/routes.jsonl
     } > running.next
     mv running.next running.jsonl
+    versions > versions.next
+    mv versions.next versions-tls.json
 }
 
 # Begun in the background, where nobody waits: without the lock, so that others go on, until it is confirmed.

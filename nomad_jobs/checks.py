@@ -6,8 +6,8 @@ from typing import Literal
 
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
 from nomad_jobs.images import Pins, pinned
-from nomad_jobs.model import ENGINE_SHUTDOWN_S, Gpus, Service
-from nomad_jobs.platform import LOCAL, NodePool, Platform
+from nomad_jobs.model import ENGINE_SHUTDOWN_S, DynamicAws, Gpus, Service
+from nomad_jobs.platform import LOCAL, WORKLOAD_BUCKETS, NodePool, Platform
 from nomad_jobs.render import kill_timeout_s
 from nomad_jobs.resolve import resolve
 
@@ -15,6 +15,8 @@ _LONGEST_HOST = 253
 """DNS's longest name."""
 _MOST_LABELS = 7
 """What the front door's template takes; a test holds the two together."""
+
+_AWS_FIX = "run `berth infra up` to make its role for services"
 
 Pools = Mapping[Literal["app", "gpu", "ingress"], NodePool]
 """The node pool of each kind of pool."""
@@ -134,6 +136,34 @@ def _platform_faults(services: Sequence[Service], platform: Platform) -> Iterato
             longest = platform.max_kill_timeout_s - ENGINE_SHUTDOWN_S
             what = f"needs {service.kill_timeout_s} s to stop, but nodes allow {platform.max_kill_timeout_s} s"
             yield ConfigError(f"service '{service.name}'", what, f"set longest_request_s to {longest} or less")
+        yield from _bucket_faults(service, platform)
+        yield from _reach_faults(service, platform)
+
+
+def _bucket_faults(service: Service, platform: Platform) -> Iterator[BerthError]:
+    for source in service.credentials:
+        for bucket in source.buckets if isinstance(source, DynamicAws) else ():
+            where = f"service '{service.name}' on {platform.stack}"
+            if not platform.aws.workload_role:
+                yield ConfigError(where, "asks for keys of AWS, which this stack gives to none", _AWS_FIX)
+            elif bucket not in WORKLOAD_BUCKETS:
+                what = f"asks for the bucket '{bucket}', which is none for services"
+                yield ConfigError(where, what, f"ask for {' or '.join(sorted(WORKLOAD_BUCKETS))}")
+
+
+def _reach_faults(service: Service, platform: Platform) -> Iterator[BerthError]:
+    """Yield what a laptop's containers cannot reach: Vault, AWS's stand-in and databases on the laptop's loopback."""
+    if platform.container_network is None:
+        return
+    wants = ["Vault"] if service.transit else []
+    wants += ["moto"] if any(isinstance(one, DynamicAws) for one in service.credentials) else []
+    wants += [
+        one.database.name for one in service.credentials if not isinstance(one, DynamicAws) and one.database.is_loopback
+    ]
+    for one in wants:
+        what = f"needs {one}, which listens on the laptop's loopback, where no container reaches it"
+        fix = f"`berth up --no-containers`, or Override(stack='{platform.stack}', absent=True)"
+        yield ConfigError(f"service '{service.name}' on {platform.stack}", what, fix)
 
 
 def pool_faults(services: Sequence[Service], pools: Pools, *, stack: str) -> Iterator[BerthError]:

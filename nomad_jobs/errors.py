@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of the `berth` command: Pulumi's table, and two of ours (10, 11)."""
+    """Exit codes of the `berth` command: Pulumi's table, and three of ours (10, 11, 12)."""
 
     DONE = 0
     OTHER = 1
@@ -19,6 +19,7 @@ class Exit(IntEnum):
     DEADLINE = 9
     REVERTED = 10
     PARTIAL = 11
+    EXPIRES = 12
 
 
 class BerthError(Exception):
@@ -62,6 +63,28 @@ class RefusedError(BerthError):
     def __init__(self, where: str, what: str, fix: str = "", *, status: int = 0) -> None:
         self.status = status
         super().__init__(where, what, fix)
+
+
+class UnansweredError(BerthError):
+    """A server gave no answer, so nobody knows whether it did what it was asked."""
+
+
+class ChangedError(BerthError):
+    """Somebody else changed it since it was looked at; nothing was overwritten."""
+
+    code = Exit.CHANGES
+
+
+class PartialError(BerthError):
+    """Part of it is done and stays; `what` says which part, `fix` how to go on or back."""
+
+    code = Exit.PARTIAL
+
+
+class ExpiresError(BerthError):
+    """Something expires within the days that were asked about."""
+
+    code = Exit.EXPIRES
 
 
 class NoSuchStackError(BerthError):

@@ -9,6 +9,11 @@ def routes_prefix(stack: str) -> str:
     return f"berth/{stack}/routes"
 
 
+def versions_prefix(stack: str) -> str:
+    """Prefix of the versions of secrets that running tasks follow."""
+    return f"berth/{stack}/versions"
+
+
 def pin_key(secret: Secret, reader: Service, platform: Platform) -> str:
     """Key of the version of a secret that a running task follows."""
-    return f"berth/{platform.stack}/versions/{secret_path(secret, reader)}"
+    return f"{versions_prefix(platform.stack)}/{secret_path(secret, reader)}"

@@ -2,5 +2,11 @@
 
 KV_MOUNT = "secret"
 """The KV v2 engine that holds every secret of the catalogue."""
+DATABASE_MOUNT = "database"
+"""The engine that makes users in databases."""
+AWS_MOUNT = "aws"
+"""The engine that makes short-lived keys for AWS."""
+TRANSIT_MOUNT = "transit"
+"""The engine that encrypts for services, with keys that never leave it."""
 JOBS_MOUNT = "jwt-nomad"
 """The auth method that accepts the identities which Nomad signs."""

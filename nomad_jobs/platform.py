@@ -9,6 +9,8 @@ from nomad_jobs.errors import ConfigError
 from nomad_jobs.logins import Logins
 
 VERSION = 1
+WORKLOAD_BUCKETS = frozenset({"models", "benchmarks"})
+"""The buckets that a service may ask for; the others hold what the platform itself needs."""
 LOCAL = "local"
 """The stack of a laptop. Every other one has a `Pulumi.<stack>.yaml`."""
 
@@ -53,6 +55,18 @@ class ContainerNetwork(_Record):
     """Address and port of the registry that has our own images here."""
 
 
+class Aws(_Record):
+    """What services that ask for keys of AWS are given them from."""
+
+    workload_role: Annotated[str, StringConstraints(pattern=r"^(arn:aws:iam::[0-9]{12}:role/[\w+=,.@/-]+)?$")] = ""
+    """ARN of the role that Vault assumes for a service, which has a part of its rights; empty: no service has any."""
+    storage_key: Annotated[str, StringConstraints(pattern=r"^(arn:aws:kms:[\w:/-]+)?$")] = ""
+    """ARN of the KMS key of the buckets; empty: they have none."""
+    region: Name = "us-east-1"
+    url: Url | None = None
+    """Where the API is; None: at AWS."""
+
+
 class Platform(_Record):
     """Where a stack's platform is and what it has: all that rendering and deploying need, and nothing secret."""
 
@@ -82,6 +96,7 @@ class Platform(_Record):
     pools: dict[Literal["app", "gpu", "ingress"], NodePool]
     """The node pool of each kind of pool."""
     buckets: dict[Name, str] = {}
+    aws: Aws = Aws()
     container_network: ContainerNetwork | None = None
     """None: containers are in Docker's default network, and images in the registry that their names say."""
     logins: Logins = Logins()
@@ -98,6 +113,11 @@ class Platform(_Record):
     def runs_containers(self) -> bool:
         """Whether services run as containers, whose images must be pinned; otherwise they run as processes."""
         return self.driver is Driver.DOCKER
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether Vault speaks TLS, with a certificate of the stack's own authority."""
+        return self.vault_url.startswith("https://")
 
     @property
     def is_laptop(self) -> bool:

@@ -5,20 +5,29 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nomad_jobs.contents import ROOT, RenderedFile, SecretVersions, is_literal, rendered_files
+from nomad_jobs.contents import ROOT, RenderedFile, SecretVersions, rendered_files
 from nomad_jobs.images import Pins, pinned
 from nomad_jobs.keys import pin_key, routes_prefix
-from nomad_jobs.model import ENGINE_SHUTDOWN_S, Container, Env, Gpus, Kind, Port, Service, Size, User, model_words
-from nomad_jobs.model.interpolation import GPUS
+from nomad_jobs.model import (
+    Container,
+    Env,
+    Gpus,
+    Kind,
+    Port,
+    Service,
+    Size,
+    User,
+    model_words,
+)
 from nomad_jobs.platform import ContainerNetwork, NodePool, Platform
 from nomad_jobs.registry import place_of
 from nomad_jobs.text import hcl, render
+from nomad_jobs.variables import plain_env
 
 __all__ = ["ROOT", "SecretVersions", "kill_timeout_s", "render_consul_policy", "render_job"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PULL_S = 3600
-_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - in a container, which only its host's port opens to others
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +123,7 @@ class _Job:
 
     @property
     def plain_env(self) -> tuple[Env, ...]:
-        return _plain_env(self.service, self.platform)
+        return plain_env(self.service, self.platform)
 
     @property
     def env_width(self) -> int:
@@ -172,23 +181,6 @@ def _image(service: Service, platform: Platform, images: Pins) -> str:
     return place_of(name, platform.container_network.registry) if platform.container_network else name
 
 
-def _plain_env(service: Service, platform: Platform) -> tuple[Env, ...]:
-    longest_s = platform.max_kill_timeout_s - ENGINE_SHUTDOWN_S
-    front_door = (
-        Env(name="BERTH_TLS_ROUTES", value=str(platform.tls_routes).lower()),
-        Env(name="BERTH_LONGEST_REQUEST_S", value=str(longest_s)),
-    )
-    gpus = service.size.gpus
-    return (
-        # A process listens on the laptop's loopback, so that nobody outside reaches it.
-        Env(name="BERTH_BIND", value=_ANY_ADDRESS if platform.runs_containers else platform.entry),
-        Env(name="BERTH_STACK", value=platform.stack),
-        *((Env(name=GPUS, value=str(gpus.count)),) if gpus else ()),
-        *(front_door if service.is_front_door else ()),
-        *(env for env in service.env if is_literal(env)),
-    )
-
-
 def _port(port: Port, platform: Platform) -> _RenderedPort:
     static = getattr(platform, port.platform_field) if port.platform_field else None
     return _RenderedPort(label=port.label, container=port.container, static=static)
@@ -218,8 +210,10 @@ def _form(job: _Job) -> str:
         # Nomad would change a check in place, for all instances at once: with a wrong one, none would serve any more.
         "checks": [(check.port, check.protocol, check.path) for check in job.service.checks],
         "scripts": [(check.name, check.script) for check in job.service.script_checks],
-        "identities": [job.service.vault_name if job.service.secrets else "", job.service.reads_consul],
+        "identities": [job.service.vault_name if job.service.asks_vault else "", job.service.reads_consul],
     }
+    if job.service.transit:
+        facts["sees"] = "the Vault token"
     if container:
         facts["container"] = asdict(container)
         if mounts := [(file.path, file.mounted_at) for file in job.service.files if file.mounted_at]:

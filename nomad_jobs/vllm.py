@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from nomad_jobs.model import Env, File, ScriptCheck, Secret, Source, command, json_file
+from nomad_jobs.model import Env, File, ScriptCheck, Secret, Source, Versions, command, json_file
 
 PATHS = ("/v1/models", "/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
 """The paths that NGINX lets through. An engine answers on some thirty more, and some of those generate text too."""
@@ -31,7 +31,9 @@ def argv(model: str, *, name: str, longest_stream_s: int) -> tuple[str, ...]:
 def files(keys: Sequence[Secret]) -> tuple[File, ...]:
     """Give the engine its `keys`, any of which opens it, the guard that asks for them, and the probe."""
     return (
-        json_file("secrets/keys.json", {"keys": [key["value"] for key in keys]}, is_reread=True),
+        json_file(
+            "secrets/keys.json", {"keys": [key["value"] for key in keys], "versions": Versions()}, is_reread=True
+        ),
         File(path="local/engine_keys.py", parts=(Source("nomad_jobs/apps/engine_keys.py"),)),
         File(path="local/probe.py", parts=(Source("nomad_jobs/apps/probe.py"),)),
     )

@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 
 from nomad_jobs.errors import BerthError, Exit, ManyErrors
 
-VERBS = ("up", "down", "doctor", "status", "render", "deploy", "vault", "infra", "cost", "tools", "images")
+VERBS = ("up", "down", "doctor", "status", "render", "deploy", "vault", "secrets", "infra", "cost", "tools", "images")
 
 
 _INTERRUPTED = 130

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from infra.holdings.entry import Entry
 from infra.holdings.vault import HEADER
-from nomad_jobs.errors import BerthError, ConfigError, Exit, PolicyError
+from nomad_jobs.errors import BerthError, Exit, PolicyError
 from nomad_jobs.platform import LOCAL, Platform
 from scripts.ops import catalogue, rendering, stacks
 from scripts.ops.access import gitlab_keys, logins, writing
@@ -24,7 +24,7 @@ from scripts.ops.clients.target import Target
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State
-from scripts.ops.questions import confirm, hidden
+from scripts.ops.questions import confirm, hidden, needed
 from scripts.ops.rendering import Rendered
 from vault_policies import holders
 
@@ -52,7 +52,7 @@ def plan(
     platform, rendered = _rendered(stack)
     credentials = stacks.credentials_of(platform)
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
-        entries = own.differing(api, _holders(platform))
+        entries = own.differing(api, platform, _holders(platform))
         found = (*differences(rendered, target.vault, target.consul), *_logins(api, platform).shown)
     if as_json:
         typer.echo(json.dumps([*map(asdict, found), *({"kind": "platform", "name": one.make} for one in entries)]))
@@ -83,7 +83,7 @@ def apply(
     credentials = stacks.credentials_of(platform)
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
         services = differences(rendered, target.vault, target.consul)
-        entries = own.differing(api, _holders(platform))
+        entries = own.differing(api, platform, _holders(platform))
         who = _logins(api, platform, new_client_secret=new_client_secret)
         found = (*services, *who.shown)
         _show(found, entries)
@@ -93,7 +93,7 @@ def apply(
         keys = unseal_keys(State.default()) if platform.is_laptop else _asked() if recovery_keys else []
         client_secret = _client_secret(platform) if keys and who.needs_client_secret else ""
         with root(api, keys, platform.ca_file) if keys else nullcontext(api) as writer:
-            writing.write(services, rendered, writer, target.consul)
+            writing.write(services, rendered, writer, target.consul, needed)
             own.write(writer, entries if keys else ())
             logins.write(writer, who if keys else LoginChanges(), client_secret)
     if not keys:
@@ -127,10 +127,7 @@ def _client_secret(platform: Platform) -> str:
     if platform.logins.people is None:
         return ""
     client = f"{platform.logins.people.client_id} at {platform.logins.people.issuer}"
-    given = hidden(f"secret of the OIDC client {client}")
-    if not given:
-        raise ConfigError(f"OIDC client {client}", "no secret was given", "the provider shows it with the application")
-    return given
+    return needed(f"secret of the OIDC client {client}, which the provider shows with the application")
 
 
 def _rendered(stack: str) -> tuple[Platform, Rendered]:
@@ -165,6 +162,7 @@ def _show(found: Sequence[Difference], entries: Sequence[Entry]) -> None:
         for line in one.lines():
             console.print(f"  {line}", style=_COLOURS.get(line[:1], ""), markup=False)
     for entry in entries:
-        console.print(f"{entry.make} of vault_policies/rules/", markup=False)
+        home = "vault_policies/rules/" if entry.make.startswith("sys/policies/") else "infra/holdings/engines.py"
+        console.print(f"{entry.make} of {home}", markup=False)
     if not found and not entries:
         console.print("nothing differs")

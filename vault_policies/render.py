@@ -7,15 +7,19 @@ from nomad_jobs.model import Service, secret_path
 from nomad_jobs.mounts import KV_MOUNT
 from nomad_jobs.platform import Platform
 from nomad_jobs.text import render
+from vault_policies import engines
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 AUDIENCE = "vault.io"
+TOKEN_PERIOD_S = 1800
+"""How long a task's token lives when it is not renewed: Nomad renews it long before, and makes a new one if need be."""
 
 
 def render_policy(service: Service, platform: Platform) -> str:
-    """Render the policy: it may read each of the service's secrets by full path, and has no wildcard."""
-    paths = [f"{KV_MOUNT}/data/{platform.namespace}/{secret_path(one, service)}" for one in service.secrets]
+    """Render the policy: each of the service's secrets, credentials and keys by full path, and no wildcard."""
+    secrets = [f"{KV_MOUNT}/data/{platform.namespace}/{secret_path(one, service)}" for one in service.secrets]
+    paths = [*((path, "read") for path in secrets), *engines.paths(service)]
     return render(_TEMPLATES, "service.hcl.j2", {"service": service, "paths": paths})
 
 
@@ -39,6 +43,6 @@ def role(service: Service, platform: Platform) -> dict[str, Any]:
         "token_type": "service",
         "token_policies": [service.vault_name],
         "token_no_default_policy": True,
-        "token_period": 1800,
+        "token_period": TOKEN_PERIOD_S,
         "token_explicit_max_ttl": 0,
     }

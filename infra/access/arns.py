@@ -20,6 +20,10 @@ class StackArns:
         """Give the ARN of a resource of this account and region."""
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
+    def role(self, what: str) -> str:
+        """Give the ARN of one of the stack's roles."""
+        return f"arn:aws:iam::{self.account_id}:role/{self.label.name(what)}"
+
     def parameters(self, name: str) -> str:
         """Give the ARN of parameters in the stack's folder."""
         return self.arn("ssm", f"parameter{parameter_folder(self.label, self.keys['state'])}/{name}")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from infra.access.arns import StackArns
 from infra.access.statements import Condition, Statement
+from infra.access.workload import workload_statements
 from infra.holdings.names import STACK_TAG
 from infra.network.ports import MACHINE_KINDS, MachineKind
 
@@ -37,8 +38,8 @@ def people_statements(arns: StackArns) -> tuple[Statement, ...]:
 
 
 def boundary_statements(arns: StackArns) -> tuple[Statement, ...]:
-    """Say what no machine's role may exceed: all that any kind of machine may do, each statement once."""
-    found: list[Statement] = []
+    """Say what no role of machines and services may exceed: all that any of them may do, each statement once."""
+    found = [*workload_statements(arns)]
     for kind in MACHINE_KINDS:
         found += [statement for statement in machine_statements(kind, arns) if statement not in found]
     return tuple(found)
@@ -107,6 +108,7 @@ def _server(arns: StackArns) -> Sequence[Statement]:
             resources=(arns.arn("ec2", "volume/*"), arns.arn("ec2", "instance/*")),
             condition=ours,
         ),
+        Statement(sid="Services", actions=("sts:AssumeRole",), resources=(arns.role("workload"),)),
         Statement(sid="Snapshots", actions=("s3:PutObject",), resources=(f"{arns.buckets['snapshots']}/*",)),
     )
 

@@ -1,4 +1,4 @@
-"""IAM roles: one for each kind of machine and of person, two for GitLab's pipelines; no stored key."""
+"""IAM roles: one for each kind of machine and of person, for services, two for GitLab's pipelines; no stored key."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from infra.access.gitlab import GitLabConfig, deploy_audience, deploy_trust, pre
 from infra.access.machines import boundary_statements, machine_statements, people_statements
 from infra.access.pipelines import DEPLOY, PARTS, PREVIEW
 from infra.access.statements import Statement, document
+from infra.access.workload import workload_statements, workload_trust
 from infra.label import Label
 from infra.network.ports import MACHINE_KINDS, MachineKind
 from vault_policies.holders import PEOPLE
@@ -53,6 +54,8 @@ class Identity(pulumi.ComponentResource):
     """By the kind of machine: a machine logs in to Vault with its role."""
     people_arns: dict[str, Output[str]]
     """By holder: people reach the servers and log in to Vault with theirs."""
+    workload_role_arn: Output[str]
+    """Vault assumes it for services."""
     preview_role_arn: Output[str] | None
     deploy_role_arn: Output[str] | None
 
@@ -66,6 +69,7 @@ class Identity(pulumi.ComponentResource):
         self.role_arns = {kind: role.arn for kind, (role, _) in roles.items()}
         self.instance_profiles = {kind: profile.name for kind, (_, profile) in roles.items()}
         self.people_arns = {holder: self._person(holder) for holder in PEOPLE}
+        self.workload_role_arn = self._workload(boundary)
         self.preview_role_arn, self.deploy_role_arn = self._pipelines(args.gitlab) if args.gitlab else (None, None)
         self.register_outputs({"instance_profiles": {kind.value: one for kind, one in self.instance_profiles.items()}})
 
@@ -115,6 +119,27 @@ class Identity(pulumi.ComponentResource):
         """Give every role that may log in to Vault, by the name of its Vault role."""
         deploy = {} if self.deploy_role_arn is None else {"deploy": self.deploy_role_arn}
         return {**{kind.value: arn for kind, arn in self.role_arns.items()}, **self.people_arns, **deploy}
+
+    def _workload(self, boundary: iam.Policy) -> Output[str]:
+        """Create the role whose rights Vault hands on to services, each a part of them."""
+        role = iam.Role(
+            f"{self._name}-workload",
+            name=self._args.label.name("workload"),
+            description=f"Services of {self._args.label.prefix}",
+            assume_role_policy=self.role_arns[MachineKind.SERVER].apply(lambda arn: document([workload_trust(arn)])),
+            permissions_boundary=boundary.arn,
+            max_session_duration=_HOUR_S,
+            tags=self._args.label.tags("workload"),
+            opts=self._child,
+        )
+        iam.RolePolicy(
+            f"{self._name}-workload-policy",
+            name=self._args.label.name("workload"),
+            role=role.name,
+            policy=self._with_arns(lambda arns: document(workload_statements(arns))),
+            opts=ResourceOptions(parent=role),
+        )
+        return role.arn
 
     def _person(self, holder: str) -> Output[str]:
         """Create the role of one kind of person; the account's IAM decides who may assume it."""

@@ -5,10 +5,10 @@ Nobody has a permanent one: the first tokens, with which a stack is set up, stay
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from infra.holdings import consul as consul_holdings
+from infra.holdings import vault
 from infra.holdings.entry import Entry
 
 IN_NOMAD = ("operator", "developer", "auditor", "plan", "deploy", "rotate", "server")
@@ -40,31 +40,21 @@ def consul_policy(holder: str, rules: str) -> Entry:
 
 def nomad_engine(url: str, token: str, ca: str) -> Iterator[Entry]:
     """Describe Vault's engine for Nomad at `url`; `ca` is the authority (PEM) of its certificate."""
-    yield _engine("nomad")
+    yield vault.engine("nomad")
     access = {"address": url, "token": token, "ca_cert": ca}
-    yield _setting("nomad/config/access", access, shown={"address": url})  # it shows no token
+    yield vault.setting("nomad/config/access", access, shown={"address": url})  # it shows no token
     lease = {"ttl": _TTL, "max_ttl": _MAX_TTL}
-    yield _setting("nomad/config/lease", lease, shown=_IN_SECONDS)
+    yield vault.setting("nomad/config/lease", lease, shown=_IN_SECONDS)
     for holder in IN_NOMAD:
-        yield _setting(f"nomad/role/{holder}", {"policies": [name_of(holder)], "type": "client"})
+        yield vault.setting(f"nomad/role/{holder}", {"policies": [name_of(holder)], "type": "client"})
 
 
 def consul_engine(address: str, token: str, ca: str) -> Iterator[Entry]:
     """Describe Vault's engine for the Consul agent beside it, at `address` (host and port, over TLS)."""
-    yield _engine("consul")
+    yield vault.engine("consul")
     where = {"address": address, "scheme": "https"}
-    yield _setting("consul/config/access", {**where, "token": token, "ca_cert": ca}, shown=where)
+    yield vault.setting("consul/config/access", {**where, "token": token, "ca_cert": ca}, shown=where)
     for holder in IN_CONSUL:
         policies = {"consul_policies": [name_of(holder)]}
         body = {**policies, "ttl": _TTL, "max_ttl": _MAX_TTL, "local": True}
-        yield _setting(f"consul/roles/{holder}", body, shown={**policies, **_IN_SECONDS})
-
-
-def _engine(kind: str) -> Entry:
-    path = f"sys/mounts/{kind}"
-    return Entry(at="sys/mounts", within=("data", f"{kind}/"), body={"type": kind}, make=path, method="POST")
-
-
-def _setting(path: str, body: dict[str, Any], shown: Mapping[str, Any] | None = None) -> Entry:
-    """Describe one setting of an engine; `shown` is what Vault shows of it, where that is not the body."""
-    return Entry(at=path, within=("data",), body=body, make=path, method="POST", compared=shown or {})
+        yield vault.setting(f"consul/roles/{holder}", body, shown={**policies, **_IN_SECONDS})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from infra.holdings.entry import Entry
 from nomad_jobs.mounts import JOBS_MOUNT
 
@@ -48,6 +51,17 @@ def kv(mount: str) -> tuple[Entry, Entry]:
     )
     settings = Entry(at=f"{mount}/config", within=("data",), body=_VERSIONS, make=f"{mount}/config", method="POST")
     return engine, settings
+
+
+def engine(kind: str) -> Entry:
+    """Describe an engine, mounted under its own name."""
+    path = f"sys/mounts/{kind}"
+    return Entry(at="sys/mounts", within=("data", f"{kind}/"), body={"type": kind}, make=path, method="POST")
+
+
+def setting(path: str, body: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> Entry:
+    """Describe one setting of an engine; `shown` is what Vault shows of it, where that is not the body."""
+    return Entry(at=path, within=("data",), body=body, make=path, method="POST", compared=shown or {})
 
 
 def jobs_login(jwks_url: str, issuer: str, ca: str = "") -> tuple[Entry, Entry]:

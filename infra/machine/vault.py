@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infra.holdings import logins
+from infra.holdings import engines, logins
 from infra.holdings import vault as holdings
 from infra.holdings.entry import Entry, hold
 from infra.holdings.nomad import JWKS_PATH
@@ -129,7 +129,8 @@ class Setup:
 
         `policies` gives rules by name, for the accessor of the AWS login.
         """
-        for entry in (*holdings.audit(AUDIT_LOG), *holdings.kv("platform"), *holdings.kv(KV_MOUNT)):
+        mounts = (*holdings.kv("platform"), *holdings.kv(KV_MOUNT), *engines.mounts())
+        for entry in (*holdings.audit(AUDIT_LOG), *mounts, engines.cloud_aws(self._facts.region)):
             until(partial(self._held, entry), f"Vault holding {entry.make}", _START_S)
         self._enable("mounts", "pki", _PKI)
         self._certificates()

@@ -1,13 +1,15 @@
 """Files and environment variables that Nomad gives a task, and their parts. Each yields its own faults."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
+from pathlib import PurePosixPath
 from posixpath import normpath
 
+from nomad_jobs.model.composed import Composed, Field
+from nomad_jobs.model.credentials import CredentialRef, Credentials
 from nomad_jobs.model.interpolation import SET_BY_BERTH
 from nomad_jobs.model.secret import Secret, SecretRef
 
@@ -17,6 +19,11 @@ _TAKEN = tuple(f"/{name}" for name in ("proc", "sys", "dev", "local", "secrets",
 """What Docker and Nomad put into each container, with all that is below."""
 VARIABLES = "secrets/env"
 """The file of those variables that the node looks up."""
+VAULT_CA = "secrets/vault_ca.pem"
+"""The authority of Vault's certificate, for a task that asks Vault itself."""
+_TOLD = "local/versions-"
+TOLD_PINNED = f"{_TOLD}pinned.json"
+"""Where a task tells the versions of the secrets that it read when it began, by path; no value is in it."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -35,13 +42,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """The number of the version of a secret that the node read."""
+class Versions:
+    """The versions of the file's own secrets that the node read, as JSON by path: `{"chat/api-key": 3}`.
 
-    secret: Secret
+    The process that reads the file writes them to `File.told_at` once it uses its values; Nomad serves that.
+    """
 
 
-Part = str | SecretRef | Version | Peers | Source
+Part = str | SecretRef | CredentialRef | Composed | Versions | Peers | Source
 """What a file is made of: text that is written unchanged, or something that the node looks up."""
 
 
@@ -50,6 +58,8 @@ class OnChange(StrEnum):
 
     NOOP = "noop"
     SCRIPT = "script"
+    RESTART = "restart"
+    """The instance starts anew, for credentials that end; a new version of a secret is a rollout instead."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,23 +85,59 @@ class File:
     @property
     def follows(self) -> bool:
         """Whether its task takes up a change while it runs; Consul then holds the versions of its secrets."""
-        return self.is_reread or self.on_change is not OnChange.NOOP
+        return self.is_reread or self.on_change is OnChange.SCRIPT
+
+    @property
+    def told_at(self) -> str:
+        """Where a task that follows the file tells the versions that it uses; the stem is that of the file's name."""
+        return f"{_TOLD}{PurePosixPath(self.path).stem}.json"
 
     @property
     def refs(self) -> tuple[SecretRef, ...]:
         """The secret fields in it."""
-        return tuple(part for part in self.parts if isinstance(part, SecretRef))
+        return tuple(field for field in self._fields if isinstance(field, SecretRef))
+
+    @property
+    def credentials(self) -> tuple[Credentials, ...]:
+        """The credentials in it, which end."""
+        return tuple(field.source for field in self._fields if isinstance(field, CredentialRef))
+
+    @property
+    def composed(self) -> tuple[Composed, ...]:
+        """The texts in it that are composed on the node."""
+        return tuple(part for part in self.parts if isinstance(part, Composed))
+
+    @property
+    def has_peers(self) -> bool:
+        """Whether it names instances of another service."""
+        return any(isinstance(part, Peers) for part in self.parts)
+
+    @property
+    def _fields(self) -> tuple[Field, ...]:
+        return tuple(field for part in self.parts for field in fields_of(part))
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets in it, once each."""
+        return tuple(dict.fromkeys(ref.secret for ref in self.refs))
 
     def faults(self) -> Iterator[str]:
         """Yield its faults, one line each."""
         if not _RELATIVE.fullmatch(self.path) or ".." in self.path:
             yield f"file {self.path!r} must be under local/ or secrets/"
-        elif normpath(self.path) == VARIABLES:
-            yield f"file {self.path!r} is where Berth writes variables: choose another name"
-        if self.refs and not self.path.startswith("secrets/"):
+        elif normpath(self.path) in {VARIABLES, VAULT_CA, "secrets/vault_token"}:
+            yield f"file {self.path!r} is where Berth or Nomad writes its own: choose another name"
+        elif normpath(self.path).startswith(_TOLD):
+            yield f"file {self.path!r} is where a task tells which versions of its secrets it uses: choose another name"
+        if self._fields and not self.path.startswith("secrets/"):
             yield f"file {self.path!r} holds a secret, so it must be under secrets/"
         if self.is_template and not all(isinstance(part, str | Source) for part in self.parts):
             yield f"file {self.path!r} is a template, so it can hold text only: no secret and no peers"
+        if self.credentials and not self.follows and self.on_change is not OnChange.RESTART:
+            how = "set is_reread=True, a script, or on_change=OnChange.RESTART"
+            yield f"file {self.path!r} holds credentials that end, and its task takes up no others: {how}"
+        if self.on_change is OnChange.RESTART and not self.credentials:
+            yield f"file {self.path!r} restarts its task, but holds no credentials that end: leave on_change out"
         if self.mounted_at:
             yield from self._mount_faults()
 
@@ -101,12 +147,33 @@ class File:
             yield f"{where}, which must be a whole path such as /etc/app/config.yml, without . .. and // in it"
         elif taken := [place for place in _TAKEN if is_at_or_below(self.mounted_at, place)]:
             yield f"{where}, but {taken[0]} is Docker's or Nomad's own"
-        if self.follows or self.is_template or any(isinstance(part, Peers) for part in self.parts):
+        if self.follows or self.is_template or self.has_peers or self.credentials:
             yield f"{where}, where its container would not see it change: leave mounted_at out, and read {self.path}"
+
+
+def fields_of(part: object) -> tuple[Field, ...]:
+    """Give what the node looks up in Vault for a part of a file, or for a variable's value."""
+    match part:
+        case SecretRef() | CredentialRef():
+            return (part,)
+        case Composed():
+            return part.fields
+        case _:
+            return ()
+
+
+def texts_of(value: object) -> tuple[str, ...]:
+    """Give the plain texts in a variable's value, in which the node fills in `${NOMAD_…}`."""
+    if isinstance(value, Composed):
+        return tuple(piece for piece in value.pieces if isinstance(piece, str))
+    return (value,) if isinstance(value, str) else ()
 
 
 def place_faults(files: Sequence[File]) -> Iterator[str]:
     """Yield the places that two of a task's files want, or that one file wants as the folder of another."""
+    for followed, beside in combinations([file for file in files if file.follows and file.refs], 2):
+        if followed.told_at == beside.told_at:
+            yield f"follows {followed.path} and {beside.path}, and would tell their versions in one file: rename one"
     for places in ([normpath(file.path) for file in files], [file.mounted_at for file in files if file.mounted_at]):
         for one, other in combinations(sorted(places), 2):
             if one == other:
@@ -120,44 +187,27 @@ def is_at_or_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-JsonValue = str | int | SecretRef | Peers | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
-"""What a JSON file may hold; a secret field, as a JSON value, is written by the node."""
-
-
-def json_file(path: str, value: JsonValue, *, is_reread: bool = False, mounted_at: str = "") -> File:
-    """Build a JSON file of one line from `value`: its secret fields and peers are looked up on the node."""
-    return File(path=path, parts=(*_json_parts(value), "\n"), is_reread=is_reread, mounted_at=mounted_at)
-
-
-def _json_parts(value: JsonValue) -> Iterator[Part]:
-    match value:
-        case SecretRef() | Peers():
-            yield value
-        case Mapping():
-            yield "{"
-            for number, (name, one) in enumerate(value.items()):
-                yield f"{', ' if number else ''}{json.dumps(name)}: "
-                yield from _json_parts(one)
-            yield "}"
-        case str() | int():
-            yield json.dumps(value)
-        case _:
-            yield "["
-            for number, one in enumerate(value):
-                yield ", " if number else ""
-                yield from _json_parts(one)
-            yield "]"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Env:
-    """An environment variable: text, or a secret field.
+    """An environment variable: text, a secret field, or a text with fields in it.
+
+    Where credentials that end are in one, Nomad restarts the instance to give it the next ones.
 
     Whoever may ask a node's Docker daemon reads a container's variables. A secret in a `File` is not shown there.
     """
 
     name: str
-    value: str | SecretRef
+    value: str | SecretRef | CredentialRef | Composed
+
+    @property
+    def refs(self) -> tuple[SecretRef, ...]:
+        """The secret fields in it."""
+        return tuple(field for field in fields_of(self.value) if isinstance(field, SecretRef))
+
+    @property
+    def credentials(self) -> tuple[Credentials, ...]:
+        """The credentials in it, which end."""
+        return tuple(field.source for field in fields_of(self.value) if isinstance(field, CredentialRef))
 
     def faults(self) -> Iterator[str]:
         """Yield its faults, one line each."""

@@ -1,9 +1,15 @@
 """References to secrets: what a service reads from Vault, and never the value."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum, auto
+from typing import Protocol
 
 from nomad_jobs.errors import ConfigError
+from nomad_jobs.model.bounds import no_name
+
+_FIELD_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?")
 
 
 class Origin(StrEnum):
@@ -37,6 +43,14 @@ class Secret:
             raise ConfigError(f"secret {self.name}", f"has no field '{field_name}', only {', '.join(self.fields)}")
         return SecretRef(self, field_name)
 
+    def faults(self) -> Iterator[str]:
+        """Yield its faults, one line each."""
+        yield from no_name("secret", self.name)
+        yield from no_name("secret owner", self.owner) if self.owner else ()
+        for name in self.fields:
+            if not _FIELD_NAME.fullmatch(name):
+                yield f"secret field {name!r} must be letters, digits and _ . - between them"
+
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
@@ -51,3 +65,16 @@ class SecretRef:
     def raw(self) -> "SecretRef":
         """The same field without quotes: the node writes its text unchanged."""
         return replace(self, quoted=False)
+
+
+class Reader(Protocol):
+    """Who reads secrets: a service."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which is the owner of secrets that name none."""
+
+
+def secret_path(secret: Secret, reader: Reader) -> str:
+    """Path below the namespace: `<owner>/<name>`."""
+    return f"{secret.owner or reader.name}/{secret.name}"

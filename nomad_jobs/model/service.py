@@ -1,32 +1,30 @@
 """A service: the one place that says what runs. It checks itself when it is built."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from nomad_jobs.errors import BerthError, ConfigError, raise_all, single_errors
-from nomad_jobs.model.bounds import out_of_range
-from nomad_jobs.model.file import Env, File, Peers, place_faults
+from nomad_jobs.model.bounds import no_name, out_of_range
+from nomad_jobs.model.credentials import VAULT_VARIABLES, TransitKey
+from nomad_jobs.model.file import Env, File, Peers, place_faults, texts_of
 from nomad_jobs.model.interpolation import names_set, word_faults
+from nomad_jobs.model.needs import VaultNeeds
 from nomad_jobs.model.network import Check, Port, Route, ScriptCheck
 from nomad_jobs.model.override import Override
 from nomad_jobs.model.pool import Kind, PoolKind
 from nomad_jobs.model.runtime import Container, Process
-from nomad_jobs.model.secret import Secret, SecretRef
 from nomad_jobs.model.size import Size
 
 ROUTING_LAG_S = 3
 """The longest time until NGINX has taken up a change in Consul: template wait (max 2 s), render, test, reload."""
 ENGINE_SHUTDOWN_S = 10
 """What a process needs to end after its last stream has ended."""
-_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-_FIELD_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Service:
+class Service(VaultNeeds):
     """One thing that runs. Jobs, policies, routes, checks and pictures are views of it.
 
     Raises:
@@ -52,6 +50,8 @@ class Service:
     route: Route | None = None
     env: tuple[Env, ...] = ()
     files: tuple[File, ...] = ()
+    transit: tuple[TransitKey, ...] = ()
+    """Keys with which its task has Vault encrypt and decrypt: it then has a token, at `secrets/vault_token`."""
     healthy_for_s: int = 1
     """How long checks must pass before the next instance is replaced."""
     stop_signal: str = ""
@@ -93,20 +93,6 @@ class Service:
         """Every image that some stack runs, by tag: production's first."""
         here = [one for one in self.overrides if not one.absent]
         return tuple(dict.fromkeys([self.container.image, *(one.container_for(self.container).image for one in here)]))
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """Every secret it reads, once each, in the order of first use."""
-        refs = (
-            *(env.value for env in self.env if isinstance(env.value, SecretRef)),
-            *(ref for file in self.files for ref in file.refs),
-        )
-        return tuple(dict.fromkeys(ref.secret for ref in refs))
-
-    @property
-    def followed_secrets(self) -> tuple[Secret, ...]:
-        """The secrets whose new versions its task takes up while it runs."""
-        return tuple(dict.fromkeys(ref.secret for file in self.files if file.follows for ref in file.refs))
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -162,7 +148,8 @@ def _faults(service: Service) -> Iterator[str]:
     yield from _name_faults(service)
     yield from _port_faults(service)
     routes = (service.route,) if service.route else ()
-    for part in (*service.checks, *service.script_checks, *routes, *service.files, *service.env):
+    asked = (*service.secrets, *service.credentials)
+    for part in (*service.checks, *service.script_checks, *routes, *service.files, *service.env, *asked):
         yield from part.faults()
     yield from place_faults(service.files)
     yield from _word_faults(service)
@@ -176,15 +163,13 @@ def _faults(service: Service) -> Iterator[str]:
 def _name_faults(service: Service) -> Iterator[str]:
     named = [("name", service.name), *(("port label", port.label) for port in service.ports)]
     named += [("host", service.route.host)] if service.route else []
-    for secret in service.secrets:
-        named += [("secret", secret.name), *(("secret owner", part) for part in [secret.owner] if part)]
     named += [("used service", name) for name in service.uses]
+    named += [("transit key", key.name) for key in service.transit]
     for what, name in named:
-        if not _NAME.fullmatch(name):
-            yield f"{what} {name!r} must be lower-case letters, digits and dashes, starting with a letter, at most 63"
-    for name in dict.fromkeys(name for secret in service.secrets for name in secret.fields):
-        if not _FIELD_NAME.fullmatch(name):
-            yield f"secret field {name!r} must be letters, digits and _ . - between them"
+        yield from no_name(what, name)
+    for env in service.env if service.transit else ():
+        if env.name in VAULT_VARIABLES:
+            yield f"environment variable {env.name} is set by Berth for a service with transit keys"
 
 
 def _port_faults(service: Service) -> Iterator[str]:
@@ -204,7 +189,8 @@ def _port_faults(service: Service) -> Iterator[str]:
 def _word_faults(service: Service) -> Iterator[str]:
     container = service.container
     words = [*container.entrypoint, *container.argv, *(service.process.argv if service.process else ())]
-    words += [one.value for one in service.env if isinstance(one.value, str)]
+    words += [text for env in service.env for text in texts_of(env.value)]
+    words += [text for file in service.files for part in file.composed for text in texts_of(part)]
     known = names_set([port.label for port in service.ports], has_gpus=service.size.gpus is not None)
     for word in words:
         yield from word_faults(word, known)
@@ -232,8 +218,3 @@ def _faults_there(service: Service, override: Override) -> Iterator[tuple[str, s
         else:
             if there == replace(service, overrides=()):
                 yield "its override changes nothing", "remove it, or write what differs there"
-
-
-def secret_path(secret: Secret, reader: Service) -> str:
-    """Path below the namespace: `<owner>/<name>`."""
-    return f"{secret.owner or reader.name}/{secret.name}"

@@ -10,6 +10,7 @@ from nomad_jobs.model import (
     Secret,
     Service,
     Size,
+    Versions,
     command,
     json_file,
 )
@@ -42,5 +43,11 @@ BOT_DETECTOR = Service(
             expect='"probability"',
         ),
     ),
-    files=(json_file("secrets/keys.json", {"keys": [_KEY["value"], _SAMPLE_KEY["value"]]}, is_reread=True),),
+    files=(
+        json_file(
+            "secrets/keys.json",
+            {"keys": [_KEY["value"], _SAMPLE_KEY["value"]], "versions": Versions()},
+            is_reread=True,
+        ),
+    ),
 )

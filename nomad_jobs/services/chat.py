@@ -11,6 +11,7 @@ from nomad_jobs.model import (
     Sample,
     Service,
     Size,
+    Versions,
     command,
     json_file,
 )
@@ -37,7 +38,7 @@ CHAT = Service(
     checks=(Check(path="/health"),),
     route=Route(host="chat", longest_request_s=LONGEST_STREAM_S, sample=Sample(expect="<title>")),
     files=(
-        json_file("secrets/model-key.json", {"key": CHAT_KEY["value"]}, is_reread=True),
+        json_file("secrets/model-key.json", {"key": CHAT_KEY["value"], "versions": Versions()}, is_reread=True),
         json_file("local/peers.json", Peers(LLAMA_4_SCOUT.name)),
     ),
 )

@@ -16,7 +16,7 @@ from nomad_jobs.model import (
     Service,
     Size,
     Source,
-    Version,
+    Versions,
     command,
 )
 from nomad_jobs.registry import app_container
@@ -51,7 +51,7 @@ INGRESS = Service(
         # One file, so that NGINX never reads a certificate with the key of another.
         File(
             path="secrets/tls.pem",
-            parts=("berth version ", Version(_TLS), "\n", _CERTIFICATE, "\n", _PRIVATE_KEY, "\n"),
+            parts=("berth versions ", Versions(), "\n", _CERTIFICATE, "\n", _PRIVATE_KEY, "\n"),
             on_change=OnChange.SCRIPT,
             script=_APPLY,
         ),

@@ -26,5 +26,18 @@ def confirm(action: str, *, yes: bool) -> None:
 def hidden(question: str) -> str:
     """Ask for a secret: on the terminal without showing it, else as the next line of stdin; empty: none was given."""
     if sys.stdin.isatty():
-        return str(typer.prompt(question, hide_input=True, default="", show_default=False, err=True)).strip()
-    return sys.stdin.readline().strip()
+        return str(typer.prompt(question, hide_input=True, default="", show_default=False, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def needed(question: str) -> str:
+    """Ask for a secret without which nothing can go on.
+
+    Raises:
+        ConfigError: none was given.
+
+    """
+    given = hidden(question)
+    if not given.strip():
+        raise ConfigError(question, "is needed, and none was given", "run this on a terminal, or write it to stdin")
+    return given

@@ -1,5 +1,6 @@
 """Renders everything for one stack: what `berth render` writes and `berth deploy` applies."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from nomad_jobs.keys import pin_key
 from nomad_jobs.model import Service, secret_path
 from nomad_jobs.platform import Platform
 from nomad_jobs.render import ROOT, SecretVersions, render_consul_policy, render_job
+from vault_policies import engines
 from vault_policies.render import render_policy, role
 
 
@@ -22,6 +24,10 @@ class Rendered:
     jobs: Mapping[str, str]
     vault_policies: Mapping[str, str]
     vault_roles: Mapping[str, Mapping[str, Any]]
+    engine_entries: Mapping[str, Mapping[str, Any]]
+    """Roles and keys of Vault's engines, by path."""
+    databases: Mapping[str, Mapping[str, Any]]
+    """Vault's connections to databases, by path, without their passwords."""
     consul_policies: Mapping[str, str]
     routes: Mapping[str, str]
     """Each route's record, by the name of its service."""
@@ -33,11 +39,13 @@ def render(
     services: Sequence[Service], platform: Platform, images: Pins, versions: SecretVersions | None = None
 ) -> Rendered:
     """Render the services for the platform; pure."""
-    with_secrets = [service for service in services if service.secrets]
+    asking = [service for service in services if service.asks_vault]
     return Rendered(
         jobs={one.name: render_job(one, platform, images=images, versions=versions) for one in services},
-        vault_policies={one.vault_name: render_policy(one, platform) for one in with_secrets},
-        vault_roles={one.vault_name: role(one, platform) for one in with_secrets},
+        vault_policies={one.vault_name: render_policy(one, platform) for one in asking},
+        vault_roles={one.vault_name: role(one, platform) for one in asking},
+        engine_entries={path: body for one in services for path, body in engines.entries(one, platform)},
+        databases=engines.databases(services),
         consul_policies={
             consul_role(one.name, platform): render_consul_policy(one, platform) for one in services if one.reads_consul
         },
@@ -62,6 +70,10 @@ def write(rendered: Rendered, folder: Path) -> tuple[Path, ...]:
     """Write `jobs/`, `vault/`, `consul/` and `nginx/` below `folder`; give the files written."""
     files = {f"jobs/{name}.nomad.hcl": text for name, text in rendered.jobs.items()}
     files |= {f"vault/{name}.hcl": text for name, text in rendered.vault_policies.items()}
+    files |= {
+        f"vault/{path}.json": json.dumps(body, indent=2) + "\n"
+        for path, body in {**rendered.engine_entries, **rendered.databases}.items()
+    }
     files |= {f"consul/{name}.hcl": text for name, text in rendered.consul_policies.items()}
     files |= {f"nginx/{name}.json": f"{text}\n" for name, text in rendered.routes.items()}
     for plain in ("nginx/nginx.conf", "nginx/templates/sites.conf.ctmpl"):

@@ -11,6 +11,7 @@ from nomad_jobs.render import ROOT
 from scripts.ops import images
 from scripts.ops.access.tokens import made_by_vault
 from scripts.ops.credentials import Credentials
+from scripts.ops.local.authority import CERTIFICATE
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
@@ -69,6 +70,13 @@ def credentials_of(platform: Platform) -> Credentials:
         fix = "log in to Vault and export it; CI logs in with its identity token"
         raise AuthError(f"stack {platform.stack}", "the environment lacks VAULT_TOKEN", fix)
     return made_by_vault(platform, Credentials(nomad=nomad, consul=consul, vault=vault))
+
+
+def authorities_of(platform: Platform) -> tuple[Path, ...]:
+    """Name the files with the certificates of the authorities that a stack's clients trust."""
+    if platform.is_laptop:
+        return (State.default().keys / CERTIFICATE,)
+    return (Path(platform.ca_file),) if platform.ca_file else ()
 
 
 def _pulumi_output(stack: str) -> str:

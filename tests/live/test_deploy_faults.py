@@ -87,7 +87,7 @@ def test_a_missing_secret_is_named_with_its_path_before_anything_changes(target:
     service = web("test-secret", files=(File(path="secrets/key", parts=(key["password"],)),))
     said = why(platform, service, ConfigError)
     assert "the secret secret/default/test-secret/key is missing" in said
-    assert "`vault kv put -cas=0 secret/default/test-secret/key -` takes" in said
+    assert "give it a value: `berth secrets set test-secret/key local --from-json` takes" in said
     assert target.nomad.job("test-secret") is None
 
 

@@ -1,5 +1,6 @@
 """A secret reaches a task whole or not at all: any field names, any values, and each error names its fix."""
 
+import io
 import json
 import re
 import shlex
@@ -11,6 +12,7 @@ import pytest
 
 from nomad_jobs.errors import BerthError, ConfigError
 from nomad_jobs.model import Env, File, Part, Secret, SecretRef, Service
+from scripts import cli
 from scripts.ops.clients.target import Target
 from scripts.ops.local.setup.seed import seed
 from scripts.ops.toolchain.order import resolve
@@ -79,12 +81,19 @@ def why(target: Target, platform: Laptop, service: Service) -> str:
     return str(caught.value)
 
 
-def follow(advice: str, platform: Laptop, *, stdin: str) -> None:
+def follow(advice: str, platform: Laptop, monkeypatch: pytest.MonkeyPatch, *, stdin: str) -> None:
     """Run the first command that a message advises, as an operator would."""
-    command = re.findall(r"`(vault [^`]*)`", advice)[0]
-    env = {"VAULT_ADDR": platform.platform.vault_url, "VAULT_TOKEN": platform.credentials.vault, "HOME": "/nonexistent"}
-    argv = [str(resolve("vault")), *shlex.split(command)[1:]]
-    subprocess.run(argv, input=stdin, env=env, text=True, check=True, capture_output=True)
+    command = re.findall(r"`((?:berth|vault) [^`]*)`", advice)[0]
+    program, *words = shlex.split(command)
+    if program == "berth":
+        platform.state.write(platform.state.root / "platform.json", platform.platform.to_json())
+        monkeypatch.setenv("BERTH_STATE_DIR", str(platform.state.root))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        assert cli.run([*words, "--unknown"]) == 0  # the service is a test's, and in no catalogue
+    else:
+        env = {"VAULT_ADDR": platform.platform.vault_url, "VAULT_TOKEN": platform.credentials.vault}
+        argv = [str(resolve("vault")), *words]
+        subprocess.run(argv, env={**env, "HOME": "/nonexistent"}, check=True, capture_output=True)
 
 
 NAMES = ("value", "DB_PASSWORD", "api-key", "a.b", "2nd", "_x")
@@ -122,35 +131,37 @@ def test_null_is_no_value_of_a_variable(target: Target, platform: Laptop) -> Non
 
 
 def test_a_missing_field_is_named_before_anything_changes_and_the_advice_works(
-    target: Target, platform: Laptop
+    target: Target, platform: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(target, value="old")
     service = reader("value", "user")
     said = why(target, platform, service)
     assert f"the secret secret/{PATH} has no field user in version 1, only value" in said
-    follow(said, platform, stdin="ada")
+    follow(said, platform, monkeypatch, stdin="ada")
     platform.deploy(service)
     assert received(platform, 2)[0] == ["old", "ada"]
 
 
-def test_a_missing_secret_is_named_and_the_advice_works(target: Target, platform: Laptop) -> None:
+def test_a_missing_secret_is_named_and_the_advice_works(
+    target: Target, platform: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = reader("user", "password")
     said = why(target, platform, service)
     assert f"the secret secret/{PATH} is missing" in said
-    follow(said, platform, stdin=json.dumps({"user": "ada", "password": "x"}))
+    follow(said, platform, monkeypatch, stdin=json.dumps({"user": "ada", "password": "x"}))
     platform.deploy(service)
     assert received(platform, 2)[0] == ["ada", "x"]
 
 
 @pytest.mark.parametrize(("how", "word"), [("delete", "deleted"), ("destroy", "destroyed")])
 def test_a_version_that_is_gone_is_told_apart_and_the_advice_works(
-    target: Target, platform: Laptop, how: str, word: str
+    target: Target, platform: Laptop, monkeypatch: pytest.MonkeyPatch, how: str, word: str
 ) -> None:
     put(target, value="one")
     platform.vault.post(f"/v1/secret/{how}/{PATH}", json={"versions": [1]})
     said = why(target, platform, reader("value"))
     assert f"the newest version of the secret secret/{PATH}, 1, was {word}" in said
-    follow(said, platform, stdin=json.dumps({"value": "one"}))
+    follow(said, platform, monkeypatch, stdin="one")
     platform.deploy(reader("value"))
     assert received(platform, 1)[0] == ["one"]
 
@@ -191,7 +202,7 @@ def test_a_followed_secret_reaches_the_task_without_a_restart(target: Target, pl
     version = target.vault.newest(path).version
     target.vault.put_secret(path, {**values, "note": "new"}, after_version=version)
     platform.deploy(FRONT_DOOR)
-    assert f"berth version {version + 1}\n" in (folder / "secrets" / "tls.pem").read_text()
+    assert f'berth versions {{"ingress/tls": {version + 1}}}\n' in (folder / "secrets" / "tls.pem").read_text()
     assert set(target.consul.instances("ingress").values()) == {before}
     bad = {**values, "private_key": "garbage"}
     target.vault.put_secret(path, bad, after_version=version + 1)

@@ -10,10 +10,28 @@ from nomad_jobs.catalog import SERVICES
 from nomad_jobs.checks import check, deploy_order, mixed_up
 from nomad_jobs.errors import BerthError, ConfigError, ManyErrors
 from nomad_jobs.images import Pins
-from nomad_jobs.model import File, Gpus, Kind, Override, Peers, PoolKind, Port, Route, Service, Size
+from nomad_jobs.model import (
+    Database,
+    DynamicAws,
+    DynamicDatabase,
+    Env,
+    File,
+    Gpus,
+    Kind,
+    Override,
+    Peers,
+    PoolKind,
+    Port,
+    Route,
+    Service,
+    Size,
+    TransitKey,
+    aws_file,
+    database_url,
+)
 from nomad_jobs.platform import Platform
 from tests.nomad_jobs.test_model import build
-from tests.support.platforms import CLOUD, LAPTOP, test_pins
+from tests.support.platforms import CLOUD, CONTAINERS, LAPTOP, test_pins
 
 STACKS = ("dev", "prod")
 
@@ -175,3 +193,28 @@ def test_plain_http_is_refused_anywhere_but_on_loopback() -> None:
 
 def test_a_record_survives_writing_and_reading() -> None:
     assert Platform.from_json(CLOUD.to_json(), where="record") == CLOUD
+
+
+KEYS = DynamicAws(buckets=("models",))
+
+
+def with_keys(keys: DynamicAws) -> Service:
+    return build(files=(aws_file("secrets/aws", keys, is_reread=True),))
+
+
+def test_keys_of_aws_need_a_role_and_a_bucket_that_is_for_services() -> None:
+    pins = test_pins("app:1")
+    assert "asks for keys of AWS, which this stack gives to none" in faults(with_keys(KEYS), platform=CLOUD, pins=pins)
+    said = faults(with_keys(DynamicAws(buckets=("snapshots",))))
+    assert "asks for the bucket 'snapshots', which is none for services — ask for benchmarks or models" in said
+    check([with_keys(KEYS)], LAPTOP, Pins())
+
+
+def test_a_laptops_containers_reach_nothing_on_its_loopback() -> None:
+    near = DynamicDatabase(database=Database(name="near", host="localhost", database="x"), grants=("CONNECT",))
+    url = Env(name="URL", value=database_url(near))
+    service = replace(with_keys(KEYS), transit=(TransitKey("cards"),), env=(url,))
+    said = faults(service, platform=CONTAINERS, pins=test_pins("app:1"))
+    for name in ("Vault", "moto", "near"):
+        assert f"needs {name}, which listens on the laptop's loopback, where no container reaches it" in said
+    check([service], LAPTOP, Pins())

@@ -21,7 +21,7 @@ def at(place: str, name: str = "file", **changes: Any) -> File:
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ((File(path="secrets//env", parts=()),), "is where Berth writes variables: choose another name"),
+        ((File(path="secrets//env", parts=()),), "is where Berth or Nomad writes its own: choose another name"),
         ((File(path="local/a", parts=()), File(path="local//a", parts=())), "has two files at local/a"),
         ((at("/etc/a", "a"), at("/etc/a", "b")), "has two files at /etc/a"),
         ((at("/etc/a/b", "a"), at("/etc/a", "b")), "a file at /etc/a, and another one below it at /etc/a/b"),

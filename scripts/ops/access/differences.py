@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from scripts.ops.access import databases
 from scripts.ops.clients.consul import Consul
 from scripts.ops.clients.vault import Vault
 from scripts.ops.rendering import Rendered
@@ -17,6 +18,8 @@ class Kind(StrEnum):
 
     VAULT_POLICY = "Vault policy"
     VAULT_ROLE = "Vault role"
+    DATABASE = "Vault database"
+    ENGINE_ENTRY = "Vault entry"
     CONSUL_POLICY = "Consul policy"
     CONSUL_ROLE = "Consul role"
     VAULT_LOGIN = "Vault login"
@@ -44,9 +47,13 @@ class Difference:
         yield from list(found)[2:]
 
 
-def differences(rendered: Rendered, vault: Vault, consul: Consul) -> tuple[Difference, ...]:
-    """List what differs, in the order of writing: a role comes after the policies that it names."""
-    return tuple(one for one in _all(rendered, vault, consul) if one.before != one.after)
+def differences(rendered: Rendered, vault: Vault, consul: Consul, *, whole: bool = True) -> tuple[Difference, ...]:
+    """List what differs, in the order of writing: a role comes after the policies that it names.
+
+    `whole`: what is rendered is the whole catalogue, so a database lets in its services' roles and no others.
+    """
+    found = (*_all(rendered, vault, consul), *_in_engines(rendered, vault, whole=whole))
+    return tuple(one for one in found if one.before != one.after)
 
 
 def _all(rendered: Rendered, vault: Vault, consul: Consul) -> Iterator[Difference]:
@@ -60,6 +67,16 @@ def _all(rendered: Rendered, vault: Vault, consul: Consul) -> Iterator[Differenc
         policy = consul.acl_policy(name)
         yield Difference(kind=Kind.CONSUL_POLICY, name=name, before=policy["Rules"] if policy else "", after=text)
         yield Difference(kind=Kind.CONSUL_ROLE, name=name, before=name if consul.acl_role(name) else "", after=name)
+
+
+def _in_engines(rendered: Rendered, vault: Vault, *, whole: bool) -> Iterator[Difference]:
+    for path, body in rendered.databases.items():
+        found = databases.shown(vault.entry(path), body)
+        wanted = databases.wanted(body, found, whole=whole)
+        yield Difference(kind=Kind.DATABASE, name=path, before=_shown(found, wanted), after=_shown(wanted, wanted))
+    for path, body in rendered.engine_entries.items():
+        found = vault.entry(path)
+        yield Difference(kind=Kind.ENGINE_ENTRY, name=path, before=_shown(found, body), after=_shown(body, body))
 
 
 def _shown(role: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> str:

@@ -1,16 +1,20 @@
-"""Finds which of Vault's own policies differ from the holders' files, and writes them with a root token."""
+"""Finds which of Vault's own policies and engines differ from what is written down; a root token writes them."""
 
 from collections.abc import Iterator, Sequence
 
+from infra.holdings import engines
 from infra.holdings import vault as holdings
 from infra.holdings.entry import Entry, differs, find, hold
+from nomad_jobs.platform import Platform
 from scripts.ops.clients.api import Api
 from vault_policies import holders
 
 
-def differing(vault: Api, names: Sequence[str]) -> list[Entry]:
-    """List the entries of these holders that Vault has not, or has otherwise."""
-    return [entry for entry in _entries(vault, names) if differs(entry.body, find(vault, entry))]
+def differing(vault: Api, platform: Platform, names: Sequence[str]) -> list[Entry]:
+    """List the entries of these holders, and in the cloud the engines for services, that Vault has not as wanted."""
+    cloud = () if platform.is_laptop else (*engines.mounts(), engines.cloud_aws(platform.aws.region))
+    wanted = (*_entries(vault, names), *cloud)
+    return [entry for entry in wanted if differs(entry.body, find(vault, entry))]
 
 
 def write(as_root: Api, entries: Sequence[Entry]) -> None:

@@ -9,11 +9,18 @@ import httpx
 import requests
 from requests.adapters import HTTPAdapter
 
-from nomad_jobs.errors import AuthError, BerthError, DeadlineError, RefusedError
+from nomad_jobs.errors import AuthError, DeadlineError, RefusedError, UnansweredError
 
 TIMEOUT_S = 10.0
 FIX = "is the platform up? `berth doctor` looks"
 """What to do when a server does not answer."""
+_FIXES = {
+    "Vault is sealed": "on a laptop `berth up` unseals it; on a cloud stack it does so itself, once KMS answers",
+}
+"""What to do about what a server says."""
+_STANDBY = ("local node not active", "error during forwarding RPC request")
+"""What a server of Vault says that reaches no active one."""
+_CHOOSING = "Vault's servers are choosing who is active: try again in a moment"
 _WAIT_LIMIT_S = 300.0
 """Longest single blocking query; Consul and Nomad cap theirs at ten minutes."""
 
@@ -52,7 +59,7 @@ class Api:
         Raises:
             AuthError: the token is not allowed to.
             RefusedError: the server refused.
-            BerthError: no server answers.
+            UnansweredError: no server answers.
 
         """
         response = self._send("GET", path, params=params)
@@ -68,7 +75,7 @@ class Api:
 
         Raises:
             RefusedError: the server failed.
-            BerthError: no server answers.
+            UnansweredError: no server answers.
 
         """
         try:
@@ -97,6 +104,10 @@ class Api:
         """Write with POST; raises as `put` does."""
         return self._write("POST", path, json, params)
 
+    def patch(self, path: str, json: Any) -> Any:
+        """Merge `json` into what is there (RFC 7396: null removes); raises as `put` does."""
+        return self._write("PATCH", path, json, {}, headers={"Content-Type": "application/merge-patch+json"})
+
     def delete(self, path: str, **params: str | int) -> None:
         """Delete; a missing resource is fine."""
         self._send("DELETE", path, params=params)
@@ -118,8 +129,8 @@ class Api:
         """Close its connections."""
         self._http.close()
 
-    def _write(self, method: str, path: str, json: Any, params: dict[str, str | int]) -> Any:
-        response = self._send(method, path, json=json, params=params)
+    def _write(self, method: str, path: str, json: Any, params: dict[str, str | int], **options: Any) -> Any:
+        response = self._send(method, path, json=json, params=params, **options)
         if response.status_code == httpx.codes.NOT_FOUND:
             raise RefusedError(self.where, f"{method} {path}: {_reason(response)}", status=response.status_code)
         return _json(response)
@@ -132,7 +143,9 @@ class Api:
         reason = f"{method} {path}: {_reason(response)}"
         if response.status_code in {httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED}:
             raise AuthError(self.where, reason, "the token is missing, expired or not allowed to do this")
-        raise RefusedError(self.where, reason, status=response.status_code)
+        if response.status_code == httpx.codes.TEMPORARY_REDIRECT or any(said in reason for said in _STANDBY):
+            raise UnansweredError(self.where, f"{reason}: a standby, which passes nothing on now", _CHOOSING)
+        raise RefusedError(self.where, reason, _fix(reason), status=response.status_code)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -141,7 +154,7 @@ class Api:
         except httpx.TimeoutException as error:
             raise DeadlineError(self.where, f"no answer in time ({error})", self.fix) from None
         except httpx.TransportError as error:
-            raise BerthError(self.where, f"does not answer ({error})", self.fix) from None
+            raise UnansweredError(self.where, f"does not answer ({error})", self.fix) from None
 
 
 class _Deadline(HTTPAdapter):
@@ -166,6 +179,10 @@ def session(ca_file: str | None) -> requests.Session:
 
 def _json(response: httpx.Response) -> Any:
     return response.json() if response.content else None
+
+
+def _fix(reason: str) -> str:
+    return next((fix for said, fix in _FIXES.items() if said in reason), "")
 
 
 def _reason(response: httpx.Response) -> str:

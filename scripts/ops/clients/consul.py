@@ -53,6 +53,11 @@ class Consul:
         with self._translated(f"remove {key}"):
             self._client.kv.delete(key)
 
+    def own_token(self) -> dict[str, Any]:
+        """Read what Consul says of the token that this client has."""
+        found: dict[str, Any] = self._api.get("/v1/acl/token/self") or {}
+        return found
+
     def healthy(self, service: str, index: int = 0, wait_s: float = 1) -> Answer:
         """Wait for news of a service's passing instances."""
         return self._api.blocking(f"/v1/health/service/{service}", index, wait_s, passing="true")

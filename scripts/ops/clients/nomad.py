@@ -37,6 +37,11 @@ class Nomad:
         self._api.close()
         self._session.close()
 
+    def own_token(self) -> dict[str, Any]:
+        """Read what Nomad says of the token that this client has."""
+        found: dict[str, Any] = self._api.get("/v1/acl/token/self") or {}
+        return found
+
     def parse(self, hcl: str) -> dict[str, Any]:
         """Have Nomad parse a job file.
 
@@ -141,13 +146,20 @@ class Nomad:
         )
 
     def file(self, alloc_id: str, path: str) -> str:
-        """Read a file of an allocation; empty when there is none."""
+        """Read a file of an allocation; empty when there is none.
+
+        Raises:
+            AuthError: the token may not read files.
+
+        """
         try:
-            return self._api.text(f"/v1/client/fs/cat/{_id(alloc_id)}", path=path)
+            # Nomad begins to send a file with 200, and says in its place what is wrong; here it says it properly.
+            found = self._api.get(f"/v1/client/fs/stat/{_id(alloc_id)}", path=path)
         except RefusedError as error:
             if "no such file" in error.what:
                 return ""
             raise
+        return self._api.text(f"/v1/client/fs/cat/{_id(alloc_id)}", path=path) if found else ""
 
     def nodes(self) -> list[dict[str, Any]]:
         """Read all nodes, with their devices."""

@@ -1,4 +1,4 @@
-"""Says in plain words what Docker and the kernel said, and what to do about it."""
+"""Says in plain words what Docker, Nomad and the kernel said, and what to do about it."""
 
 import re
 from collections.abc import Iterator
@@ -64,6 +64,16 @@ _HINTS = (
         re.compile(r"Downloading image"),
         "its image is still being pulled",
         "wait longer, or raise starts_within_s, {size.starts_within_s} s: so long Nomad waits for a pull and a start",
+    ),
+    Hint(
+        re.compile(r"Missing: .*vault\.read\(database/"),
+        "Vault has made no user of the database yet",
+        "Vault makes no user in the database: see whether it runs and Vault reaches it",
+    ),
+    Hint(
+        re.compile(r"Missing: .*vault\.read\(aws/"),
+        "Vault has made no keys of AWS yet",
+        "Vault gets no keys from AWS: see whether its STS answers, and whether the servers may assume the role",
     ),
     Hint(
         re.compile(r"OOM Killed"),

@@ -63,10 +63,14 @@ def deploy(
     """
     with progress.step("secrets", "their versions"):
         _refuse_mixed_up(services, target)
-        versions = secret_versions(services, target.platform, target.vault)
+        found = secret_versions(services, target.platform, target.vault)
+        versions = {path: one.version for path, one in found.items()}
+    for path, one in found.items():
+        if one.pinned:
+            progress.note(f"[yellow]![/yellow] the secret {path} is pinned to version {one.pinned}")
     rendered = render(services, target.platform, images, versions)
     with progress.step("access", "is as the catalogue says"):
-        _refuse_other_access(differences(rendered, target.vault, target.consul), target.platform)
+        _refuse_other_access(differences(rendered, target.vault, target.consul, whole=whole), target.platform)
     deployment = _Deployment(
         target=target,
         rendered=rendered,

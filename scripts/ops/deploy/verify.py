@@ -90,7 +90,8 @@ class Verification:
         if sample.bearer is None or self.is_parked:
             return {}
         path = f"{self.platform.namespace}/{secret_path(sample.bearer.secret, self.service)}"
-        return {"Authorization": f"Bearer {self.vault.secret(path)[sample.bearer.field]}"}
+        version = self.vault.in_use(path).version
+        return {"Authorization": f"Bearer {self.vault.secret_at(path, version)[sample.bearer.field]}"}
 
 
 def _ask(client: httpx.Client, sample: Sample, headers: dict[str, str], host: str, *, is_parked: bool) -> str | None:

@@ -1,13 +1,15 @@
 """The Platform record of a laptop: a pure function, so `berth render local` works before the first boot."""
 
 from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
-from nomad_jobs.platform import LOCAL, ContainerNetwork, Driver, NodePool, Platform
+from nomad_jobs.platform import LOCAL, WORKLOAD_BUCKETS, Aws, ContainerNetwork, Driver, NodePool, Platform
 from scripts.ops.local.settings import GPUS_PER_NODE, Settings
 
 DATACENTER = "dc1"
 REGION = "global"
 FIRST_POOL = "default"
 OTHER_POOL = "more"
+WORKLOAD_ROLE = f"arn:aws:iam::123456789012:role/berth-{LOCAL}-workload"
+"""moto's account, and the name that a cloud stack's role has."""
 LOOPBACK = "loopback"
 """Nomad's host network of 127.0.0.1, where containers are on."""
 
@@ -36,6 +38,8 @@ def local_platform(settings: Settings) -> Platform:
         tls_routes=False,
         max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
         pools={"app": anywhere, "gpu": anywhere, "ingress": ingress},
+        buckets={name: f"berth-{LOCAL}-{name}" for name in sorted(WORKLOAD_BUCKETS)},
+        aws=Aws(workload_role=WORKLOAD_ROLE, url=settings.aws_url),
         container_network=_network(settings),
     )
 

@@ -206,7 +206,27 @@ def test_without_gitlab_no_pipeline_has_access() -> None:
     assert {node.name for node in graph.of("Role")} == {
         *(f"identity-{kind}" for kind in MACHINE_KINDS),
         *(f"identity-{holder}" for holder in PEOPLE),
+        "identity-workload",
     }
+
+
+def test_servers_alone_hand_on_the_rights_of_services(graph: Graph) -> None:
+    role = graph["identity-workload"]
+    assert trust(graph, "identity-workload")["Principal"]["AWS"].endswith(":role/identity-server")
+    assert role.inputs["permissionsBoundary"].endswith("policy/identity-boundary")
+    assert allowed(graph, "identity-workload-policy") <= allowed(graph, "identity-boundary")
+    who = {name: "sts:AssumeRole" in allowed(graph, name) for name in policies(graph) if name.endswith("-policy")}
+    assert [name for name, may in who.items() if may] == ["identity-server-policy"]
+
+
+def test_services_have_no_bucket_of_the_platforms_own(graph: Graph) -> None:
+    named = {
+        one
+        for statement in json.loads(policies(graph)["identity-workload-policy"])["Statement"]
+        for one in statement["Resource"]
+    }
+    buckets = {f"arn:aws:s3:::berth-prod-{bucket}-{ACCOUNT}" for bucket in ("benchmarks", "models")}
+    assert named == {*buckets, *(f"{one}/*" for one in buckets), f"arn:aws:kms:{REGION}:{ACCOUNT}:key/storage"}
 
 
 @pytest.mark.parametrize("holder", PEOPLE)

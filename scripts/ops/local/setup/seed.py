@@ -76,7 +76,8 @@ def write_headers(services: Sequence[Service], platform: Platform, vault: Vault,
         bearer = service.route.sample.bearer if service.route else None
         if bearer is None:
             continue
-        value = vault.secret(f"{platform.namespace}/{secret_path(bearer.secret, service)}")[bearer.field]
+        secret = f"{platform.namespace}/{secret_path(bearer.secret, service)}"
+        value = vault.secret_at(secret, vault.in_use(secret).version)[bearer.field]
         path = folder / service.name
         path.touch(mode=0o600)
         path.write_text(f"Authorization: Bearer {value}\n")
@@ -93,4 +94,5 @@ def _paths(services: Sequence[Service], platform: Platform) -> Mapping[str, list
 
 def _is_ours(path: str, version: int, vault: Vault) -> bool:
     """Whether this version of a secret was made here: what somebody else wrote after it is theirs."""
-    return (vault.metadata(path) or {}).get("custom_metadata") == {**_MARK, "version": str(version)}
+    marks = (vault.metadata(path) or {}).get("custom_metadata") or {}
+    return marks.items() >= {**_MARK, "version": str(version)}.items()

@@ -10,6 +10,7 @@ from nomad_jobs.platform import Platform
 from nomad_jobs.resolve import Resolved
 from scripts.ops import catalogue
 from scripts.ops.access import writing
+from scripts.ops.access.databases import Ask
 from scripts.ops.access.differences import differences
 from scripts.ops.access.root import root
 from scripts.ops.build.run import Built
@@ -20,10 +21,12 @@ from scripts.ops.local.containers import images, registry
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.sessions import session
 from scripts.ops.local.settings import Settings
+from scripts.ops.local.setup import engines
 from scripts.ops.local.setup.seed import seed, write_headers
 from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
+from scripts.ops.questions import hidden
 from scripts.ops.rendering import render
 
 
@@ -53,7 +56,7 @@ def serve(
         stop_left_out(resolved, target, progress)
         headers = give_first_values(resolved.services, state, target, progress)
         pins = supply_images(built, state, target, progress)
-        give_access(resolved.services, pins, state, target, progress)
+        give_access(resolved.services, pins, state, target, progress, whole=True)
         done = deploy(resolved.services, target, pins, progress)
         print_report(done, resolved.left_out, target, as_json=as_json, headers=headers)
 
@@ -75,14 +78,27 @@ def supply_images(built: Sequence[Built], state: State, target: Target, progress
     return images.keep(pushed, state)
 
 
-def give_access(services: Sequence[Service], pins: Pins, state: State, target: Target, progress: Progress) -> None:
-    """Write the policies and roles that differ, with a root token of the laptop's own Vault, which ends at once."""
+def give_access(
+    services: Sequence[Service],
+    pins: Pins,
+    state: State,
+    target: Target,
+    progress: Progress,
+    *,
+    whole: bool = False,
+    ask: Ask = hidden,
+) -> None:
+    """Write what differs of policies, roles and engines, with a root token of the laptop's own Vault that ends at once.
+
+    `whole`: they are the whole catalogue. `ask` gets the password of a database that Vault does not know yet.
+    """
+    engines.provide(services, state, target.platform, progress)
     rendered = render(services, target.platform, pins)
     with progress.step("access", "policies and roles") as step:
-        found = differences(rendered, target.vault, target.consul)
+        found = differences(rendered, target.vault, target.consul, whole=whole)
         if found:
             with session("Vault", target.platform.vault_url) as vault, root(vault, unseal_keys(state)) as as_root:
-                writing.write(found, rendered, as_root, target.consul)
+                writing.write(found, rendered, as_root, target.consul, ask)
         step.says(f"{len(found)} written" if found else "nothing to change")
 
 

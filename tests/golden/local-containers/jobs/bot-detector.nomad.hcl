@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "9c5628a82013"
+    "berth_form"  = "ef496bca3447"
     "berth_stack" = "local"
   }
 
@@ -119,7 +119,7 @@ job "bot-detector" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"keys": [{{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/local/versions/bot-detector/api-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/local/versions/bot-detector/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
+{"keys": [{{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/local/versions/bot-detector/api-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/local/versions/bot-detector/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}], "versions": {"bot-detector/api-key": {{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/local/versions/bot-detector/api-key")) }}{{ .Data.metadata.version }}{{ end }}, "bot-detector/sample-key": {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/local/versions/bot-detector/sample-key")) }}{{ .Data.metadata.version }}{{ end }}}}
 EOT
 
         wait {

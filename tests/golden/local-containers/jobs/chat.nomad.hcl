@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "7b96727c2202"
+    "berth_form"  = "16a79040b667"
     "berth_stack" = "local"
   }
 
@@ -119,7 +119,7 @@ job "chat" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"key": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/local/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}}
+{"key": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/local/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, "versions": {"llama-4-scout/key-chat": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/local/versions/llama-4-scout/key-chat")) }}{{ .Data.metadata.version }}{{ end }}}}
 EOT
 
         wait {

@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "94452b22bdb5"
+    "berth_form"  = "bc3520048b46"
     "berth_stack" = "local"
   }
 
@@ -100,7 +100,7 @@ job "bot-detector" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"keys": [{{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/local/versions/bot-detector/api-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/local/versions/bot-detector/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
+{"keys": [{{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/local/versions/bot-detector/api-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/local/versions/bot-detector/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}], "versions": {"bot-detector/api-key": {{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/local/versions/bot-detector/api-key")) }}{{ .Data.metadata.version }}{{ end }}, "bot-detector/sample-key": {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/local/versions/bot-detector/sample-key")) }}{{ .Data.metadata.version }}{{ end }}}}
 EOT
 
         wait {

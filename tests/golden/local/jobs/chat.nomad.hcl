@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "all"
   type        = "service"
   meta = {
-    "berth_form"  = "e12613b18f26"
+    "berth_form"  = "2adaece1b69d"
     "berth_stack" = "local"
   }
 
@@ -100,7 +100,7 @@ job "chat" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"key": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/local/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}}
+{"key": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/local/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, "versions": {"llama-4-scout/key-chat": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/local/versions/llama-4-scout/key-chat")) }}{{ .Data.metadata.version }}{{ end }}}}
 EOT
 
         wait {

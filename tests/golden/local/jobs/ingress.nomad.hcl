@@ -7,7 +7,7 @@ job "ingress" {
   node_pool   = "default"
   type        = "system"
   meta = {
-    "berth_form"  = "61b1e4cc5a9e"
+    "berth_form"  = "50fd9b4619c0"
     "berth_stack" = "local"
   }
 
@@ -268,7 +268,10 @@ certificate=../secrets/tls.pem
 
 generation() { cat next/nginx.conf next/sites.conf "$certificate" | sha256sum | cut -c 1-16; }
 
-certificate_version() { sed -n 's/^berth version \([0-9]*\)$/\1/p' ../secrets/live.pem; }
+# The first line of the certificate's file: {"ingress/tls": 3}, its path and its version in Vault.
+versions() { sed -n 's/^berth versions //p' ../secrets/live.pem; }
+
+certificate_version() { versions | sed 's/.*: \([0-9]*\)}$/\1/'; }
 
 # Cut sites.conf into parts/: the beginning, which is 0000, and each route, as NGINX's text and as its line of JSON.
 split() {
@@ -395,6 +398,8 @@ confirm() {
         cat live/routes.jsonl
     } > running.next
     mv running.next running.jsonl
+    versions > versions.next
+    mv versions.next versions-tls.json
 }
 
 # Begun in the background, where nobody waits: without the lock, so that others go on, until it is confirmed.
@@ -449,7 +454,7 @@ EOT
         change_mode = "script"
         splay       = "0s"
         data        = <<EOT
-{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}berth version {{ with secret (printf "secret/data/default/ingress/tls?version=%s" (key "berth/local/versions/ingress/tls")) }}{{ .Data.metadata.version }}{{ end }}
+{{ define "text" }}{{ if sprig_kindIs "string" . }}{{ . }}{{ else if sprig_kindIs "invalid" . }}{{ sprig_fail "the field is missing or null" }}{{ else }}{{ . | toJSON }}{{ end }}{{ end }}berth versions {"ingress/tls": {{ with secret (printf "secret/data/default/ingress/tls?version=%s" (key "berth/local/versions/ingress/tls")) }}{{ .Data.metadata.version }}{{ end }}}
 {{ with secret (printf "secret/data/default/ingress/tls?version=%s" (key "berth/local/versions/ingress/tls")) }}{{ executeTemplate "text" (index .Data.data "certificate") }}{{ end }}
 {{ with secret (printf "secret/data/default/ingress/tls?version=%s" (key "berth/local/versions/ingress/tls")) }}{{ executeTemplate "text" (index .Data.data "private_key") }}{{ end }}
 EOT

@@ -7,7 +7,7 @@ job "bot-detector" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_form"  = "800a79131ed3"
+    "berth_form"  = "307f1170bd34"
     "berth_stack" = "prod"
   }
 
@@ -118,7 +118,7 @@ job "bot-detector" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"keys": [{{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/prod/versions/bot-detector/api-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/prod/versions/bot-detector/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
+{"keys": [{{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/prod/versions/bot-detector/api-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/prod/versions/bot-detector/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}], "versions": {"bot-detector/api-key": {{ with secret (printf "secret/data/default/bot-detector/api-key?version=%s" (key "berth/prod/versions/bot-detector/api-key")) }}{{ .Data.metadata.version }}{{ end }}, "bot-detector/sample-key": {{ with secret (printf "secret/data/default/bot-detector/sample-key?version=%s" (key "berth/prod/versions/bot-detector/sample-key")) }}{{ .Data.metadata.version }}{{ end }}}}
 EOT
 
         wait {

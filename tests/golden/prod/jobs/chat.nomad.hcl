@@ -7,7 +7,7 @@ job "chat" {
   node_pool   = "app"
   type        = "service"
   meta = {
-    "berth_form"  = "8373291edbf6"
+    "berth_form"  = "bb7b49248ee4"
     "berth_stack" = "prod"
   }
 
@@ -118,7 +118,7 @@ job "chat" {
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"key": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/prod/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}}
+{"key": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/prod/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, "versions": {"llama-4-scout/key-chat": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/prod/versions/llama-4-scout/key-chat")) }}{{ .Data.metadata.version }}{{ end }}}}
 EOT
 
         wait {

@@ -7,7 +7,7 @@ job "llama-4-scout" {
   node_pool   = "gpu-h200"
   type        = "service"
   meta = {
-    "berth_form"  = "11c4f2510c7d"
+    "berth_form"  = "6c56871e0cb2"
     "berth_stack" = "prod"
   }
 
@@ -140,6 +140,23 @@ EOT
       }
 
       template {
+        destination = "local/versions-pinned.json"
+        perms       = "0600"
+        env         = false
+        once        = false
+        change_mode = "noop"
+        splay       = "0s"
+        data        = <<EOT
+{"llama-4-scout/hugging-face": {{ with secret "secret/data/default/llama-4-scout/hugging-face?version=0" }}{{ .Data.metadata.version }}{{ end }}}
+EOT
+
+        wait {
+          min = "200ms"
+          max = "2s"
+        }
+      }
+
+      template {
         destination = "secrets/keys.json"
         perms       = "0600"
         env         = false
@@ -147,7 +164,7 @@ EOT
         change_mode = "noop"
         splay       = "0s"
         data        = <<EOT
-{"keys": [{{ with secret (printf "secret/data/default/llama-4-scout/key-operator?version=%s" (key "berth/prod/versions/llama-4-scout/key-operator")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/prod/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/llama-4-scout/sample-key?version=%s" (key "berth/prod/versions/llama-4-scout/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}]}
+{"keys": [{{ with secret (printf "secret/data/default/llama-4-scout/key-operator?version=%s" (key "berth/prod/versions/llama-4-scout/key-operator")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/prod/versions/llama-4-scout/key-chat")) }}{{ index .Data.data "value" | toJSON }}{{ end }}, {{ with secret (printf "secret/data/default/llama-4-scout/sample-key?version=%s" (key "berth/prod/versions/llama-4-scout/sample-key")) }}{{ index .Data.data "value" | toJSON }}{{ end }}], "versions": {"llama-4-scout/key-operator": {{ with secret (printf "secret/data/default/llama-4-scout/key-operator?version=%s" (key "berth/prod/versions/llama-4-scout/key-operator")) }}{{ .Data.metadata.version }}{{ end }}, "llama-4-scout/key-chat": {{ with secret (printf "secret/data/default/llama-4-scout/key-chat?version=%s" (key "berth/prod/versions/llama-4-scout/key-chat")) }}{{ .Data.metadata.version }}{{ end }}, "llama-4-scout/sample-key": {{ with secret (printf "secret/data/default/llama-4-scout/sample-key?version=%s" (key "berth/prod/versions/llama-4-scout/sample-key")) }}{{ .Data.metadata.version }}{{ end }}}}
 EOT
 
         wait {
@@ -170,7 +187,8 @@ vLLM's own keys guard some paths only (0.19.1: /v1, while anybody may generate a
 open everything where they are empty. This one file runs on any Python from 3.8 on with the standard library alone:
 Nomad writes it into the task, whatever its image, and PYTHONPATH names its folder. It reads the keys from the JSON
 file that ENGINE_KEYS_FILE names, {"keys": ["…", "…"]}; a changed file counts at the next request. Where that file
-holds no good key, the import of this module ends the engine, which would otherwise be open. It prints no key.
+holds no good key, the import of this module ends the engine, which would otherwise be open. It prints no key. In a
+task, once it uses the keys, it writes the `versions` beside them to versions-<the stem of the file's name>.json.
 """
 
 from __future__ import annotations
@@ -179,7 +197,10 @@ import hashlib
 import hmac
 import json
 import os
+import pathlib
 import sys
+import threading
+import time
 from typing import Any, Awaitable, Callable, MutableMapping  # noqa: UP035 - Python 3.8
 
 # ASGI's types; its specification says what each callable takes and gives.
@@ -192,6 +213,7 @@ App = Callable[..., Awaitable[None]]
 OPEN = ("/health", "/ping", "/metrics")
 # Consul-Template writes one of these where a secret lacks the field.
 NO_KEYS = ("", "null", "<no value>")
+LOOK_S = 0.05
 # vLLM's own words.
 REFUSAL = b'{"error":"Unauthorized"}'
 
@@ -243,11 +265,12 @@ class Keys:
     """The keys of a file, as of its last good version."""
 
     def __init__(self, path: str) -> None:
-        """Read `path` now; raises BadKeysError."""
+        """Read `path` now, and again whenever it changes; raises BadKeysError."""
         self._path = path
+        self._lock = threading.Lock()
         self._stamp = _stamp(path)
-        self._digests = read(path)
-        say("keys-loaded", file=path, keys=len(self._digests))
+        self._load()
+        threading.Thread(target=self._watch, name="engine_keys", daemon=True).start()
 
     def accept(self, key: bytes) -> bool:
         """Tell whether `key` is one of them."""
@@ -258,21 +281,44 @@ class Keys:
             found |= hmac.compare_digest(digest, good)
         return found
 
+    def _watch(self) -> None:
+        """Follow the file without a request too, so that it is known soon which versions are in use."""
+        while True:
+            time.sleep(LOOK_S)
+            self._follow()
+
     def _follow(self) -> None:
-        stamp = _stamp(self._path)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
+        with self._lock:
+            stamp = _stamp(self._path)
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            try:
+                self._load()
+            except BadKeysError as error:
+                say("keys-kept", file=self._path, reason=str(error))
+
+    def _load(self) -> None:
+        self._digests, versions = read(self._path)
+        say("keys-loaded", file=self._path, keys=len(self._digests))
+        tell(self._path, versions)
+
+
+def tell(path: str, versions: object) -> None:
+    """Write which versions are in use where Nomad serves it; outside a task there is nobody to tell."""
+    folder = os.environ.get("NOMAD_TASK_DIR")
+    if folder and isinstance(versions, dict):
+        told = pathlib.Path(folder, "versions-" + pathlib.Path(path).stem + ".json")
+        aside = told.with_suffix("." + str(os.getpid()))  # vLLM may have several processes that answer
         try:
-            self._digests = read(self._path)
-        except BadKeysError as error:
-            say("keys-kept", file=self._path, reason=str(error))
-        else:
-            say("keys-loaded", file=self._path, keys=len(self._digests))
+            aside.write_text(json.dumps(versions))
+            aside.replace(told)
+        except OSError as error:
+            say("versions-not-told", file=str(told), reason=error.strerror)
 
 
-def read(path: str) -> list[bytes]:
-    """Read the file and return each key's SHA-256; raises BadKeysError."""
+def read(path: str) -> tuple[list[bytes], object]:
+    """Read the file; return each key's SHA-256, and what it says of versions. Raises BadKeysError."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib would tidy the path
             value = json.loads(file.read())
@@ -283,7 +329,7 @@ def read(path: str) -> list[bytes]:
     keys = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(keys, list) or not keys:
         raise BadKeysError('expected {"keys": ["…"]} with at least one key')
-    return [_digest(number, key) for number, key in enumerate(keys, start=1)]
+    return [_digest(number, key) for number, key in enumerate(keys, start=1)], value.get("versions")
 
 
 def _digest(number: int, key: object) -> bytes:
