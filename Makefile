@@ -35,11 +35,13 @@ test-vllm: setup ## run the engine's guard on the real vLLM, two versions on the
 	nice .venv/bin/python -m pytest tests/vllm $(ARGS)
 
 .PHONY: check
-check: setup ## format, lint, types, import directions; changes nothing
+check: setup ## format, lint, types, import directions, secrets; changes nothing
+	@.venv/bin/berth tools install gitleaks
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy .
 	.venv/bin/lint-imports
+	.venv/bin/python -m scripts.ops.leaks
 
 .PHONY: format
 format: setup ## format, and fix what the linter can fix by itself

@@ -8,7 +8,7 @@ from pulumi_aws import get_caller_identity
 from infra import parts
 from infra.compute.program_files import gather
 from infra.config.stack import StackConfig
-from infra.outputs import platform
+from infra.outputs import Arns, platform
 from infra.policy.guard import guard
 from nomad_jobs.errors import BerthError, ManyErrors
 
@@ -29,10 +29,11 @@ def build(inputs: parts.StackInputs) -> None:
     pools = parts.node_pools(inputs, network, firewall, keys, storage, identity, programs, servers)
     ingress = parts.ingress(inputs, network, pools)
     parts.budget(inputs)
-    aws = {"workload_role": identity.workload_role_arn, "storage_key": keys.arns["storage"]}
-    pulumi.export("platform", platform(inputs.config, servers.urls, ingress.address, storage.buckets, aws))
+    arns = Arns(workload_role=identity.workload_role_arn, storage_key=keys.arns["storage"], logins=identity.login_arns)
+    pulumi.export("platform", platform(inputs.config, servers.urls, ingress.address, storage.buckets, arns))
     pulumi.export("address", ingress.address)
-    pulumi.export("operator_role", identity.operator_role_arn)
+    for holder, arn in identity.people_arns.items():
+        pulumi.export(f"{holder}_role", arn)
     pulumi.export("preview_role", identity.preview_role_arn)
     pulumi.export("deploy_role", identity.deploy_role_arn)
 

@@ -1,30 +1,40 @@
 """What a stack exports: the Platform record, from which everything above the machines is rendered."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pulumi import Output
 
+from infra.access.gitlab import GitLabConfig
+from infra.access.people import PeopleConfig
 from infra.compute.pools import node_pools
 from infra.config.stack import StackConfig
 from infra.holdings.names import CA_FILE
 from infra.network.ports import BY_NAME
 from nomad_jobs.limits import MAX_KILL_TIMEOUT_S
+from nomad_jobs.logins import Logins, PeopleLogins, PipelineLogins
 from nomad_jobs.platform import Aws, Driver, Platform
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arns:
+    """What the record names by ARN."""
+
+    workload_role: Output[str]
+    """What Vault assumes for services."""
+    storage_key: Output[str]
+    """The buckets' KMS key."""
+    logins: Mapping[str, Output[str]]
+    """IAM roles that may log in to Vault, by Vault role."""
+
+
 def platform(
-    config: StackConfig,
-    urls: Mapping[str, str],
-    entry: Output[str],
-    buckets: Mapping[str, Output[str]],
-    aws: Mapping[str, Output[str]],
+    config: StackConfig, urls: Mapping[str, str], entry: Output[str], buckets: Mapping[str, Output[str]], arns: Arns
 ) -> Output[str]:
-    """Write the Platform record as JSON, without secrets.
+    """Write the Platform record as JSON, without secrets; `entry` is the load balancer's DNS name."""
 
-    `entry` is the load balancer's DNS name, `aws` the ARNs of the `workload_role` and of the buckets' `storage_key`.
-    """
-
-    def written(known: Mapping[str, str]) -> str:
+    def written(everything: list[Mapping[str, str]]) -> str:
+        known, aws, logins = everything
         return Platform(
             stack=config.stack,
             region=config.region,
@@ -42,7 +52,30 @@ def platform(
             max_kill_timeout_s=MAX_KILL_TIMEOUT_S,
             pools=dict(node_pools(config.pools)),
             buckets={name: known[name] for name in buckets},
-            aws=Aws(region=config.region, **{name: known[name] for name in aws}),
+            aws=Aws(region=config.region, **aws),
+            logins=_logins(config, logins),
         ).to_json()
 
-    return Output.all(entry=entry, **buckets, **aws).apply(written)
+    aws = Output.all(workload_role=arns.workload_role, storage_key=arns.storage_key)
+    return Output.all(Output.all(entry=entry, **buckets), aws, Output.all(**arns.logins)).apply(written)
+
+
+def _logins(config: StackConfig, arns: Mapping[str, str]) -> Logins:
+    gitlab, people = config.gitlab, config.people
+    return Logins(
+        iam_roles=dict(arns),
+        pipelines=_pipelines(gitlab) if gitlab else None,
+        people=_people(people) if people else None,
+    )
+
+
+def _pipelines(gitlab: GitLabConfig) -> PipelineLogins:
+    return PipelineLogins(
+        issuer=gitlab.url, project_id=gitlab.project_id, branch=gitlab.branch, environment=gitlab.environment
+    )
+
+
+def _people(people: PeopleConfig) -> PeopleLogins:
+    return PeopleLogins(
+        issuer=people.url, client_id=people.client_id, groups_claim=people.groups_claim, groups=people.groups
+    )

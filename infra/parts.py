@@ -96,6 +96,7 @@ def firewall(inputs: StackInputs, network: Network, s3: S3Endpoint) -> Firewall:
         egress_ports=config.egress_ports,
         ipv6=config.ipv6,
         on_prem=config.on_prem_cidrs,
+        provider=(config.people.network, config.people.port) if config.people else None,
     )
     args = FirewallArgs(label=inputs.label, vpc_id=network.vpc_id, s3_prefix_list_id=s3.prefix_list_id, scope=scope)
     return Firewall("firewall", args)
@@ -146,8 +147,6 @@ def control_plane(  # noqa: PLR0913 - the servers need everything that was made 
 ) -> ControlPlane:
     """Create the servers, in subnets without a route to the internet."""
     config = inputs.config
-    people = {"operator": identity.operator_role_arn}
-    people |= {"deploy": identity.deploy_role_arn} if identity.deploy_role_arn is not None else {}
     args = ControlPlaneArgs(
         label=inputs.label,
         region=config.region,
@@ -160,7 +159,7 @@ def control_plane(  # noqa: PLR0913 - the servers need everything that was made 
         subnet_ids=network.subnet_ids[Tier.ISOLATED],
         group_id=firewall.groups[MachineKind.SERVER],
         instance_profile=identity.instance_profiles[MachineKind.SERVER],
-        role_arns={**{kind.value: arn for kind, arn in identity.role_arns.items()}, **people},
+        role_arns=identity.login_arns,
         key_arns=keys.arns,
         bucket=storage.buckets["binaries"],
         downloads=programs.downloads,

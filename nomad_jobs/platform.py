@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from nomad_jobs.errors import ConfigError
+from nomad_jobs.logins import Logins
 
 VERSION = 1
 WORKLOAD_BUCKETS = frozenset({"models", "benchmarks"})
@@ -98,6 +99,8 @@ class Platform(_Record):
     aws: Aws = Aws()
     container_network: ContainerNetwork | None = None
     """None: containers are in Docker's default network, and images in the registry that their names say."""
+    logins: Logins = Logins()
+    """Who may log in to Vault; empty on a laptop, whose one person has its keys."""
 
     @model_validator(mode="after")
     def _plain_http_stays_on_this_machine(self) -> Self:

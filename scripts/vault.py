@@ -11,24 +11,25 @@ from rich.console import Console
 
 from infra.holdings.entry import Entry
 from infra.holdings.vault import HEADER
-from nomad_jobs.errors import Exit, PolicyError
+from nomad_jobs.errors import BerthError, Exit, PolicyError
 from nomad_jobs.platform import LOCAL, Platform
 from scripts.ops import catalogue, rendering, stacks
+from scripts.ops.access import gitlab_keys, logins, writing
 from scripts.ops.access import platform as own
-from scripts.ops.access import writing
 from scripts.ops.access.differences import Difference, differences
+from scripts.ops.access.logins import LoginChanges
 from scripts.ops.access.root import root
 from scripts.ops.clients.api import Api
 from scripts.ops.clients.target import Target
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State
-from scripts.ops.questions import confirm, hidden
+from scripts.ops.questions import confirm, hidden, needed
 from scripts.ops.rendering import Rendered
 from vault_policies import holders
 
 app = typer.Typer(
-    help="Show and write the policies and roles of services and people, in Vault and Consul.",
+    help="Show and write policies and roles of services and people, and who may log in, in Vault and Consul.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -44,12 +45,15 @@ def plan(
     expect_no_changes: Annotated[bool, typer.Option("--expect-no-changes", help="Exit code 7 if any.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show which policies and roles differ from the catalogue and from `vault_policies/rules/`. Changes nothing."""
+    """Show which policies, roles and logins differ from the catalogue, from `vault_policies/rules/` and from settings.
+
+    Changes nothing.
+    """
     platform, rendered = _rendered(stack)
     credentials = stacks.credentials_of(platform)
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
-        found = differences(rendered, target.vault, target.consul)
         entries = own.differing(api, platform, _holders(platform))
+        found = (*differences(rendered, target.vault, target.consul), *_logins(api, platform).shown)
     if as_json:
         typer.echo(json.dumps([*map(asdict, found), *({"kind": "platform", "name": one.make} for one in entries)]))
     else:
@@ -63,31 +67,67 @@ def apply(
     stack: _Stack = LOCAL,
     *,
     recovery_keys: Annotated[
-        bool, typer.Option("--recovery-keys", help="Ask for recovery keys, which Vault's own policies take.")
+        bool, typer.Option("--recovery-keys", help="Ask for recovery keys, which holders and logins take.")
+    ] = False,
+    new_client_secret: Annotated[
+        bool, typer.Option("--new-client-secret", help="Ask for the OIDC client's secret, though nothing differs.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Write what `plan` shows, as somebody who holds `access`: log in as such, and export VAULT_TOKEN.
 
-    The policies of holders themselves take a root token. It is made from recovery keys, and revoked at the end.
+    The policies of holders themselves, and who may log in as which, take a root token. It is made from recovery keys,
+    and revoked at the end.
     """
     platform, rendered = _rendered(stack)
     credentials = stacks.credentials_of(platform)
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
-        found = differences(rendered, target.vault, target.consul)
+        services = differences(rendered, target.vault, target.consul)
         entries = own.differing(api, platform, _holders(platform))
+        who = _logins(api, platform, new_client_secret=new_client_secret)
+        found = (*services, *who.shown)
         _show(found, entries)
         if not found and not entries:
             return
         confirm(f"write {len(found) + len(entries)} to {platform.title}", yes=yes)
         keys = unseal_keys(State.default()) if platform.is_laptop else _asked() if recovery_keys else []
+        client_secret = _client_secret(platform) if keys and who.needs_client_secret else ""
         with root(api, keys, platform.ca_file) if keys else nullcontext(api) as writer:
-            writing.write(found, rendered, writer, target.consul, hidden)
+            writing.write(services, rendered, writer, target.consul, needed)
             own.write(writer, entries if keys else ())
-    if entries and not keys:
-        names = ", ".join(one.make.rpartition("/")[2] for one in entries)
+            logins.write(writer, who if keys else LoginChanges(), client_secret)
+    if not keys:
+        _refuse_rest(stack, [*(one.make for one in entries), *(one.name for one in who.shown)])
+
+
+def _refuse_rest(stack: str, paths: Sequence[str]) -> None:
+    if paths:
+        names = ", ".join(path.rpartition("/")[2] for path in paths)
         fix = f"run `berth vault apply {stack} --recovery-keys` with as many people as Vault wants keys"
-        raise PolicyError("Vault's own policies", f"{names} differ still, and take a root token", fix)
+        raise PolicyError("Vault's own policies and logins", f"{names} differ still, and take a root token", fix)
+
+
+def _logins(vault: Api, platform: Platform, *, new_client_secret: bool = False) -> LoginChanges:
+    return logins.changes(vault, platform, _gitlab_keys(platform), new_client_secret=new_client_secret)
+
+
+def _gitlab_keys(platform: Platform) -> Sequence[str]:
+    """Ask GitLab for its keys; without an answer they stay as they are, and all else can still be written."""
+    if platform.logins.pipelines is None:
+        return ()
+    try:
+        return gitlab_keys.published(platform.logins.pipelines.issuer)
+    except BerthError as error:
+        typer.echo(f"GitLab's keys are not compared: {error}", err=True)
+        return ()
+
+
+def _client_secret(platform: Platform) -> str:
+    """Ask for the secret of the OIDC client; whoever has it may be anybody, so it is in no file and no argument."""
+    if platform.logins.people is None:
+        return ""
+    client = f"{platform.logins.people.client_id} at {platform.logins.people.issuer}"
+    return needed(f"secret of the OIDC client {client}, which the provider shows with the application")
 
 
 def _rendered(stack: str) -> tuple[Platform, Rendered]:
@@ -110,8 +150,8 @@ def _holders(platform: Platform) -> tuple[str, ...]:
 def _asked() -> list[str]:
     """Ask for recovery keys on the terminal, hidden, until an empty line; nobody's key is in an argument."""
     keys: list[str] = []
-    while key := typer.prompt(f"recovery key {len(keys) + 1}", hide_input=True, default="", err=True):
-        keys.append(str(key).strip())
+    while key := hidden(f"recovery key {len(keys) + 1}"):
+        keys.append(key)
     return keys
 
 

@@ -13,6 +13,8 @@ class GitLabConfig:
     """GitLab's URL, as its tokens give it under `iss`."""
     project_path: str = field(metadata={"example": "group/project"})
     """As in its address, such as `platform/berth`."""
+    project_id: int = field(metadata={"example": 22})
+    """GitLab's number of the project: unlike a path, nobody else can have it later."""
     audience: str = field(metadata={"example": "https://gitlab.example.com"})
     """What `id_tokens:` of the pipeline says under `aud`."""
     branch: str = field(default="main")

@@ -1,4 +1,4 @@
-"""What each kind of machine, and their operators, may do in AWS: every action by name, on the stack's resources."""
+"""What each kind of machine, and people, may do in AWS: every action by name, on the stack's resources."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ def machine_statements(kind: MachineKind, arns: StackArns) -> tuple[Statement, .
     return (*_every(arns), *own(arns))
 
 
-def operator_statements(arns: StackArns) -> tuple[Statement, ...]:
-    """Say what operators may do: find the stack's machines and forward a port; Vault then asks who they are."""
+def people_statements(arns: StackArns) -> tuple[Statement, ...]:
+    """Say what people may do: find the stack's machines and forward a port; Vault then asks who they are."""
     ours = {"StringEquals": {f"ssm:resourceTag/{STACK_TAG}": arns.label.stack}}
     forwarding = ("AWS-StartPortForwardingSession", "AWS-StartPortForwardingSessionToRemoteHost")
     return (

@@ -1,4 +1,4 @@
-"""IAM roles: for each kind of machine, for services, operators and GitLab's pipelines; no stored key."""
+"""IAM roles: one for each kind of machine and of person, for services, two for GitLab's pipelines; no stored key."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ from pulumi_aws import iam
 
 from infra.access.arns import StackArns
 from infra.access.gitlab import GitLabConfig, deploy_audience, deploy_trust, preview_trust
-from infra.access.machines import boundary_statements, machine_statements, operator_statements
+from infra.access.machines import boundary_statements, machine_statements, people_statements
 from infra.access.pipelines import DEPLOY, PARTS, PREVIEW
 from infra.access.statements import Statement, document
 from infra.access.workload import workload_statements, workload_trust
 from infra.label import Label
 from infra.network.ports import MACHINE_KINDS, MachineKind
+from vault_policies.holders import PEOPLE
 
 _HOUR_S = 3600
 # No condition on the account: only its own administrators can pass a role to an instance (iam:PassRole), and EC2 does
@@ -22,6 +23,14 @@ _HOUR_S = 3600
 _MACHINES = Statement(
     sid="Machines", principal={"Service": "ec2.amazonaws.com"}, actions=("sts:AssumeRole",), has_resource=False
 )
+
+_PEOPLE = {
+    "operator": "People who run {}",
+    "developer": "People who write services of {}",
+    "auditor": "People who audit {}",
+    "access": "People who give services of {} access",
+}
+"""What each person's role is for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,8 +52,8 @@ class Identity(pulumi.ComponentResource):
     """Names, by the kind of machine."""
     role_arns: dict[MachineKind, Output[str]]
     """By the kind of machine: a machine logs in to Vault with its role."""
-    operator_role_arn: Output[str]
-    """Operators reach the servers and log in to Vault with it."""
+    people_arns: dict[str, Output[str]]
+    """By holder: people reach the servers and log in to Vault with theirs."""
     workload_role_arn: Output[str]
     """Vault assumes it for services."""
     preview_role_arn: Output[str] | None
@@ -59,7 +68,7 @@ class Identity(pulumi.ComponentResource):
         roles = {kind: self._machine(kind, boundary) for kind in MACHINE_KINDS}
         self.role_arns = {kind: role.arn for kind, (role, _) in roles.items()}
         self.instance_profiles = {kind: profile.name for kind, (_, profile) in roles.items()}
-        self.operator_role_arn = self._operator()
+        self.people_arns = {holder: self._person(holder) for holder in PEOPLE}
         self.workload_role_arn = self._workload(boundary)
         self.preview_role_arn, self.deploy_role_arn = self._pipelines(args.gitlab) if args.gitlab else (None, None)
         self.register_outputs({"instance_profiles": {kind.value: one for kind, one in self.instance_profiles.items()}})
@@ -105,6 +114,12 @@ class Identity(pulumi.ComponentResource):
         )
         return role, profile
 
+    @property
+    def login_arns(self) -> dict[str, Output[str]]:
+        """Give every role that may log in to Vault, by the name of its Vault role."""
+        deploy = {} if self.deploy_role_arn is None else {"deploy": self.deploy_role_arn}
+        return {**{kind.value: arn for kind, arn in self.role_arns.items()}, **self.people_arns, **deploy}
+
     def _workload(self, boundary: iam.Policy) -> Output[str]:
         """Create the role whose rights Vault hands on to services, each a part of them."""
         role = iam.Role(
@@ -126,25 +141,25 @@ class Identity(pulumi.ComponentResource):
         )
         return role.arn
 
-    def _operator(self) -> Output[str]:
-        """Create the operator role; the account's IAM decides who may assume it."""
+    def _person(self, holder: str) -> Output[str]:
+        """Create the role of one kind of person; the account's IAM decides who may assume it."""
         args = self._args
         root = {"AWS": f"arn:aws:iam::{args.account_id}:root"}
         trust = Statement(sid="Account", principal=root, actions=("sts:AssumeRole",), has_resource=False)
         role = iam.Role(
-            f"{self._name}-operator",
-            name=args.label.name("operator"),
-            description=f"People who run {args.label.prefix}",
+            f"{self._name}-{holder}",
+            name=args.label.name(holder),
+            description=_PEOPLE[holder].format(args.label.prefix),
             assume_role_policy=document([trust]),
             max_session_duration=_HOUR_S,
-            tags=args.label.tags("operator"),
+            tags=args.label.tags(holder),
             opts=self._child,
         )
         iam.RolePolicy(
-            f"{self._name}-operator-policy",
-            name=args.label.name("operator"),
+            f"{self._name}-{holder}-policy",
+            name=args.label.name(holder),
             role=role.name,
-            policy=self._with_arns(lambda arns: document(operator_statements(arns))),
+            policy=self._with_arns(lambda arns: document(people_statements(arns))),
             opts=ResourceOptions(parent=role),
         )
         return role.arn

@@ -10,6 +10,8 @@ from pulumi_aws import Region
 
 from infra.compute.instance_types import INSTANCE_TYPES
 from infra.compute.pools import pool_config_faults
+from infra.config.login_checks import login_faults
+from infra.config.private import PRIVATE, is_private
 from infra.config.reader import fix
 from infra.network.endpoints import ALWAYS_NEEDED, INTERFACES
 from infra.network.subnets import PREFIX_NARROWEST, PREFIX_WIDEST, ZONES_MAX, ZONES_MIN, Nat
@@ -31,15 +33,13 @@ _STACK = re.compile(r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$")
 _DOMAIN = re.compile(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _ZONE_ID = re.compile(r"^[A-Z0-9]{8,32}$")
-_PROJECT = re.compile(r"^[\w.-]+(/[\w.-]+)+$")
-_HTTPS = re.compile(r"^https://[A-Za-z0-9.-]+(:\d+)?$")
-_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 
 
 def faults(found: Mapping[str, Any]) -> Iterator[BerthError]:
     """Yield every fault of the values that could be read; the reader keeps the faults of the others."""
-    for check in (_place_faults, _network_faults, _egress_faults, _server_faults, _contact_faults, _gitlab_faults):
+    for check in (_place_faults, _network_faults, _egress_faults, _server_faults, _contact_faults):
         yield from check(found)
+    yield from login_faults(found)
     if {"pools", "zones"} <= set(found):
         stack = found.get("stack", "…")
         services = resolve(SERVICES, stack, Driver.DOCKER).services
@@ -83,7 +83,7 @@ def _network_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
     cidr = found.get("cidr")
     others = found.get("on_prem_cidrs", ())
     for place, other in enumerate(others):
-        if not _is_private(other):
+        if not is_private(other):
             yield _fault(f"on_prem_cidrs[{place}]", f"{other} is not a private network", "192.168.10.0/24")
     if cidr is None:
         return
@@ -91,7 +91,7 @@ def _network_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
         size = "too small" if cidr.prefixlen > PREFIX_NARROWEST else "larger than AWS allows"
         what = f"{cidr} is {size}: it must be /{PREFIX_WIDEST} to /{PREFIX_NARROWEST}"
         yield _fault("cidr", what, f"{cidr.network_address}/{PREFIX_NARROWEST if size == 'too small' else 16}")
-    if not _is_private(cidr):
+    if not is_private(cidr):
         yield _fault("cidr", f"{cidr} is not a private network", "10.20.0.0/16")
     for other, whose in [(DOCKER_NETWORK, "Docker's own network"), *((one, "berth:on_prem_cidrs") for one in others)]:
         if cidr.overlaps(other):
@@ -101,12 +101,8 @@ def _network_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
 def _beside(cidr: IPv4Network, taken: list[IPv4Network]) -> IPv4Network:
     """Find a network of the same size that overlaps none of `taken`."""
     prefix = min(max(cidr.prefixlen, PREFIX_WIDEST), PREFIX_NARROWEST)
-    free = (one for wide in _PRIVATE for one in wide.subnets(new_prefix=prefix))
+    free = (one for wide in PRIVATE for one in wide.subnets(new_prefix=prefix))
     return next((one for one in free if not any(one.overlaps(other) for other in taken)), IPv4Network("10.20.0.0/16"))
-
-
-def _is_private(network: IPv4Network) -> bool:
-    return any(network.subnet_of(wide) for wide in _PRIVATE)
 
 
 def _egress_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
@@ -154,19 +150,3 @@ def _contact_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
             yield _fault(key, f"'{found[key]}' {what}", example)
     if found.get("budget_usd_month", 1) < 1:
         yield _fault("budget_usd_month", f"must be at least 1 US dollar, not {found['budget_usd_month']}", 1000)
-
-
-def _gitlab_faults(found: Mapping[str, Any]) -> Iterator[ConfigError]:
-    gitlab = found.get("gitlab")
-    if gitlab is None:
-        return
-    if not _HTTPS.match(gitlab.url):
-        yield _fault("gitlab.url", f"'{gitlab.url}' must be https:// and a host", "https://gitlab.example.com")
-    if not _PROJECT.match(gitlab.project_path):
-        what = f"'{gitlab.project_path}' must be the project's whole path; a pattern would admit other projects"
-        yield _fault("gitlab.project_path", what, "group/project")
-    for key, value in (("branch", gitlab.branch), ("environment", gitlab.environment)):
-        if any(sign in value for sign in "*?"):
-            yield _fault(
-                f"gitlab.{key}", f"'{value}' must be one {key}, not a pattern", {"branch": "main"}.get(key, "prod")
-            )

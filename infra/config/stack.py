@@ -9,6 +9,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
 from infra.access.gitlab import GitLabConfig
+from infra.access.people import PeopleConfig
 from infra.compute.pools import PoolConfig
 from infra.config.checks import faults
 from infra.config.reader import Reader
@@ -60,6 +61,8 @@ class StackConfig:
 
     gitlab: GitLabConfig | None = None
     """Without it no pipeline has access."""
+    people: PeopleConfig | None = None
+    """Without it people log in to Vault by IAM role alone."""
     protect: bool = field(default=True, metadata={"example": "true"})
     """Whether Pulumi refuses to delete keys and buckets."""
 

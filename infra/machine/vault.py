@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infra.holdings import engines
+from infra.holdings import engines, logins
 from infra.holdings import vault as holdings
 from infra.holdings.entry import Entry, hold
 from infra.holdings.nomad import JWKS_PATH
@@ -29,12 +29,6 @@ _THRESHOLD = 3
 _START_S = 120
 _ACTIVE_S = 300
 _PKI = {"type": "pki", "config": {"max_lease_ttl": "87600h"}}
-_POLICIES = {
-    "server": ["platform-server"],
-    "deploy": ["platform-deploy"],
-    "operator": ["platform-operator", "platform-deploy"],
-}
-"""Policies by Vault role; all other roles are those of nodes."""
 
 
 def connect(address: str, ca_file: str, token: str = "") -> Api:
@@ -140,11 +134,12 @@ class Setup:
             until(partial(self._held, entry), f"Vault holding {entry.make}", _START_S)
         self._enable("mounts", "pki", _PKI)
         self._certificates()
-        self._enable("auth", "aws", {"type": "aws"})
+        hold(self._vault, next(self._logins()))
         accessor = str(self._vault.get("sys/auth")["data"]["aws/"]["accessor"])
         for name, rules in policies(accessor).items():
             hold(self._vault, holdings.policy(name, rules))
-        self._logins()
+        for entry in self._logins():
+            hold(self._vault, entry)
         for name, values in first_values.items():
             self._seed(name, values)
 
@@ -190,28 +185,9 @@ class Setup:
         }
         self._vault.ask("POST", "pki/roles/node", role)
 
-    def _logins(self) -> None:
-        """Let machines log in with their IAM roles, each under a name that contains its instance ID."""
-        region = self._facts.region
-        client = {
-            "sts_endpoint": f"https://sts.{region}.amazonaws.com",
-            "sts_region": region,
-            "iam_server_id_header_value": f"berth-{self._facts.stack}",
-        }
-        self._vault.put("auth/aws/config/client", client)
-        self._vault.put("auth/aws/config/identity", {"iam_alias": "full_arn"})
-        for name, arn in self._facts.roles.items():
-            role = {
-                "auth_type": "iam",
-                "bound_iam_principal_arn": [arn],
-                # Vault would ask IAM, which has no endpoint inside the network; the role's name is unique as it is.
-                "resolve_aws_unique_ids": False,
-                "token_policies": _POLICIES.get(name, ["platform-node"]),
-                "token_no_default_policy": True,
-                "token_ttl": "1h",
-                "token_max_ttl": "24h",
-            }
-            self._vault.put(f"auth/aws/role/{name}", role)
+    def _logins(self) -> Iterator[Entry]:
+        """Describe how machines and people log in with their IAM roles; what needs a world outside AWS is people's."""
+        return logins.by_iam(self._facts.roles, self._facts.region, self._facts.stack)
 
     def _seed(self, name: str, values: dict[str, str]) -> None:
         """Write the first version of a secret, unless there is one."""

@@ -77,11 +77,13 @@ class FirewallScope:
     ipv6: bool = False
     on_prem: tuple[IPv4Network, ...] = ()
     """Networks of machines on the premises, which join as clients."""
+    provider: tuple[IPv4Network, int] | None = None
+    """Network and port of the OIDC provider, which Vault's servers ask who a person is."""
 
 
 def plan_rules(scope: FirewallScope, table: Sequence[PlatformPort] = TABLE) -> tuple[Rule, ...]:
     """Plan every rule of the stack, each once."""
-    found = [*_table_rules(scope, table), *_endpoint_rules(), *_internet_rules(scope)]
+    found = [*_table_rules(scope, table), *_endpoint_rules(), *_internet_rules(scope), *_provider_rules(scope)]
     return tuple(dict.fromkeys(found))
 
 
@@ -133,6 +135,21 @@ def _internet_rules(scope: FirewallScope) -> Iterator[Rule]:
                     last=port,
                     purpose="container images, pinned by digest",
                 )
+
+
+def _provider_rules(scope: FirewallScope) -> Iterator[Rule]:
+    if scope.provider is not None:
+        network, port = scope.provider
+        yield Rule(
+            direction=Direction.OUT,
+            group=MachineKind.SERVER.value,
+            peer=Peer(name=f"provider-{network}".replace("/", "-"), ipv4=str(network)),
+            what="oidc",
+            protocol="tcp",
+            first=port,
+            last=port,
+            purpose="Vault asks the OIDC provider who a person is",
+        )
 
 
 def _group(kind: MachineKind) -> Peer:

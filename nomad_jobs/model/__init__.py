@@ -16,8 +16,8 @@ from nomad_jobs.model.network import HIDDEN, Check, Port, Route, Sample, ScriptC
 from nomad_jobs.model.override import Override
 from nomad_jobs.model.pool import Kind, PoolKind
 from nomad_jobs.model.runtime import UNLIMITED, Container, Process, Ulimit, User, command
-from nomad_jobs.model.secret import Origin, Secret, SecretRef
-from nomad_jobs.model.service import ENGINE_SHUTDOWN_S, ROUTING_LAG_S, Service, secret_path
+from nomad_jobs.model.secret import Origin, Secret, SecretRef, secret_path
+from nomad_jobs.model.service import ENGINE_SHUTDOWN_S, ROUTING_LAG_S, Service
 from nomad_jobs.model.size import Gpus, Size, model_words
 
 __all__ = [

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum, auto
+from typing import Protocol
 
 from nomad_jobs.errors import ConfigError
 from nomad_jobs.model.bounds import no_name
@@ -64,3 +65,16 @@ class SecretRef:
     def raw(self) -> "SecretRef":
         """The same field without quotes: the node writes its text unchanged."""
         return replace(self, quoted=False)
+
+
+class Reader(Protocol):
+    """Who reads secrets: a service."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which is the owner of secrets that name none."""
+
+
+def secret_path(secret: Secret, reader: Reader) -> str:
+    """Path below the namespace: `<owner>/<name>`."""
+    return f"{secret.owner or reader.name}/{secret.name}"

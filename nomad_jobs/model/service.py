@@ -15,7 +15,6 @@ from nomad_jobs.model.network import Check, Port, Route, ScriptCheck
 from nomad_jobs.model.override import Override
 from nomad_jobs.model.pool import Kind, PoolKind
 from nomad_jobs.model.runtime import Container, Process
-from nomad_jobs.model.secret import Secret
 from nomad_jobs.model.size import Size
 
 ROUTING_LAG_S = 3
@@ -219,8 +218,3 @@ def _faults_there(service: Service, override: Override) -> Iterator[tuple[str, s
         else:
             if there == replace(service, overrides=()):
                 yield "its override changes nothing", "remove it, or write what differs there"
-
-
-def secret_path(secret: Secret, reader: Service) -> str:
-    """Path below the namespace: `<owner>/<name>`."""
-    return f"{secret.owner or reader.name}/{secret.name}"

@@ -23,16 +23,21 @@ def confirm(action: str, *, yes: bool) -> None:
         raise CancelledError(action, "not done: the answer was no")
 
 
-def hidden(what: str) -> str:
-    """Ask for `what` on the terminal without showing it, or read a line of stdin: it is in no argument.
+def hidden(question: str) -> str:
+    """Ask for a secret: on the terminal without showing it, else as the next line of stdin; empty: none was given."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(question, hide_input=True, default="", show_default=False, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def needed(question: str) -> str:
+    """Ask for a secret without which nothing can go on.
 
     Raises:
-        ConfigError: there is no terminal, and stdin has no line.
+        ConfigError: none was given.
 
     """
-    given = typer.prompt(what, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    given = hidden(question)
     if not given.strip():
-        raise ConfigError(
-            what, "is needed, and stdin has no line with it", "run this on a terminal, or write it to stdin"
-        )
-    return str(given).rstrip("\r\n")
+        raise ConfigError(question, "is needed, and none was given", "run this on a terminal, or write it to stdin")
+    return given

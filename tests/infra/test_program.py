@@ -27,6 +27,7 @@ from tests.support.graph import ACCOUNT, Graph, Node
 from tests.support.platforms import test_pins
 from tests.support.program import as_resource, stack_graph
 from tests.support.stacks import ROOT, STACKS
+from vault_policies.holders import PEOPLE
 
 REGION = "us-east-1"
 UNTAGGED = {
@@ -107,6 +108,14 @@ def test_the_platform_runs_the_catalogue(graph: Graph) -> None:
     assert platform.entry == graph.outputs["address"]
     assert platform.buckets["models"] == f"berth-{platform.stack}-models-{ACCOUNT}"
     checks.check(SERVICES, platform, _every_image())
+
+
+def test_the_record_says_who_may_log_in(graph: Graph) -> None:
+    logins = Platform.from_json(graph.outputs["platform"], where="output").logins
+    kinds = {kind.value for kind in MACHINE_KINDS}
+    pipelines = {"deploy"} if logins.pipelines else set()
+    assert set(logins.iam_roles) == {*kinds, *PEOPLE, *pipelines}
+    assert logins.people is None
 
 
 def _every_image() -> Pins:

@@ -13,13 +13,19 @@ from infra.machine.system import until
 from infra.machine.web import Api, Refused
 from infra.network.ports import MachineKind
 from infra.policy.secret_rules import secret_in
+from nomad_jobs.logins import Logins, PipelineLogins
 from nomad_jobs.model import PoolKind
+from scripts.ops.access import logins
+from scripts.ops.access.logins import LoginChanges
+from scripts.ops.access.root import root
 from scripts.ops.stacks import credentials_of
 from tests.support.machines.account import LABEL
-from tests.support.machines.asking import consul, is_unknown, nomad, serving, voters
+from tests.support.machines.asking import consul, forbidden, is_unknown, nomad, serving, voters
+from tests.support.machines.berth import as_holder, record, recovery_keys
 from tests.support.machines.cloud import SERVERS, Cloud, cloud
 from tests.support.machines.network import GATEWAY
 from tests.support.platforms import CLOUD
+from vault_policies.holders import PEOPLE
 
 pytestmark = [
     pytest.mark.live,
@@ -27,7 +33,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="namespaces take root"),
 ]
 APP = PoolConfig(name="app", role=PoolKind.APP, instance_type="m7i.xlarge", min=1, max=2, desired=1)
-
 UNKNOWN = "no secret exists at platform/data/introduction/"
 
 
@@ -69,10 +74,8 @@ def test_agents_find_the_servers_by_their_tags(site: Cloud) -> None:
 
 def test_without_a_token_nothing_answers_but_health(site: Cloud) -> None:
     address = site.machines["server-0"].address
-    for url, path in (("8200", "sys/mounts"), ("4646", "jobs"), ("4646", "nodes")):
-        with pytest.raises(Refused) as refused:
-            Api(f"https://{address}:{url}", site.ca_file).get(path)
-        assert refused.value.status == 403
+    assert forbidden(Api(f"https://{address}:8200", site.ca_file), "sys/mounts") == ["sys/mounts"]
+    assert forbidden(Api(f"https://{address}:4646", site.ca_file), "jobs", "nodes") == ["jobs", "nodes"]
     with pytest.raises(Fault):
         Api(f"https://{address}:8501", site.ca_file).get("catalog/nodes")  # Consul is on loopback alone
 
@@ -81,8 +84,35 @@ def test_the_root_token_is_gone_and_people_have_the_recovery_keys(site: Cloud) -
     found = site.account.client("ssm").describe_parameters()["Parameters"]
     names = {one["Name"].removeprefix(site.account.context.parameters) for one in found}
     assert names == {"/server/authority", "/agent/authority", "/recovery/vault-init-server-0"}
-    token = site.vault(site.machines["server-0"].address, "operator").get("auth/token/lookup-self")["data"]
-    assert sorted(token["policies"]) == ["platform-deploy", "platform-operator"]
+
+
+@pytest.mark.parametrize("holder", PEOPLE)
+def test_each_person_is_one_holder_by_iam_role(site: Cloud, holder: str) -> None:
+    token = site.vault(site.machines["server-0"].address, holder).get("auth/token/lookup-self")["data"]
+    assert token["policies"] == [f"platform-{holder}"]
+    assert 0 < token["ttl"] <= 3600
+    for other in {*PEOPLE, "deploy", "server"} - {holder, *(["deploy"] if holder == "operator" else [])}:
+        with pytest.raises(Refused, match="does not belong to the role"):
+            site.vault(site.machines["server-0"].address, other, as_role=holder)
+
+
+def test_a_running_stack_gets_the_logins_of_its_new_settings(site: Cloud) -> None:
+    """Servers wrote the logins by IAM role; what people add later, `berth vault apply` writes with recovery keys."""
+    arns = {name: site.account.role_arns[name] for name in ("client", "ingress", "server", *PEOPLE)}
+    pipelines = PipelineLogins(issuer="https://gitlab.com", project_id=22, branch="main", environment="live")
+    fewer = {name: arn for name, arn in arns.items() if name != "developer"}
+    stack = record(site, Logins(iam_roles=fewer, pipelines=pipelines))
+    with as_holder(site, "access") as access:
+        assert logins.changes(access, record(site, Logins(iam_roles=arns)), []) == LoginChanges()
+        found = logins.changes(access, stack, [])
+        assert found.removed == ("auth/aws/role/developer",)
+        with root(access, recovery_keys(site), site.ca_file) as as_root:
+            logins.write(as_root, found, "")
+        assert logins.changes(access, stack, []) == LoginChanges()
+    server = site.machines["server-0"].address
+    with pytest.raises(Refused, match="entry for role developer not found"):
+        site.vault(server, "developer")
+    assert site.vault(server, "auditor").get("auth/jwt-gitlab/role/deploy")["data"]["bound_claims"]["ref"] == "main"
 
 
 def test_no_user_data_holds_a_secret(site: Cloud) -> None:
@@ -112,24 +142,22 @@ def test_vault_makes_tokens_that_end_with_its_own(site: Cloud) -> None:
     assert as_me.get("acl/token/self")["Policies"] == ["platform-operator"]
     with pytest.raises(Refused):
         as_me.ask("POST", "acl/policy/mine", {"Name": "mine", "Rules": 'namespace "*" { policy = "write" }'})
-    for path in ("nomad/creds/server", "nomad/creds/deploy", "consul/creds/access"):
-        with pytest.raises(Refused) as refused:
-            site.vault(address, "client").get(path)
-        assert refused.value.status == 403
+    others = ["nomad/creds/server", "nomad/creds/deploy", "consul/creds/access"]
+    assert forbidden(site.vault(address, "client"), *others) == others
     mine.ask("POST", "auth/token/revoke-self", {})
     until(lambda: "" if is_unknown(as_me) else "it still works", "the end of Nomad's token", 30)
 
 
 def test_one_login_to_vault_is_enough_to_deploy(site: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     address = site.machines["server-0"].address
-    vault = site.vault(address, "operator")
+    vault = site.vault(address, "deploy", as_role="operator")
     platform = CLOUD.model_copy(update={"vault_url": f"https://{address}:8200", "ca_file": site.ca_file})
     monkeypatch.setenv("VAULT_TOKEN", vault._headers["X-Vault-Token"])
     for name in ("NOMAD_TOKEN", "CONSUL_HTTP_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     made = credentials_of(platform)
     nomad = Api(f"https://{address}:4646", site.ca_file, "X-Nomad-Token", made.nomad)
-    assert nomad.get("acl/token/self")["Policies"] == ["platform-deploy"], "the narrower of an operator's two"
+    assert nomad.get("acl/token/self")["Policies"] == ["platform-deploy"]
     assert made.consul
 
 
@@ -146,25 +174,21 @@ def test_a_node_reads_its_own_and_nobody_elses(site: Cloud) -> None:
     vault = site.vault(site.machines["server-0"].address, "client", node.instance)
     role = f"arn:aws:sts::123456789012:assumed-role/{LABEL.name('machine-client')}"
     assert vault.get(f"platform/data/introduction/{role}/{node.instance}")["data"]["data"]["token"]
-    for path in (f"platform/data/introduction/{role}/i-0123456789abcdef0", "platform/data/server", "secret/data/any"):
-        with pytest.raises(Refused) as refused:
-            vault.get(path)
-        assert refused.value.status == 403
+    others = [f"platform/data/introduction/{role}/i-0123456789abcdef0", "platform/data/server", "secret/data/any"]
+    assert forbidden(vault, *others) == others
 
 
 def test_a_node_gets_no_servers_certificate(site: Cloud) -> None:
     vault = site.vault(site.machines["server-0"].address, "client", "i-0123456789abcdef0")
     assert vault.ask("POST", "pki/issue/node", {"common_name": "client.eu-west-1.nomad"})["data"]["certificate"]
     for name in ("server.eu-west-1.nomad", "server.eu-west-1.consul", "vault.live.berth.internal"):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Refused, match=": 400 "):
             vault.ask("POST", "pki/issue/node", {"common_name": name})
-        assert refused.value.status == 400
 
 
 def test_a_role_that_is_not_the_stacks_may_not_log_in(site: Cloud) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refused, match="does not belong to the role"):
         site.vault(site.machines["server-0"].address, "client", as_role="stranger")
-    assert "does not belong to the role" in refused.value.body
 
 
 def test_a_machine_that_nobody_introduced_does_not_join(site: Cloud) -> None:

@@ -202,7 +202,7 @@ def test_a_followed_secret_reaches_the_task_without_a_restart(target: Target, pl
     version = target.vault.newest(path).version
     target.vault.put_secret(path, {**values, "note": "new"}, after_version=version)
     platform.deploy(FRONT_DOOR)
-    assert f"berth version {version + 1}\n" in (folder / "secrets" / "tls.pem").read_text()
+    assert f'berth versions {{"ingress/tls": {version + 1}}}\n' in (folder / "secrets" / "tls.pem").read_text()
     assert set(target.consul.instances("ingress").values()) == {before}
     bad = {**values, "private_key": "garbage"}
     target.vault.put_secret(path, bad, after_version=version + 1)

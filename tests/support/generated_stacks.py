@@ -6,6 +6,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 _REGION = "us-east-1"
+_PEOPLE = {
+    "url": "https://gitlab.example.com",
+    "client_id": "0a1b2c3d",
+    "network": "192.168.9.0/24",
+    "operator": "platform/operators",
+}
 
 
 @st.composite
@@ -26,6 +32,7 @@ def changes(draw: st.DrawFn) -> dict[str, Any]:
         "egress_ports": draw(st.lists(st.integers(1, 65535), max_size=3, unique=True)),
         "on_prem_cidrs": draw(st.lists(st.sampled_from(["192.168.7.0/24", "172.20.0.0/16"]), unique=True)),
         "hosted_zone_id": draw(st.none() | st.just("Z0123456789ABCDEFGHIJ")),
+        "people": draw(st.none() | st.just(_PEOPLE)),
         "pools": list(_pools(draw, zones[0])),
     }
 

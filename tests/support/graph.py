@@ -209,8 +209,7 @@ def _node(request: Any, urn: str) -> Node:
 def _computed(kind: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     service, _, last = kind.removeprefix("aws:").partition("/")
     what = last.split(":")[0]
-    account = "" if service == "s3" else ACCOUNT
-    place = "" if service in {"s3", "iam"} else REGION
+    account, place = {"s3": ("", ""), "iam": (ACCOUNT, "")}.get(service, (ACCOUNT, REGION))
     path = inputs.get("bucket", name) if service == "s3" else f"{what.lower()}/{name}"
     state: dict[str, Any] = {"arn": f"arn:aws:{service}:{place}:{account}:{path}", "name": name}
     if what == "vpc":

@@ -23,3 +23,13 @@ path "secret/config" { capabilities = ["read"] }
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self" { capabilities = ["update"] }
 path "auth/token/revoke-self" { capabilities = ["update"] }
+# What `berth vault plan` compares: who may log in, and as which holder.
+path "auth/aws/config/+" { capabilities = ["read"] }
+path "auth/aws/role" { capabilities = ["list"] }
+path "auth/aws/role/+" { capabilities = ["read"] }
+path "auth/oidc/config" { capabilities = ["read"] }
+path "auth/oidc/role" { capabilities = ["list"] }
+path "auth/oidc/role/+" { capabilities = ["read"] }
+path "auth/jwt-gitlab/config" { capabilities = ["read"] }
+path "auth/jwt-gitlab/role" { capabilities = ["list"] }
+path "auth/jwt-gitlab/role/+" { capabilities = ["read"] }

@@ -21,6 +21,7 @@ path "sys/leases/count" { capabilities = ["read"] }
 path "auth/+/role" { capabilities = ["list"] }
 path "auth/+/role/*" { capabilities = ["read"] }
 path "auth/+/config" { capabilities = ["read"] }
+path "auth/aws/config/+" { capabilities = ["read"] }
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self" { capabilities = ["update"] }
 path "auth/token/revoke-self" { capabilities = ["update"] }

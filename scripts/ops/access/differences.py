@@ -22,6 +22,7 @@ class Kind(StrEnum):
     ENGINE_ENTRY = "Vault entry"
     CONSUL_POLICY = "Consul policy"
     CONSUL_ROLE = "Consul role"
+    VAULT_LOGIN = "Vault login"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +38,8 @@ class Difference:
     @property
     def title(self) -> str:
         """Say in a line what would be written."""
-        return f"{self.kind} {self.name} ({'changed' if self.before else 'new'})"
+        how = "new" if not self.before else "changed" if self.after else "no longer named: removed"
+        return f"{self.kind} {self.name} ({how})"
 
     def lines(self) -> Iterator[str]:
         """Yield a unified diff of the text."""

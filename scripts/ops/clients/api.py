@@ -16,10 +16,11 @@ FIX = "is the platform up? `berth doctor` looks"
 """What to do when a server does not answer."""
 _FIXES = {
     "Vault is sealed": "on a laptop `berth up` unseals it; on a cloud stack it does so itself, once KMS answers",
-    "active cluster node not found": "Vault's servers are choosing who is active: try again in a moment",
-    "local node not active": "Vault's servers are choosing who is active: try again in a moment",
 }
 """What to do about what a server says."""
+_STANDBY = ("local node not active", "error during forwarding RPC request")
+"""What a server of Vault says that reaches no active one."""
+_CHOOSING = "Vault's servers are choosing who is active: try again in a moment"
 _WAIT_LIMIT_S = 300.0
 """Longest single blocking query; Consul and Nomad cap theirs at ten minutes."""
 
@@ -142,6 +143,8 @@ class Api:
         reason = f"{method} {path}: {_reason(response)}"
         if response.status_code in {httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED}:
             raise AuthError(self.where, reason, "the token is missing, expired or not allowed to do this")
+        if response.status_code == httpx.codes.TEMPORARY_REDIRECT or any(said in reason for said in _STANDBY):
+            raise UnansweredError(self.where, f"{reason}: a standby, which passes nothing on now", _CHOOSING)
         raise RefusedError(self.where, reason, _fix(reason), status=response.status_code)
 
     @contextmanager

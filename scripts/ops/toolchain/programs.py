@@ -161,6 +161,18 @@ _ALL = (
         version_args=("-version",),
         release=_HASHICORP,
     ),
+    Program(  # looks for secrets in the repository; no platform runs it
+        name="gitleaks",
+        version="8.30.1",
+        floor="8.25.0",
+        package="github.com/zricethezav/gitleaks/v8",
+        module="gitleaks",
+        homepage="https://github.com/gitleaks/gitleaks",
+        version_args=("version",),
+        version_variable="github.com/zricethezav/gitleaks/v8/version.Version",
+        no_release="its releases carry no OpenPGP signature, so Berth does not use them",
+        is_on_demand=True,
+    ),
     Program(  # Nomad looks for the plugin under this very file name
         name="example-fs-device",
         version="1.11.1",

@@ -12,10 +12,12 @@ from infra.network.ports import MACHINE_KINDS, MachineKind
 from infra.storage import BUCKETS
 from tests.support.graph import ACCOUNT, REGION, Graph, record
 from tests.support.policies import lint
+from vault_policies.holders import PEOPLE
 
 GITLAB = GitLabConfig(
     url="https://gitlab.example.com",
     project_path="platform/berth",
+    project_id=22,
     audience="https://gitlab.example.com",
     branch="main",
     environment="prod",
@@ -203,7 +205,7 @@ def test_without_gitlab_no_pipeline_has_access() -> None:
     assert not graph.of("OpenIdConnectProvider")
     assert {node.name for node in graph.of("Role")} == {
         *(f"identity-{kind}" for kind in MACHINE_KINDS),
-        "identity-operator",
+        *(f"identity-{holder}" for holder in PEOPLE),
         "identity-workload",
     }
 
@@ -227,12 +229,13 @@ def test_services_have_no_bucket_of_the_platforms_own(graph: Graph) -> None:
     assert named == {*buckets, *(f"{one}/*" for one in buckets), f"arn:aws:kms:{REGION}:{ACCOUNT}:key/storage"}
 
 
-def test_people_open_ways_to_this_stacks_machines_and_nothing_else(graph: Graph) -> None:
-    assert trust(graph, "identity-operator")["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
-    statements = {one["Sid"]: one for one in json.loads(policies(graph)["identity-operator-policy"])["Statement"]}
+@pytest.mark.parametrize("holder", PEOPLE)
+def test_people_open_ways_to_this_stacks_machines_and_nothing_else(graph: Graph, holder: str) -> None:
+    assert trust(graph, f"identity-{holder}")["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    statements = {one["Sid"]: one for one in json.loads(policies(graph)[f"identity-{holder}-policy"])["Statement"]}
     assert statements["Open"]["Condition"] == {"StringEquals": {"ssm:resourceTag/berth:stack": "prod"}}
     assert statements["OwnSessions"]["Resource"] == [f"arn:aws:ssm:{REGION}:{ACCOUNT}:session/${{aws:userid}}-*"]
-    assert allowed(graph, "identity-operator-policy") == {
+    assert allowed(graph, f"identity-{holder}-policy") == {
         "ec2:DescribeInstances",
         "ssm:StartSession",
         "ssm:ResumeSession",

@@ -6,8 +6,8 @@ import pytest
 
 from infra.compute.node_files import REGISTRY_LOGIN
 from infra.holdings.vault import HEADER
-from infra.machine.vault import _POLICIES
 from infra.machine.web import Api, Refused
+from vault_policies.holders import policy_name
 
 pytestmark = pytest.mark.live
 KEY = "default/llama-4-scout/hugging-face"
@@ -25,7 +25,7 @@ def seeded(vault: Api) -> Api:
 
 
 def log_in(vault: Api, role: str) -> Api:
-    body = {"policies": _POLICIES[role], "no_default_policy": True}
+    body = {"policies": [policy_name(role)], "no_default_policy": True}
     return Api(vault.url, "", HEADER, vault.put("auth/token/create", body)["auth"]["client_token"])
 
 

@@ -20,7 +20,8 @@ JOB_ROLE = {"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["x"], "
 
 def table() -> dict[str, dict[str, str]]:
     """Read the page's table: letters by holder, by path."""
-    rows = [line.strip("| ").split("|") for line in PAGE.read_text().splitlines() if line.startswith("|")]
+    page = PAGE.read_text().partition("## The table")[2]
+    rows = [line.strip("| ").split("|") for line in page.splitlines() if line.startswith("|")]
     head, _, *body = [[cell.strip().strip("`") for cell in row] for row in rows]
     assert head == ["path", *HOLDERS]
     return {row[0]: dict(zip(HOLDERS, row[1:], strict=True)) for row in body}
@@ -83,6 +84,12 @@ UP = (
     ("POST", "sys/auth/userpass", {"type": "userpass"}),
     ("POST", "sys/auth/jwt-mine", {"type": "jwt"}),
     ("POST", "auth/aws/role/deploy", {"token_policies": ["root"]}),
+    ("POST", "auth/aws/config/client", {"sts_endpoint": "https://mine.example.com"}),
+    ("POST", "auth/oidc/role/operator", {"bound_claims": {"groups_direct": ["mine"]}}),
+    ("POST", "auth/oidc/config", {"oidc_discovery_url": "https://mine.example.com"}),
+    ("POST", "auth/jwt-gitlab/role/deploy", JOB_ROLE),
+    ("POST", "auth/jwt-gitlab/config", {"jwks_url": "https://mine.example.com"}),
+    ("POST", "sys/auth/oidc", {"type": "oidc"}),
     ("POST", "sys/mounts/mine", {"type": "kv"}),
     ("POST", "sys/remount", {"from": "platform", "to": "secret/mine"}),
     ("PUT", "sys/audit/mine", {"type": "file", "options": {"file_path": "stdout"}}),

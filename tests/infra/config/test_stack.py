@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.access.gitlab import GitLabConfig
+from infra.access.people import PeopleConfig
 from infra.config.stack import StackConfig
 from infra.network.endpoints import ALWAYS_NEEDED
 from infra.network.subnets import Nat
@@ -209,7 +210,7 @@ def test_whatever_is_written_is_read_or_refused_in_words(changes: dict[str, Any]
 
 
 def test_every_setting_is_explained() -> None:
-    for record_class in (StackConfig, GitLabConfig):
+    for record_class in (StackConfig, GitLabConfig, PeopleConfig):
         body = ast.parse(inspect.getsource(record_class)).body[0]
         assert isinstance(body, ast.ClassDef)
         unexplained = [

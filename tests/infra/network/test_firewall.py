@@ -23,6 +23,7 @@ reaches = st.builds(
     on_prem=st.lists(st.sampled_from([IPv4Network("192.168.1.0/24"), IPv4Network("10.9.0.0/16")]), unique=True).map(
         tuple
     ),
+    provider=st.none() | st.just((IPv4Network("192.168.7.0/24"), 8443)),
 )
 
 
@@ -112,6 +113,15 @@ def test_every_machine_reaches_aws_without_the_internet(kind: MachineKind) -> No
     rules = plan_rules(FirewallScope(nat=False, egress_ports=()))
     assert connects(rules, kind.value, ENDPOINTS.group, 443)
     assert passes(rules, Direction.OUT, kind.value, S3.name, 443)
+
+
+def test_servers_alone_ask_the_provider_of_people_and_there_one_port_alone() -> None:
+    without = plan_rules(SCOPE)
+    scope = FirewallScope(nat=True, egress_ports=(443,), provider=(IPv4Network("192.168.7.0/24"), 8443))
+    (rule,) = set(plan_rules(scope)) - set(without)
+    assert (rule.direction, rule.group, rule.peer.ipv4) == (Direction.OUT, "server", "192.168.7.0/24")
+    assert (rule.protocol, rule.first, rule.last) == ("tcp", 8443, 8443)
+    assert set(without) < set(plan_rules(scope))
 
 
 def test_machines_on_the_premises_count_as_clients_and_nothing_more() -> None:

@@ -23,6 +23,7 @@ from infra.machine.facts import Download
 from infra.network.ports import MachineKind
 from tests.support.machines import network
 from tests.support.machines.certificates import Authority
+from vault_policies.holders import PEOPLE
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -129,7 +130,7 @@ def _made(hooks: Path, authority: Authority) -> Account:
     keys = {what: client("kms").create_key()["KeyMetadata"]["Arn"] for what in ("vault", "nomad", "state")}
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     names = {who: LABEL.name(f"machine-{who}") for who in ("server", "client", "ingress")}
-    names |= {"operator": LABEL.name("operator"), "stranger": "stranger"}
+    names |= {**{holder: LABEL.name(holder) for holder in PEOPLE}, "stranger": "stranger"}
     made = {
         what: client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust) for what, name in names.items()
     }

@@ -58,3 +58,14 @@ def is_unknown(nomad: Api) -> bool:
     except Refused:
         return True
     return False
+
+
+def forbidden(api: Api, *paths: str) -> list[str]:
+    """Name those of `paths` that may not be read."""
+    found = []
+    for path in paths:
+        try:
+            api.get(path)
+        except Refused as error:
+            found += [path] if error.status == 403 else []
+    return found

@@ -20,6 +20,7 @@ from infra.network.ports import MachineKind
 from tests.support.machines.account import LABEL, REGION, Account, account
 from tests.support.machines.machine import Machine
 from tests.support.machines.network import ADDRESS, Network, network
+from vault_policies.holders import PEOPLE
 
 SERVERS = ("server-0", "server-1", "server-2")
 _WAIT_S = 300
@@ -39,7 +40,7 @@ class Cloud:
     def server(self, slot: int) -> Machine:
         """Start a server."""
         name = server_name(slot)
-        known = ("client", "ingress", "server", "operator")
+        known = ("client", "ingress", "server", *PEOPLE)
         boot = ServerBoot(
             context=self.account.context,
             slot=slot,

@@ -1,0 +1,1 @@
+"""Looks for known values in whatever a platform writes, runs and answers."""
