@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from nomad_jobs.model.composed import Composed
+from nomad_jobs.model.composed import Composed, Field
 from nomad_jobs.model.credentials import CredentialRef, DynamicAws
 from nomad_jobs.model.file import File, OnChange, Part, Peers, Versions
 from nomad_jobs.model.secret import SecretRef
 
-JsonLookup = SecretRef | CredentialRef | Composed | Versions | Peers
-JsonValue = str | int | JsonLookup | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+JsonValue = str | int | Field | Composed | Versions | Peers | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 """What a JSON file may hold; a secret field, as a JSON value, is written by the node."""
 
 

@@ -1,11 +1,15 @@
 """Who deploys writes no policy: a deployment whose access differs stops, and `berth vault apply` writes it."""
 
+import io
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from nomad_jobs.errors import AuthError, Exit, PolicyError
 from nomad_jobs.images import Pins
+from nomad_jobs.logins import Logins, PeopleLogins, PipelineLogins
 from nomad_jobs.model import Secret, Service, json_file
 from scripts import cli
 from scripts.ops.access.root import root
@@ -15,6 +19,7 @@ from scripts.ops.local.sessions import session
 from scripts.ops.local.setup.seed import seed
 from scripts.ops.local.setup.serve import give_access
 from scripts.ops.local.setup.vault_keys import unseal_keys
+from tests.support.issuer import issuer
 from tests.support.laptop import Laptop, quiet
 from tests.support.platforms import ON_LAPTOP
 from tests.support.services import web
@@ -80,6 +85,50 @@ def test_plan_shows_what_differs_and_apply_writes_it(as_root: Api, capsys: pytes
     assert "-# nothing" in shown
     assert "sys/policies/acl/platform-operator" in shown
     assert cli.run(["vault", "apply", "--yes"]) == Exit.DONE
+    assert cli.run(["vault", "plan", "--expect-no-changes"]) == Exit.DONE
+
+
+def record(platform: Laptop, logins: Logins) -> None:
+    """Let the command think that this platform has these logins."""
+    own = platform.platform.model_copy(update={"logins": logins})
+    platform.state.write(platform.state.root / "platform.json", own.to_json())
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_the_command_shows_writes_and_removes_logins(
+    platform: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with issuer(tmp_path) as gitlab:
+        monkeypatch.setenv("SSL_CERT_FILE", str(gitlab.ca_file))
+        project = PipelineLogins(issuer=gitlab.url, project_id=22, branch="main", environment="prod")
+        record(platform, Logins(pipelines=project))
+        assert cli.run(["vault", "plan", "--expect-no-changes"]) == Exit.CHANGES
+        assert "Vault login auth/jwt-gitlab/role/deploy (new)" in capsys.readouterr().out
+        assert cli.run(["vault", "apply", "--yes"]) == Exit.DONE
+        assert cli.run(["vault", "plan", "--expect-no-changes"]) == Exit.DONE
+    assert cli.run(["vault", "plan", "--expect-no-changes"]) == Exit.DONE
+    assert "GitLab's keys are not compared" in capsys.readouterr().err
+    record(platform, Logins())
+    assert cli.run(["vault", "apply", "--yes"]) == Exit.DONE
+    assert "sys/auth/jwt-gitlab (no longer named: removed)" in capsys.readouterr().out
+    assert cli.run(["vault", "plan", "--expect-no-changes"]) == Exit.DONE
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_without_the_clients_secret_nothing_is_written(
+    platform: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    groups = {"operator": "platform/operators"}
+    people = PeopleLogins(
+        issuer="https://localhost:1", client_id="0a1b2c3d", groups_claim="groups_direct", groups=groups
+    )
+    record(platform, Logins(people=people))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert cli.run(["vault", "apply", "--yes"]) == Exit.CONFIG
+    assert "no secret was given" in capsys.readouterr().err
+    assert cli.run(["vault", "plan", "--expect-no-changes"]) == Exit.CHANGES
+    assert "auth/oidc/config (new)" in capsys.readouterr().out
+    record(platform, Logins())
     assert cli.run(["vault", "plan", "--expect-no-changes"]) == Exit.DONE
 
 

@@ -15,16 +15,15 @@ from scripts.ops.clients.api import Api
 from scripts.ops.clients.vault import Vault
 from scripts.ops.local.boot.unseal import unseal
 from scripts.ops.local.sessions import session
-from scripts.ops.local.setup.seed import seed
 from scripts.ops.local.setup.vault_keys import KEYS, unseal_keys
 from scripts.ops.local.supervision import Supervisor
 from scripts.ops.secrets.known import known
 from scripts.ops.secrets.values import Values
 from scripts.ops.secrets.writing import Writer
 from scripts.ops.waiting import wait_until
-from tests.support.laptop import Laptop, laptop
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR, LAPTOP, ON_LAPTOP
-from tests.support.secrets_command import Answer, Command
+from tests.support.secrets_command import Answer, Command, newest, serving
 from tests.support.vault_proxy import losing
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("secrets-faults")]
@@ -38,10 +37,7 @@ SECRET = known(ON_LAPTOP, LAPTOP)[KEY]
 @pytest.fixture(scope="module")
 def served() -> Iterator[Laptop]:
     """A laptop of its own, whose Vault is killed and sealed, with a service that follows a secret."""
-    with laptop() as booted:
-        booted.state.write(booted.state.root / "platform.json", booted.platform.to_json())
-        seed(ON_LAPTOP, booted.platform, booted.target.vault, booted.state.keys)
-        booted.deploy(FRONT_DOOR, DETECTOR)
+    with serving(FRONT_DOOR, DETECTOR) as booted:
         yield booted
 
 
@@ -54,10 +50,6 @@ def berth(served: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 def as_root(served: Laptop) -> Iterator[Api]:
     with session("Vault", served.platform.vault_url) as vault, root(vault, unseal_keys(served.state)) as made:
         yield made
-
-
-def newest(served: Laptop) -> int:
-    return served.target.vault.newest(PATH).version
 
 
 def said_by_instances(berth: Command) -> set[str]:
@@ -81,7 +73,7 @@ def unsealed(served: Laptop) -> None:
 
     def missing() -> str | None:
         try:
-            newest(served)
+            newest(served, KEY)
         except BerthError as error:
             return error.what
         return None
@@ -90,17 +82,17 @@ def unsealed(served: Laptop) -> None:
 
 
 def test_a_vault_that_restarts_on_the_way_is_waited_for_and_written_once(served: Laptop, berth: Command) -> None:
-    before = newest(served)
+    before = newest(served, KEY)
     answer = berth("set", KEY, stdin="after-the-restart", meanwhile=lambda: kill_vault(served))
     assert answer.code == 0, answer.err
     assert served.target.vault.secret(PATH) == {"value": "after-the-restart"}
-    assert newest(served) == before + 1
+    assert newest(served, KEY) == before + 1
 
 
 def test_a_vault_that_is_sealed_on_the_way_is_told_and_nothing_is_written(
     served: Laptop, berth: Command, as_root: Api
 ) -> None:
-    before = newest(served)
+    before = newest(served, KEY)
     made = as_root.post("/v1/auth/token/create-orphan", json={"policies": ["root"]})["auth"]["client_token"]
 
     def seal() -> None:
@@ -117,22 +109,22 @@ def test_a_vault_that_is_sealed_on_the_way_is_told_and_nothing_is_written(
         assert answer.code == Exit.OTHER
         assert "Vault is sealed" in answer.err
         assert "`berth up` unseals it" in answer.err
-    assert newest(served) == before
+    assert newest(served, KEY) == before
 
 
 def test_an_answer_that_is_lost_is_looked_for_and_the_value_written_once(served: Laptop) -> None:
-    before = newest(served)
+    before = newest(served, KEY)
     with losing(served.platform.vault_url, "PATCH") as url:
         vault = Vault(url, served.credentials.vault)
         writer = Writer.of(SECRET, served.platform, vault)
         assert writer.write(Values({"value": "written-once"})) == before + 1
         vault.close()
     assert served.target.vault.secret(PATH) == {"value": "written-once"}
-    assert newest(served) == before + 1
+    assert newest(served, KEY) == before + 1
 
 
 def test_a_write_that_never_arrived_while_somebody_else_wrote_overwrites_nothing(served: Laptop) -> None:
-    before = newest(served)
+    before = newest(served, KEY)
 
     def theirs() -> None:
         served.target.vault.put_secret(PATH, {"value": "theirs"}, after_version=before)
@@ -149,8 +141,8 @@ def test_a_write_that_never_arrived_while_somebody_else_wrote_overwrites_nothing
 def test_a_vault_token_that_ends_after_the_write_leaves_a_state_that_is_told(
     served: Laptop, berth: Command, as_root: Api
 ) -> None:
-    assert berth("pin", KEY, str(newest(served))).code == 0
-    pinned = newest(served)
+    assert berth("pin", KEY, str(newest(served, KEY))).code == 0
+    pinned = newest(served, KEY)
     # It looks at the secret and writes; the third request, which would end the pin, is refused.
     body = {"policies": ["platform-operator"], "no_default_policy": True, "num_uses": 2}
     token = as_root.post("/v1/auth/token/create", json=body)["auth"]["client_token"]
@@ -176,7 +168,7 @@ def test_a_vault_token_that_ends_after_the_write_leaves_a_state_that_is_told(
 def test_a_token_that_ends_on_the_way_is_told_with_its_step_and_the_way_on(
     served: Laptop, berth: Command, ends: str, said: str
 ) -> None:
-    before = newest(served)
+    before = newest(served, KEY)
     token, end = {"consul": consul_token, "nomad": nomad_token}[ends](served)
     with berth.patch.context() as patch:
         patch.setattr("scripts.ops.stacks.credentials_of", lambda _: replace(served.credentials, **{ends: token}))
@@ -198,8 +190,30 @@ def nomad_token(served: Laptop) -> tuple[str, Callable[[], object]]:
     return made["SecretID"], lambda: served.nomad.delete(f"/v1/acl/token/{made['AccessorID']}")
 
 
+def test_no_error_shows_a_value_with_its_traceback_either(served: Laptop, berth: Command) -> None:
+    token, end = consul_token(served)
+    before = newest(served, KEY)
+    theirs = {"value": "theirs"}
+    changed = berth(
+        "set",
+        KEY,
+        stdin="canary-0123456789",
+        meanwhile=lambda: served.target.vault.put_secret(PATH, theirs, after_version=before),
+        debug=True,
+    )
+    with berth.patch.context() as patch:
+        patch.setattr("scripts.ops.stacks.credentials_of", lambda _: replace(served.credentials, consul=token))
+        partly = berth("set", KEY, stdin="canary-0123456789", meanwhile=end, debug=True)
+    refused = berth("set", KEY, "--from-json", stdin='{"value": "canary-0123456789", "x"}', debug=True)
+    answers = (changed, partly, refused)
+    assert [one.code for one in answers] == [Exit.CHANGES, Exit.PARTIAL, Exit.CONFIG]
+    assert ["Traceback" in one.err for one in answers] == [True, True, True]
+    assert ["canary-0123456789" in one.out + one.err for one in answers] == [False, False, False]
+    assert berth("pin", KEY, "newest").code == 0
+
+
 def test_an_instance_that_does_not_take_it_up_is_named_and_the_way_back_works(served: Laptop, berth: Command) -> None:
-    before = newest(served)
+    before = newest(served, KEY)
     assert berth("pin", KEY, "newest").code == 0
     (allocation,) = served.target.consul.instances(DETECTOR.name).values()
     stopped = [one for one in served.task_processes() if is_task_of(one, allocation)]

@@ -18,11 +18,9 @@ import psutil
 import pytest
 
 from nomad_jobs.errors import Exit
-from scripts.ops.local.setup.seed import seed
 from scripts.ops.waiting import wait_until
-from tests.support.laptop import Laptop, laptop
-from tests.support.platforms import ON_LAPTOP
-from tests.support.secrets_command import Command
+from tests.support.laptop import Laptop
+from tests.support.secrets_command import Command, serving
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("secrets-hidden")]
 
@@ -34,9 +32,7 @@ PATH = f"default/{HUB}"
 @pytest.fixture(scope="module")
 def served() -> Iterator[Laptop]:
     """A laptop of its own where no service runs, so that nobody but Vault has any value."""
-    with laptop() as booted:
-        booted.state.write(booted.state.root / "platform.json", booted.platform.to_json())
-        seed(ON_LAPTOP, booted.platform, booted.target.vault, booted.state.keys)
+    with serving() as booted:
         yield booted
 
 

@@ -11,11 +11,10 @@ from nomad_jobs.errors import Exit
 from scripts.ops.access.root import root
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.sessions import session
-from scripts.ops.local.setup.seed import seed
 from scripts.ops.local.setup.vault_keys import unseal_keys
-from tests.support.laptop import Laptop, laptop
+from tests.support.laptop import Laptop
 from tests.support.platforms import FRONT_DOOR, ON_LAPTOP
-from tests.support.secrets_command import Command
+from tests.support.secrets_command import Command, serving
 from vault_policies import holders
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("secrets-holders")]
@@ -30,10 +29,7 @@ READ_VALUES = ("operator", "rotate")
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Laptop]:
-    with laptop() as booted:
-        booted.state.write(booted.state.root / "platform.json", booted.platform.to_json())
-        seed(ON_LAPTOP, booted.platform, booted.target.vault, booted.state.keys)
-        booted.deploy(FRONT_DOOR, DETECTOR)
+    with serving(FRONT_DOOR, DETECTOR) as booted:
         yield booted
 
 

@@ -59,6 +59,7 @@ class Change:
         if writer.before.pinned:
             with following.partly(f"deployments still use version {writer.before.pinned}, which is pinned"):
                 self.target.vault.pin(self._path, 0)
+            self.progress.note(f"[yellow]![/yellow] the pin to version {writer.before.pinned} has ended")
         return Brought(secret=self.secret, version=version, is_held=False, instances=following.bring())
 
     def hold(self, writer: Writer, values: Values) -> Brought:

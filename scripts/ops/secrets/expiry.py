@@ -16,6 +16,8 @@ from scripts.ops.secrets.history import moment
 from scripts.ops.secrets.known import Known
 
 WARN_DAYS = (1, 7, 30)
+_SHORT = dt.timedelta(days=90)
+"""What lasts for less is renewed by itself again and again: its end is near only in the last third of its time."""
 _BY_VAULT = "made by Vault for an hour; it ends with the Vault token"
 
 
@@ -31,6 +33,8 @@ class Expiry:
     """When it expires; None: never, or unknown, as `note` says."""
     readers: tuple[str, ...] = ()
     note: str = ""
+    lasts: dt.timedelta | None = None
+    """From its last renewal to its end; None: it lasts from `begun` to `ends`."""
 
     def days_left(self, now: dt.datetime) -> float | None:
         """Days until it expires, negative afterwards; None: it has no end that can be seen."""
@@ -38,17 +42,22 @@ class Expiry:
 
     def warning(self, now: dt.datetime) -> str:
         """Say how near the end is: `expired`, or within one, seven or thirty days; empty: further away."""
-        left = self.days_left(now)
-        if left is None:
-            return ""
-        if left <= 0:
+        if self.ends is not None and self.ends <= now:
             return "expired"
-        return next((f"within {days} d" for days in WARN_DAYS if left <= days), "")
+        return next((f"within {days} d" for days in WARN_DAYS if self.is_near(days, now)), "")
+
+    def is_near(self, days: float, now: dt.datetime) -> bool:
+        """Whether it ends within so many days, and nothing that works as it should renews it before."""
+        left = self.days_left(now)
+        if self.ends is None or left is None or left > days:
+            return False
+        lasts = self.lasts or (self.ends - self.begun if self.begun else _SHORT)
+        return lasts >= _SHORT or self.ends - now <= lasts / 3
 
 
 def soon(rows: Sequence[Expiry], days: float, now: dt.datetime) -> list[Expiry]:
     """Pick those that end within so many days, or did already."""
-    return [one for one in rows if (left := one.days_left(now)) is not None and left <= days]
+    return [one for one in rows if one.is_near(days, now)]
 
 
 def collect(
@@ -122,7 +131,8 @@ def _tokens(target: Target) -> Iterator[Expiry]:
     name = f"Vault's, {own.get('display_name') or 'without a name'}"
     note = "renewable" if own.get("renewable") else "cannot be renewed"
     begun = dt.datetime.fromtimestamp(own["creation_time"], dt.UTC)
-    yield Expiry(kind="token", name=name, begun=begun, ends=moment(own.get("expire_time") or ""), note=note)
+    ends, lasts = moment(own.get("expire_time") or ""), dt.timedelta(seconds=own.get("creation_ttl") or 0)
+    yield Expiry(kind="token", name=name, begun=begun, ends=ends, note=note, lasts=lasts or None)
     by_vault = "" if target.platform.is_laptop else _BY_VAULT
     for where, ask in (("Nomad", target.nomad.own_token), ("Consul", target.consul.own_token)):
         try:

@@ -9,8 +9,16 @@ import httpx
 
 _STREAM_S = 2.0
 _QUIET = httpx.Timeout(15, read=1.0)
+_REFUSED = b"Permission denied"
+"""So Nomad answers for a file that may not be read, with status 200."""
 _PPROF = ("goroutine?debug=2", "heap", "cmdline", "allocs", "threadcreate")
-STREAMS = ("/v1/event/stream?index=0&topic=*", "/v1/agent/monitor?log_level=trace")
+EVENTS = "/v1/event/stream?index=0&topic=Job&topic=Allocation&topic=Evaluation&topic=Deployment&topic=Service"
+STREAMS = (
+    EVENTS,
+    "/v1/event/stream?index=0&topic=Node",
+    "/v1/event/stream?index=0",
+    "/v1/agent/monitor?log_level=trace",
+)
 """Nomad's: they do not end by themselves."""
 NOMAD = (
     *("/v1/jobs?meta=true", "/v1/jobs/statuses", "/v1/allocations?resources=true&task_states=true", "/v1/evaluations"),
@@ -35,7 +43,7 @@ NOMAD_OF_ALLOCATION = (
     *("/v1/client/fs/ls/{id}?path={task}/secrets", "/v1/client/fs/cat/{id}?path={task}/secrets/key.json"),
     *(
         "/v1/client/fs/stat/{id}?path={task}/secrets/key.json",
-        "/v1/client/fs/cat/{id}?path={task}/secrets/variables.env",
+        "/v1/client/fs/cat/{id}?path={task}/secrets/env",
     ),
     *(
         "/v1/client/fs/readat/{id}?path={task}/secrets/key.json&offset=0&limit=9999",
@@ -80,7 +88,8 @@ class Asking:
         """Yield what each path answers, refusals included: an error must hold no value either."""
         for path in paths:
             answer = self._http.get(path)
-            self.read += [path] if answer.is_success else []
+            is_read = answer.is_success and answer.content != _REFUSED
+            self.read += [path] if is_read else []
             yield f"{self._who} GET {path}", answer.content
 
     def streams(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -90,7 +99,7 @@ class Asking:
             until = time.monotonic() + _STREAM_S
             with suppress(httpx.ReadTimeout), self._http.stream("GET", path, timeout=_QUIET) as answer:
                 self.read += [path] if answer.is_success else []
-                for part in answer.iter_raw():
+                for part in answer.iter_bytes():
                     said += part
                     if time.monotonic() > until:
                         break

@@ -1,5 +1,6 @@
 """What happens to a platform before it is searched: services with every kind of secret come, change, fail and go on."""
 
+import json
 import os
 import subprocess
 import sys
@@ -38,6 +39,8 @@ class Story:
     secrets: dict[str, str] = field(default_factory=dict)
     """Each value of each version of each secret in Vault, by where it is; certificates are none."""
     paths: list[str] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    """The platform's own tokens and keys, by the file that has them."""
     printed: dict[str, str] = field(default_factory=dict)
     rendered: Path = Path()
 
@@ -70,12 +73,13 @@ def story(folder: Path) -> Iterator[Story]:
         _serve(told)
         _read(told)
         told.laptop.deploy(reader())
+        _restart_the_agents(told)  # Nomad's stream of events begins anew
         _move_a_pin(told)
         _fail(told)
-        _restart_an_agent(told)
         _print(told)
         _read(told)
         _control(told)
+        told.keys |= _keys(booted.state.keys)
         yield told
 
 
@@ -111,7 +115,7 @@ def _fail(told: Story) -> None:
             told.printed[what] = f"{error!r} {error}"
 
 
-def _restart_an_agent(told: Story) -> None:
+def _restart_the_agents(told: Story) -> None:
     supervisor = Supervisor(told.laptop.state)
     before = supervisor.processes()
     for name in before:
@@ -153,6 +157,12 @@ def _read(told: Story) -> None:
             for name, value in (found["data"]["data"] or {}).items() if found else ():
                 if name != "certificate":
                     told.secrets[f"{path} {name} {version}"] = _core(str(value))
+
+
+def _keys(folder: Path) -> dict[str, str]:
+    texts = {path.name: path.read_text().strip() for path in folder.iterdir() if path.suffix != ".pem"}
+    (unseals,) = json.loads(texts.pop("vault-init.json"))["keys_base64"]
+    return {"vault-init.json": unseals, **{name: _core(text) for name, text in texts.items()}}
 
 
 def _paths(told: Story, below: str) -> Iterator[str]:

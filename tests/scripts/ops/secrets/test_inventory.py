@@ -101,6 +101,28 @@ def test_what_is_far_away_or_has_no_end_is_not_told() -> None:
     assert Expiry(kind="token", name="x").warning(NOW) == ""
 
 
+@pytest.mark.parametrize(
+    ("lasts", "left", "said"),
+    [
+        (3, 2.1, ""),  # a server's certificate, which it renews each day
+        (3, 0.9, "within 1 d"),  # it has not for two days
+        (32, 17, ""),
+        (32, 10, "within 30 d"),
+        (90, 29, "within 30 d"),
+        (365, 29, "within 30 d"),
+        (3, -1, "expired"),
+    ],
+)
+def test_what_is_renewed_by_itself_is_told_when_it_was_not(lasts: float, left: float, said: str) -> None:
+    ends = NOW + dt.timedelta(days=left)
+    begun = ends - dt.timedelta(days=lasts)
+    assert Expiry(kind="certificate", name="x", begun=begun, ends=ends).warning(NOW) == said
+    renewed = Expiry(
+        kind="token", name="x", begun=NOW - dt.timedelta(days=500), ends=ends, lasts=dt.timedelta(days=lasts)
+    )
+    assert renewed.warning(NOW) == said
+
+
 @given(st.lists(st.one_of(st.none(), st.integers(-1000, 1000))), st.integers(0, 400))
 def test_soon_is_exactly_what_ends_within_the_days(ends: list[int | None], days: int) -> None:
     rows = [
