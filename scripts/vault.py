@@ -12,6 +12,7 @@ from rich.console import Console
 from infra.holdings.entry import Entry
 from infra.holdings.vault import HEADER
 from nomad_jobs.errors import BerthError, Exit, PolicyError
+from nomad_jobs.model import Service
 from nomad_jobs.platform import LOCAL, Platform
 from scripts.ops import catalogue, rendering, stacks
 from scripts.ops.access import gitlab_keys, logins, writing
@@ -22,8 +23,10 @@ from scripts.ops.access.root import root
 from scripts.ops.clients.api import Api
 from scripts.ops.clients.target import Target
 from scripts.ops.credentials import Credentials
+from scripts.ops.local.setup import engines
 from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State
+from scripts.ops.progress import Progress
 from scripts.ops.questions import confirm, hidden, needed
 from scripts.ops.rendering import Rendered
 from vault_policies import holders
@@ -49,7 +52,7 @@ def plan(
 
     Changes nothing.
     """
-    platform, rendered = _rendered(stack)
+    platform, _, rendered = _rendered(stack)
     credentials = stacks.credentials_of(platform)
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
         entries = own.differing(api, platform, _holders(platform))
@@ -79,8 +82,10 @@ def apply(
     The policies of holders themselves, and who may log in as which, take a root token. It is made from recovery keys,
     and revoked at the end.
     """
-    platform, rendered = _rendered(stack)
+    platform, asking, rendered = _rendered(stack)
     credentials = stacks.credentials_of(platform)
+    if platform.is_laptop:
+        engines.provide(asking, State.default(), platform, Progress())
     with Target.of(platform, credentials) as target, _api(platform, credentials) as api:
         services = differences(rendered, target.vault, target.consul)
         entries = own.differing(api, platform, _holders(platform))
@@ -130,11 +135,12 @@ def _client_secret(platform: Platform) -> str:
     return needed(f"secret of the OIDC client {client}, which the provider shows with the application")
 
 
-def _rendered(stack: str) -> tuple[Platform, Rendered]:
+def _rendered(stack: str) -> tuple[Platform, Sequence[Service], Rendered]:
     """Render what the stack's services need; the versions of secrets stand in no policy."""
     platform = stacks.platform_of(stack)
     pins = stacks.pins_of(platform)
-    return platform, rendering.render(catalogue.load(platform, pins).services, platform, pins)
+    services = catalogue.load(platform, pins).services
+    return platform, services, rendering.render(services, platform, pins)
 
 
 def _api(platform: Platform, credentials: Credentials) -> AbstractContextManager[Api]:

@@ -212,7 +212,7 @@ def test_without_gitlab_no_pipeline_has_access() -> None:
 
 def test_servers_alone_hand_on_the_rights_of_services(graph: Graph) -> None:
     role = graph["identity-workload"]
-    assert trust(graph, "identity-workload")["Principal"]["AWS"].endswith(":role/identity-server")
+    assert trust(graph, "identity-workload")["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:role/identity-server"}
     assert role.inputs["permissionsBoundary"].endswith("policy/identity-boundary")
     assert allowed(graph, "identity-workload-policy") <= allowed(graph, "identity-boundary")
     who = {name: "sts:AssumeRole" in allowed(graph, name) for name in policies(graph) if name.endswith("-policy")}

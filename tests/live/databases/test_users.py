@@ -1,12 +1,14 @@
 """Users of a real PostgreSQL that Vault makes for instances: what they may do, and who else has them."""
 
+import io
 import json
 from dataclasses import replace
 
 import pytest
 
-from nomad_jobs.errors import AuthError
+from nomad_jobs.errors import AuthError, Exit
 from nomad_jobs.model import Database, DynamicAws, DynamicDatabase, StaticDatabase, TransitKey, aws_file
+from scripts import cli
 from scripts.ops.access import writing
 from scripts.ops.access.differences import differences
 from scripts.ops.clients.api import Api
@@ -107,6 +109,26 @@ def test_who_holds_access_writes_it_all_and_reads_no_credentials(
             with pytest.raises(AuthError, match="permission denied"):
                 as_access.get(f"/v1/{path}")
     vault.delete("/v1/sys/policies/acl/platform-access")
+
+
+def test_apply_takes_the_password_from_stdin_and_shows_it_nowhere(
+    platform: Laptop, running: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running.ask("create role third createrole login password 'only-once'")
+    there = Database(name="third", host="127.0.0.1", port=running.port, database="postgres", admin="third")
+    service = reader("test-third", DynamicDatabase(database=there, grants=("CONNECT ON DATABASE postgres",)))
+    monkeypatch.setenv("BERTH_STATE_DIR", str(platform.state.root))
+    monkeypatch.setattr("nomad_jobs.catalog.SERVICES", (service,))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert cli.run(["vault", "apply", "--yes"]) == Exit.CONFIG
+    assert "the password of third in the database third: is needed, and none was given" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO("only-once\n"))
+    assert cli.run(["vault", "apply", "--yes"]) == Exit.DONE
+    shown = capsys.readouterr()
+    assert "Vault database database/config/third (new)" in shown.out
+    assert "only-once" not in shown.out + shown.err
+    assert "password authentication failed" in running.ask("select 1", user="third", password="only-once")
+    assert cli.run(["vault", "plan", "--expect-no-changes"]) == Exit.DONE
 
 
 def _first(_: str) -> str:

@@ -26,7 +26,7 @@ from scripts.ops.local.setup.seed import seed, write_headers
 from scripts.ops.local.setup.vault_keys import unseal_keys
 from scripts.ops.local.state import State
 from scripts.ops.progress import Progress
-from scripts.ops.questions import hidden
+from scripts.ops.questions import needed
 from scripts.ops.rendering import render
 
 
@@ -86,7 +86,7 @@ def give_access(
     progress: Progress,
     *,
     whole: bool = False,
-    ask: Ask = hidden,
+    ask: Ask = needed,
 ) -> None:
     """Write what differs of policies, roles and engines, with a root token of the laptop's own Vault that ends at once.
 
