@@ -6,7 +6,7 @@ from typing import Literal
 
 from nomad_jobs.errors import BerthError, ConfigError, raise_all
 from nomad_jobs.images import Pins, pinned
-from nomad_jobs.model import ENGINE_SHUTDOWN_S, DynamicAws, Gpus, Service
+from nomad_jobs.model import ENGINE_SHUTDOWN_S, Database, DynamicAws, Gpus, Service, StaticDatabase
 from nomad_jobs.platform import LOCAL, WORKLOAD_BUCKETS, NodePool, Platform
 from nomad_jobs.render import kill_timeout_s
 from nomad_jobs.resolve import resolve
@@ -99,6 +99,7 @@ def _pair_faults(services: Sequence[Service], stack: str) -> Iterator[BerthError
     yield from _duplicates("route host", [service.route.host for service in here if service.route])
     in_consul = [service.consul_name(port.label) for service in here for port in service.ports]
     yield from _duplicates("name in Consul", in_consul)
+    yield from _credential_faults(here)
     names = {service.name for service in here}
     absent = {service.name for service in services} - names
     for service in here:
@@ -108,6 +109,30 @@ def _pair_faults(services: Sequence[Service], stack: str) -> Iterator[BerthError
                 yield ConfigError(f"service '{service.name}'", f"uses '{used}', which is absent", fix)
             elif used not in names:
                 yield ConfigError(f"service '{service.name}'", f"uses '{used}', which is not in the catalogue")
+
+
+def _credential_faults(services: Sequence[Service]) -> Iterator[BerthError]:
+    """Yield credentials that Vault could not tell apart, or of which one would undo the other."""
+    databases: dict[str, Database] = {}
+    users: dict[tuple[str, str], str] = {}
+    for service in services:
+        where = f"service '{service.name}'"
+        for path, count in Counter(source.path(service.name) for source in service.credentials).items():
+            if count > 1:
+                yield ConfigError(where, f"asks for {count} different {path}", "ask for one, or give one another name")
+        for source in service.credentials:
+            if isinstance(source, DynamicAws):
+                continue
+            there = source.database
+            if databases.setdefault(there.name, there) != there:
+                fix = "let both use one record, or give one another name"
+                yield ConfigError(where, f"means another database '{there.name}' than a service before it", fix)
+            if isinstance(source, StaticDatabase):
+                owner = users.setdefault((there.name, source.user), service.name)
+                if owner != service.name:
+                    user = f"the user '{source.user}' of '{there.name}'"
+                    what = f"asks for {user}, whose password Vault changes for '{owner}'"
+                    yield ConfigError(where, what, "each needs a user of its own")
 
 
 def mixed_up(services: Sequence[Service]) -> Iterator[BerthError]:

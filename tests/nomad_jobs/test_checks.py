@@ -25,6 +25,7 @@ from nomad_jobs.model import (
     Route,
     Service,
     Size,
+    StaticDatabase,
     TransitKey,
     aws_file,
     database_url,
@@ -193,6 +194,26 @@ def test_plain_http_is_refused_anywhere_but_on_loopback() -> None:
 
 def test_a_record_survives_writing_and_reading() -> None:
     assert Platform.from_json(CLOUD.to_json(), where="record") == CLOUD
+
+
+ORDERS = Database(name="orders", host="orders.db.internal", database="orders")
+USER = DynamicDatabase(database=ORDERS, grants=("SELECT ON ALL TABLES IN SCHEMA public",))
+
+
+def with_users(name: str, *users: DynamicDatabase | StaticDatabase) -> Service:
+    return build(name=name, env=tuple(Env(name=f"URL_{n}", value=database_url(one)) for n, one in enumerate(users)))
+
+
+def test_credentials_that_vault_could_not_tell_apart_are_refused() -> None:
+    elsewhere = replace(USER, database=replace(ORDERS, host="other.db.internal"))
+    said = faults(with_users("one", USER), with_users("two", elsewhere))
+    assert "service 'two': means another database 'orders' than a service before it" in said
+    said = faults(with_users("one", USER, replace(USER, ttl_s=60)))
+    assert "service 'one': asks for 2 different database/creds/berth-one.orders" in said
+    app = StaticDatabase(database=ORDERS, user="app")
+    said = faults(with_users("one", app), with_users("two", app))
+    assert "service 'two': asks for the user 'app' of 'orders', whose password Vault changes for 'one'" in said
+    check([with_users("one", USER, app), with_users("two", USER, replace(app, user="other"))], LAPTOP, Pins())
 
 
 KEYS = DynamicAws(buckets=("models",))

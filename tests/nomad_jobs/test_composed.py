@@ -1,5 +1,7 @@
 """A composed value says which text it has and which fields; what it cannot mean is refused where it is written."""
 
+from dataclasses import replace
+
 import pytest
 
 from nomad_jobs.errors import ConfigError
@@ -54,6 +56,29 @@ def test_a_url_of_a_database_verifies_its_certificate_unless_it_is_on_loopback()
     )
     near = StaticDatabase(database=Database(name="near", host="127.0.0.1", database="x"), user="app")
     assert "?sslmode=disable&" in str(database_url(near).pieces[-1])
+
+
+@pytest.mark.parametrize(
+    ("user", "says"),
+    [
+        (replace(USER, grants=("SELECT ON t TO x --",)), "must be what stands between GRANT and TO"),
+        (replace(USER, grants=("SELECT ON t /*",)), "must be what stands between GRANT and TO"),
+        (replace(USER, grants=('"berth-shop"',)), "must be what stands between GRANT and TO"),
+        (replace(USER, database=replace(ORDERS, host="{{password}}.evil.example")), "must be a host's name"),
+        (replace(USER, database=replace(ORDERS, host="a.example/x?")), "must be a host's name"),
+        (replace(USER, database=replace(ORDERS, host="")), "must be a host's name"),
+        (replace(USER, database=replace(ORDERS, admin="{{name}}")), "admin '{{name}}' must be letters"),
+        (replace(USER, database=replace(ORDERS, database="")), "must be its printable name"),
+        (StaticDatabase(database=ORDERS, user='u"; --'), "must be letters, digits and"),
+        (StaticDatabase(database=ORDERS, user="vault"), "is Vault's own, who makes and removes all others"),
+    ],
+)
+def test_what_would_reach_another_place_of_the_database_is_refused(
+    user: DynamicDatabase | StaticDatabase, says: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(env=(Env(name="A", value=user["username"]),))
+    assert says in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ import re
 import pytest
 
 from nomad_jobs.catalog import SERVICES
-from nomad_jobs.model import Service, secret_path
+from nomad_jobs.model import Database, DynamicDatabase, Env, Service, database_url, secret_path
 from nomad_jobs.services.chat import CHAT
 from nomad_jobs.services.llama_4_scout import LLAMA_4_SCOUT
+from tests.nomad_jobs.test_model import build
 from tests.support.platforms import LAPTOP
+from vault_policies import engines
 from vault_policies.render import render_policy, role
 
 
@@ -40,3 +42,11 @@ def test_a_role_is_bound_to_one_job_of_one_namespace() -> None:
     assert body["user_claim"] == "/extra_claims/unique_id"
     assert body["token_explicit_max_ttl"] == 0
     assert body["token_no_default_policy"] is True
+
+
+def test_the_name_of_a_database_stays_within_its_part_of_the_url() -> None:
+    odd = Database(name="odd", host="db.internal", database="my db?sslmode=disable#{{password}}")
+    user = DynamicDatabase(database=odd, grants=("SELECT ON ALL TABLES IN SCHEMA public",))
+    (found,) = engines.databases([build(env=(Env(name="URL", value=database_url(user)),))]).values()
+    where = "db.internal:5432/my%20db%3Fsslmode%3Ddisable%23%7B%7Bpassword%7D%7D?sslmode=verify-full&connect_timeout=5"
+    assert found["connection_url"] == f"postgresql://{{{{username}}}}:{{{{password}}}}@{where}"

@@ -1,5 +1,7 @@
 """Users of a database that end, a database that is away, and passwords that are wrong: what an instance then has."""
 
+from urllib.parse import quote
+
 import pytest
 
 from nomad_jobs.errors import BerthError
@@ -93,10 +95,15 @@ def test_an_instance_that_finds_no_database_is_told_as_that(platform: Laptop, ru
     assert running.connected(given(platform, service)["url"]) == given(platform, service)["user"]
 
 
-def test_a_wrong_password_is_said_and_leaves_no_connection(platform: Laptop, running: Postgres, vault: Api) -> None:
+@pytest.mark.parametrize(
+    "wrong", ["not the one", "p%ss@w/rd?#", "quo\"te\\'", "{{username}}xyz", "%zz-not-the-one", "ü☃ñ:@["]
+)
+def test_a_wrong_password_is_said_and_leaves_no_connection(
+    platform: Laptop, running: Postgres, vault: Api, wrong: str
+) -> None:
     other = Database(name="wrong", host="127.0.0.1", port=running.port, database="postgres", admin=ADMIN)
     service = reader("test-orders", orders(running, database=other))
     with pytest.raises(BerthError, match=r"^database wrong: Vault cannot connect: .* — see whether it runs") as caught:
-        give_access([service], platform.pins, platform.state, platform.target, quiet(), ask=lambda _: "not the one")
-    assert "not the one" not in str(caught.value)
+        give_access([service], platform.pins, platform.state, platform.target, quiet(), ask=lambda _: wrong)
+    assert not {form for form in (wrong, quote(wrong), quote(wrong, safe="")) if form in str(caught.value)}
     assert vault.get("/v1/database/config/wrong") is None
