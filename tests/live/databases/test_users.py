@@ -7,7 +7,17 @@ from dataclasses import replace
 import pytest
 
 from nomad_jobs.errors import AuthError, Exit
-from nomad_jobs.model import Database, DynamicAws, DynamicDatabase, StaticDatabase, TransitKey, aws_file
+from nomad_jobs.model import (
+    Database,
+    DynamicAws,
+    DynamicDatabase,
+    File,
+    StaticDatabase,
+    TransitKey,
+    aws_file,
+    database_url,
+    json_file,
+)
 from scripts import cli
 from scripts.ops.access import writing
 from scripts.ops.access.differences import differences
@@ -18,6 +28,7 @@ from scripts.ops.rendering import render
 from tests.support.databases import ADMIN, deployed, given, next_user, orders, reader, restarts
 from tests.support.laptop import Laptop, quiet
 from tests.support.postgres import Postgres
+from tests.support.services import web
 from vault_policies import holders
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("databases")]
@@ -33,6 +44,20 @@ def test_an_instance_has_a_user_of_its_own_with_these_grants_and_no_others(platf
     assert running.ask("insert into orders values (1)", **as_user) == "INSERT 0 1"
     assert "permission denied for table salaries" in running.ask("select * from salaries", **as_user)
     assert "permission denied" in running.ask("delete from orders", **as_user)
+
+
+def test_all_that_a_task_reads_of_its_user_is_of_one_lease(platform: Laptop, running: Postgres, vault: Api) -> None:
+    user = orders(running)
+    files = (
+        json_file("secrets/db.json", {"url": database_url(user), "user": user["username"]}, is_reread=True),
+        File(path="secrets/password", parts=(user["password"].raw,), is_reread=True),
+    )
+    service = web("test-agrees", route=None, files=files)
+    deployed(platform, service)
+    assert len(vault.get(f"/v1/sys/leases/lookup/{user.path(service.name)}/", list="true")["data"]["keys"]) == 1
+    password = (platform.task_folder(service.name) / "secrets" / "password").read_text()
+    got = given(platform, service)
+    assert running.ask("select session_user", user=got["user"], password=password) == running.connected(got["url"])
 
 
 def test_nobody_knows_the_password_of_vaults_own_user(platform: Laptop, running: Postgres, vault: Api) -> None:
