@@ -4,18 +4,19 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from nomad_jobs.errors import ConfigError, ExpiresError
 from nomad_jobs.model import Origin, Service
 from nomad_jobs.platform import LOCAL, Platform
-from scripts.ops import catalogue, stacks
+from scripts.ops import catalogue, stack_files, stacks
 from scripts.ops.clients.target import Target
 from scripts.ops.progress import Progress
 from scripts.ops.secrets import expiry as expiring
 from scripts.ops.secrets import history, show, values
 from scripts.ops.secrets.changing import Change
 from scripts.ops.secrets.inventory import inventory, one_entry
-from scripts.ops.secrets.known import Known, find, known
+from scripts.ops.secrets.known import Known, find, known, value_in_argument
 from scripts.ops.secrets.values import Values
 from scripts.ops.secrets.writing import Writer, refuse_faults
 
@@ -32,8 +33,9 @@ _Deadline = Annotated[float, typer.Option(min=1, help="Seconds for running insta
 _Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
-@app.command("set")
+@app.command("set", context_settings={"allow_extra_args": True})
 def set_(
+    context: typer.Context,
     name: _Name,
     stack: _Stack = LOCAL,
     *,
@@ -52,6 +54,9 @@ def set_(
     It comes from stdin, whose one line end is left off, or is asked for twice. Other fields keep their values. Every
     running instance that follows the secret takes it up; nothing that somebody wrote meanwhile is overwritten.
     """
+    there = (LOCAL, *stack_files.names())
+    if context.args or stack not in there:
+        raise value_in_argument(name.partition("=")[0], there)
     platform, services, secrets = _stack(stack)
     secret = find(name, secrets, unknown=unknown)
     with Target.of(platform, stacks.credentials_of(platform)) as target:
@@ -66,7 +71,7 @@ def set_(
         refuse_faults(writer, given, services, platform, unknown=unknown)
         progress = Progress()
         for note in given.notes:
-            progress.note(f"[yellow]![/yellow] {note}")
+            progress.note(f"[yellow]![/yellow] {escape(note)}")
         change = Change(secret=secret, target=target, progress=progress, deadline_s=deadline_s)
         done = change.hold(writer, given) if hold else change.set(writer, given)
     show.show_brought(done, platform, as_json=as_json)

@@ -125,7 +125,7 @@ def test_without_the_clients_secret_nothing_is_written(
     record(platform, Logins(people=people))
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     assert cli.run(["vault", "apply", "--yes"]) == Exit.CONFIG
-    assert "no secret was given" in capsys.readouterr().err
+    assert "is needed, and none was given" in capsys.readouterr().err
     assert cli.run(["vault", "plan", "--expect-no-changes"]) == Exit.CHANGES
     assert "auth/oidc/config (new)" in capsys.readouterr().out
     record(platform, Logins())

@@ -123,7 +123,7 @@ def test_nothing_that_the_command_prints_or_renders_holds_one(told: Story, all_w
 
 def test_nomad_answers_nobody_who_only_looks_with_one(told: Story, all_wanted: Wanted) -> None:
     with asking(told.laptop, "nomad") as doors:
-        paths = [*answers.NOMAD, *_of_jobs(told)]
+        paths = [*answers.paths("nomad"), *_of_jobs(told)]
         seen = [one for door in doors.values() for one in door.get(paths)]
         seen += [one for door in doors.values() for one in door.streams(answers.STREAMS)]
         assert all_wanted.names_in(seen) == set()
@@ -137,16 +137,16 @@ def test_nomad_answers_nobody_who_only_looks_with_one(told: Story, all_wanted: W
 
 def _of_jobs(told: Story) -> Iterator[str]:
     for job in told.laptop.nomad.get("/v1/jobs"):
-        yield from (f"/v1/job/{job['ID']}{part}" for part in answers.NOMAD_OF_JOB)
+        yield from (path.format(id=job["ID"]) for path in answers.paths("nomad-job"))
     for one in told.laptop.nomad.get("/v1/allocations"):
-        yield from (path.format(id=one["ID"], task=one["JobID"]) for path in answers.NOMAD_OF_ALLOCATION)
+        yield from (path.format(id=one["ID"], task=one["JobID"]) for path in answers.paths("nomad-allocation"))
         yield f"/v1/evaluation/{one['EvalID']}"
 
 
 def test_consul_answers_nobody_who_only_looks_with_one(told: Story, all_wanted: Wanted) -> None:
     node = told.laptop.consul.get("/v1/agent/self")["Config"]["NodeName"]
     services = list(told.laptop.consul.get("/v1/catalog/services"))
-    paths = [path.format(node=node) for path in answers.CONSUL]
+    paths = [path.format(node=node) for path in answers.paths("consul")]
     paths += [f"/v1/{kind}/{name}" for kind in ("health/service", "catalog/service") for name in services]
     with asking(told.laptop, "consul") as doors:
         seen = [one for door in doors.values() for one in door.get(paths)]

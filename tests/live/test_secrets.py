@@ -115,6 +115,20 @@ def test_a_held_value_reaches_nobody_before_somebody_pins_it(served: Laptop, ber
     assert (accepted(served, "in-use"), accepted(served, "held")) == ({401}, {200})
 
 
+def test_what_could_not_be_held_leaves_no_pin(served: Laptop, berth: Command) -> None:
+    path, before = f"default/{KEY}", newest(served, KEY)
+    theirs = {"value": "theirs"}
+    answer = berth(
+        "set",
+        KEY,
+        "--hold",
+        stdin="not-held",
+        meanwhile=lambda: served.target.vault.put_secret(path, theirs, after_version=before),
+    )
+    assert answer.code == Exit.CHANGES
+    assert served.target.vault.newest(path).pinned == 0
+
+
 def test_who_wrote_in_between_is_named_and_nothing_is_overwritten(served: Laptop, berth: Command) -> None:
     path = f"default/{KEY}"
     before = newest(served, KEY)

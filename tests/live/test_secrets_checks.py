@@ -99,3 +99,12 @@ def test_expiry_lists_what_ends_and_fails_for_ci_when_it_is_near(berth: Command)
     answer = berth("expiry", "--fail-within", "366")
     assert answer.code == Exit.EXPIRES
     assert "certificate ingress/tls" in answer.err
+
+
+def test_a_name_that_somebody_else_chose_is_listed_as_it_is(served: Laptop, berth: Command) -> None:
+    odd = "odd [/x]/a b?c#d%41"
+    served.target.vault.write(f"default/{odd}", {"v": "a-value"}, after_version=0, keep=False)
+    answer = berth("list")
+    assert answer.code == 0, answer.err
+    (row,) = [line for line in answer.out.splitlines() if line.startswith(odd)]
+    assert row.split()[-1] == "nobody"

@@ -20,7 +20,7 @@ import pytest
 from nomad_jobs.errors import Exit
 from scripts.ops.waiting import wait_until
 from tests.support.laptop import Laptop
-from tests.support.secrets_command import Command, serving
+from tests.support.secrets_command import Command, newest, serving
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("secrets-hidden")]
 
@@ -130,6 +130,26 @@ def test_vaults_audit_log_has_the_write_and_not_the_value(served: Laptop, berth:
     log = (served.state.logs / "vault-audit.log").read_bytes()
     assert f"secret/data/{PATH}".encode() in log
     assert having({"audit": log}) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [HUB, CANARY],
+        [HUB, "local", CANARY],
+        [f"{HUB}={CANARY}"],
+        [HUB, f"--value={CANARY}"],
+        [HUB, "local", "--", CANARY, "more"],
+    ],
+    ids=["as the stack", "after the stack", "after the name", "as an option", "after a dash"],
+)
+def test_a_value_in_an_argument_is_refused_and_not_shown_again(
+    served: Laptop, berth: Command, words: list[str]
+) -> None:
+    before = newest(served, HUB)
+    answer = berth("set", *words, debug=True)
+    assert (answer.code, having({"out": answer.out.encode(), "err": answer.err.encode()})) == (Exit.CONFIG, [])
+    assert newest(served, HUB) == before
 
 
 class Terminal:

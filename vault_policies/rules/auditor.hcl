@@ -1,5 +1,6 @@
-# Held by people who look whether all is as it should be: they log in by OIDC in the group of auditors. They see every
-# policy, role, login and audit device, and of secrets what there is and how old it is; they read no value and change nothing.
+# Held by people who look whether all is as it should be: they log in by OIDC in the group of auditors, or by the stack's
+# IAM role for them. They see every policy, role, login and audit device, and of secrets what there is and how old it is;
+# they read no value and change nothing.
 path "secret/metadata/*" { capabilities = ["read", "list"] }
 path "secret/subkeys/*" { capabilities = ["read"] }
 path "secret/config" { capabilities = ["read"] }

@@ -1,4 +1,4 @@
-# Held by a pipeline on a protected branch, for one environment. It learns of secrets their names, fields and versions, and
+# Held by a pipeline on a protected branch, for one environment, and by an operator while he deploys. It learns of secrets their names, fields and versions, and
 # reads the keys with which it asks each service for a sample; no other value. It compares policies and roles with what
 # they should be, and writes none: deploying must not be a way to have more. Its tokens for Nomad and Consul are made for
 # each run, and end with it.

@@ -68,11 +68,13 @@ def find(name: str, secrets: Mapping[str, Known], *, unknown: bool = False) -> K
     """Find a secret by the name that was given; with `unknown`, also one that the catalogue does not have.
 
     Raises:
-        ConfigError: the catalogue has none of this name, or it cannot be a name.
+        ConfigError: the catalogue has none of this name, or it cannot be a name. `name=value` is not shown.
 
     """
     if name in secrets:
         return secrets[name]
+    if "=" in name:
+        raise value_in_argument(name.partition("=")[0])
     if not _NAME.fullmatch(name):
         fix = "a name is <owner>/<name>, such as " + next(iter(secrets), "bot-detector/api-key")
         raise ConfigError(f"secret {name!r}", "is no name of a secret", fix)
@@ -81,6 +83,13 @@ def find(name: str, secrets: Mapping[str, Known], *, unknown: bool = False) -> K
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(secrets) or 'none'}"
         raise ConfigError(f"secret {name!r}", "is not in the catalogue", f"{hint} `--unknown` takes any name")
     return Known(name=name, is_known=False)
+
+
+def value_in_argument(name: str, stacks: Sequence[str] = ()) -> ConfigError:
+    """Refuse what stands where a stack of `stacks` should, or after it: it may be a value, and is not shown."""
+    what = f"what follows it is none of {', '.join(stacks)}" if stacks else "what follows its = is not taken"
+    fix = "pipe a value to stdin; one that was an argument is in the shell's history, so choose another"
+    return ConfigError(f"secret {name!r}", f"{what}, and is not shown: it may be a value", fix)
 
 
 def _known(name: str, read: Sequence[tuple[Service, Secret]], platform: Platform) -> Known:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from nomad_jobs.platform import Platform
@@ -88,7 +89,7 @@ def show_expiry(rows: Sequence[Expiry], *, as_json: bool) -> None:
         return
     table = _table(("kind", "name", "age", "ends", "left", "read by"), ())
     for one in rows:
-        table.add_row(*_ending(one, now), style=_STYLES.get(one.warning(now), ""))
+        table.add_row(*map(escape, _ending(one, now)), style=_STYLES.get(one.warning(now), ""))
     Console(highlight=False).print(table)
 
 
@@ -176,7 +177,7 @@ def _table(columns: Sequence[str], rows: Any) -> Table:
     for name in columns:
         table.add_column(name, overflow="fold", min_width=_NAME_WIDTH if name == "name" else None)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     return table
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scripts.ops.secrets import history
 from scripts.ops.secrets.expiry import Expiry, soon
 from scripts.ops.secrets.history import parse, span
-from scripts.ops.secrets.inventory import Entry
-from scripts.ops.secrets.known import known
+from scripts.ops.secrets.inventory import Entry, Inventory
+from scripts.ops.secrets.known import Known, known
 from scripts.ops.secrets.running import Running
+from scripts.ops.secrets.show import show_expiry, show_list, show_metadata
 from tests.support.platforms import LAPTOP, ON_LAPTOP
 
 NAME = "llama-4-scout/key-operator"
@@ -81,6 +82,23 @@ def test_a_version_says_who_wrote_it_and_an_older_vault_says_nothing() -> None:
     assert [one.by for one in kept.versions] == ["unknown", "oidc-ada", "oidc-ada"]
     assert kept.newest is not None
     assert kept.newest.age(NOW) == "1 d"
+
+
+def test_names_that_others_chose_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = "[/red]/[bold]x"
+    named = Entry(
+        secret=Known(name=odd, is_known=False),
+        history=parse(metadata(v3={"created_by": {"actor": "oidc-[/x]"}})),
+        fields=frozenset(),
+        followed=None,
+        instances=(),
+    )
+    show_list(Inventory(entries=(named,), notes=()), as_json=False)
+    show_metadata(Inventory(entries=(named,), notes=()), as_json=False)
+    show_expiry([Expiry(kind="secret", name=odd)], as_json=False)
+    shown = capsys.readouterr().out
+    assert shown.count(odd) == 3
+    assert "oidc-[/x]" in shown
 
 
 @pytest.mark.parametrize("mark", ["", "x", "-1", "1.5"])
