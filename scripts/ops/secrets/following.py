@@ -91,7 +91,5 @@ class Following:
 
 def _late(found: Sequence[Running], name: str, version: int) -> Iterator[str]:
     for one in found:
-        has = one.versions.get(name)
-        if has != version:
-            said = f"has version {has}" if has else "does not say which version it has"
-            yield f"instance {one.allocation[:8]} of {one.service} on {one.node} {said}"
+        if one.versions.get(name) != version:
+            yield f"instance {one.allocation[:8]} of {one.service} on {one.node} {one.has(name)}"

@@ -55,10 +55,9 @@ class Entry:
     def _behind(self) -> Iterator[str]:
         for one in self.instances or ():
             has = one.versions.get(self.secret.name)
-            if has is None:
-                yield f"instance {one.allocation[:8]} of {one.service} does not say which version it has"
-            elif has != self.wanted:
-                yield f"instance {one.allocation[:8]} of {one.service} has version {has}, not {self.wanted}"
+            if has != self.wanted:
+                instead = f", not {self.wanted}" if has else ""
+                yield f"instance {one.allocation[:8]} of {one.service} {one.has(self.secret.name)}{instead}"
 
     def has(self) -> str:
         """Count which versions the instances have, a line each: `2 of v3`, `1 of v2!`, where that is not wanted."""
