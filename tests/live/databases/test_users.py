@@ -103,6 +103,24 @@ def test_what_a_user_created_outlives_it_and_its_connections_do_not(
     assert restarts(platform, service) == 0
 
 
+def test_a_user_that_created_something_in_another_database_may_nothing_more_once_it_is_revoked(
+    platform: Laptop, running: Postgres, vault: Api
+) -> None:
+    running.ask("create database elsewhere")
+    service = reader("test-orders", orders(running))
+    deployed(platform, service)
+    first = given(platform, service)
+    as_first = {"user": first["user"], "password": first["password"]}
+    assert running.ask("select lo_create(4711)", **as_first, database="elsewhere") == "4711"
+    vault.post("/v1/sys/leases/revoke-prefix/database/creds/berth-test-orders.orders", json={"sync": True})
+    assert "password authentication failed" in running.ask("select 1", **as_first)
+    assert first["user"] in running.ask("select rolname from pg_roles where not rolcanlogin")
+    assert first["user"] not in running.ask("select relacl from pg_class where relname = 'orders'")
+    assert first["user"] not in running.ask("select member::regrole from pg_auth_members")
+    vault.post("/v1/sys/leases/revoke-prefix/database/creds/berth-test-orders.orders", json={"sync": True})
+    running.ask("drop database elsewhere")
+
+
 def test_a_user_that_was_there_has_a_password_that_vault_changes(platform: Laptop, running: Postgres) -> None:
     running.ask("create role reports login password 'known'")
     running.ask(f"grant reports to {ADMIN}")
