@@ -10,7 +10,6 @@ from nomad_jobs.errors import ConfigError, Exit, ManyErrors
 from nomad_jobs.model import (
     Check,
     Container,
-    DynamicAws,
     Env,
     File,
     Gpus,
@@ -29,7 +28,6 @@ from nomad_jobs.model import (
 
 KEY = Secret(name="key")
 HALF: Any = 0.5
-ONE_TEXT: Any = "app -x"
 ODD = Secret(name="odd", fields=(" x",))
 
 
@@ -151,33 +149,6 @@ def test_all_faults_are_named_at_once() -> None:
         build(name="my app", ports=(Port(container=0),), checks=(Check(port="x"),))
     assert len(caught.value.errors) == 3
     assert caught.value.code == Exit.CONFIG
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"container": Container(image="app:1", argv=ONE_TEXT)}, "Container.argv is the text 'app -x': write command("),
-        ({"process": Process(argv=ONE_TEXT)}, "Process.argv is the text 'app -x': write command('app -x')"),
-        (
-            {"env": (Env(name="A", value=DynamicAws(buckets=ONE_TEXT)["access_key"]),)},
-            "DynamicAws.buckets is the text 'app -x': write ('app -x',), with a comma",
-        ),
-    ],
-)
-def test_one_text_in_place_of_several_is_told_from_its_letters(changes: dict[str, Any], says: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        build(**changes)
-    assert says in str(caught.value)
-
-
-def test_a_secret_whose_fields_are_one_text_has_none_of_its_letters() -> None:
-    with pytest.raises(ConfigError, match="fields is the text 'app -x': write"):
-        Secret(name="key", fields=ONE_TEXT)["a"]
-
-
-def test_a_variable_is_set_once() -> None:
-    with pytest.raises(ConfigError, match="sets environment variable A 2 times: leave one"):
-        build(env=(Env(name="A", value="x"), Env(name="A", value=KEY["value"])))
 
 
 def test_a_secret_field_that_is_not_there_is_named() -> None:

@@ -53,12 +53,14 @@ class Entry:
             yield "has no value"
 
     def _behind(self) -> Iterator[str]:
+        deployed = {one.name for one in self.secret.deployed}
         for one in self.instances or ():
             has = one.versions.get(self.secret.name)
             if has is None:
                 yield f"instance {one.allocation[:8]} of {one.service} does not say which version it has"
             elif has != self.wanted:
-                yield f"instance {one.allocation[:8]} of {one.service} has version {has}, not {self.wanted}"
+                brings = ", which a deployment brings" if one.service in deployed else ""
+                yield f"instance {one.allocation[:8]} of {one.service} has version {has}, not {self.wanted}{brings}"
 
     def has(self) -> str:
         """Count which versions the instances have, a line each: `2 of v3`, `1 of v2!`, where that is not wanted."""
