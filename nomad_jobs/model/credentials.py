@@ -1,5 +1,6 @@
 """Credentials that Vault's engines make and end by themselves: what a service asks for, and never the value."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,8 @@ _LEAST_S = 5
 _LONGEST_CHAINED_S = _HOUR_S
 """AWS ends a role that another role assumed after an hour, and Vault's servers act with a role."""
 _SHORTEST_STS_S = 900
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+_GRANT = re.compile(r"(?!GRANT\b)\w[^;]*", re.IGNORECASE)
 
 
 def role_name(service: str, name: str) -> str:
@@ -42,7 +45,13 @@ class Database:
     def faults(self) -> Iterator[str]:
         """Yield its faults, one line each."""
         yield from no_name("database", self.name)
-        yield from out_of_range(f"database {self.name}: port", self.port, 1, 65535)
+        where = f"database {self.name}"
+        yield from out_of_range(f"{where}: port", self.port, 1, 65535)
+        if not _HOST.fullmatch(self.host):
+            yield f"{where}: host {self.host!r} must be a name or an address alone"
+        for what, name in (("database", self.database), ("admin", self.admin)):
+            if not name or not name.isprintable():
+                yield f"{where}: {what} {name!r} must be a name in PostgreSQL"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +93,7 @@ class DynamicDatabase:
         if not self.grants:
             yield f"{where} has no grants, so that its user could do nothing"
         for grant in self.grants:
-            if ";" in grant or "{{" in grant or not grant.isprintable():
+            if not _GRANT.fullmatch(grant) or "{{" in grant or not grant.isprintable():
                 yield f"{where}: grant {grant!r} must be what stands between GRANT and TO, in one line"
 
 

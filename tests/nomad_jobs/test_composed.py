@@ -21,6 +21,8 @@ from tests.nomad_jobs.test_model import build
 
 KEY = Secret(name="db", fields=("user", "password"))
 ORDERS = Database(name="orders", host="db.internal", database="the orders")
+DB_WITH_PORT = Database(name="orders", host="db.internal:5432", database="orders")
+UNNAMED = Database(name="orders", host="db.internal", database="")
 USER = DynamicDatabase(database=ORDERS, grants=("SELECT ON ALL TABLES IN SCHEMA public",))
 
 
@@ -86,6 +88,22 @@ def test_a_url_of_a_database_verifies_its_certificate_unless_it_is_on_loopback()
         (
             {"env": (Env(name="A", value=DynamicDatabase(database=ORDERS, grants=())["username"]),)},
             "dynamic database orders has no grants, so that its user could do nothing",
+        ),
+        (
+            {
+                "env": (
+                    Env(name="A", value=DynamicDatabase(database=ORDERS, grants=("GRANT SELECT ON x",))["username"]),
+                )
+            },
+            "grant 'GRANT SELECT ON x' must be what stands between GRANT and TO, in one line",
+        ),
+        (
+            {"env": (Env(name="A", value=StaticDatabase(database=DB_WITH_PORT, user="app")["username"]),)},
+            "database orders: host 'db.internal:5432' must be a name or an address alone",
+        ),
+        (
+            {"env": (Env(name="A", value=StaticDatabase(database=UNNAMED, user="app")["username"]),)},
+            "database orders: database '' must be a name in PostgreSQL",
         ),
         (
             {"env": (Env(name="A", value=DynamicAws(buckets=("models",), ttl_s=7200)["access_key"]),)},
