@@ -151,6 +151,20 @@ def test_who_holds_access_writes_it_all_and_reads_no_credentials(
         for path in ("database/creds/berth-test-all.second", "aws/sts/berth-test-all.s3", "database/config/../creds/x"):
             with pytest.raises(AuthError, match="permission denied"):
                 as_access.get(f"/v1/{path}")
+        widened = {
+            "auth/jwt-nomad/role/berth-test-all": {"role_type": "jwt", "expiration_leeway": 10**8},
+            "database/roles/berth-test-all.second": {
+                "db_name": "second",
+                "renew_statements": ["alter role x superuser"],
+            },
+            "aws/roles/berth-test-all.s3": {"policy_arns": ["arn:aws:iam::aws:policy/AdministratorAccess"]},
+        }
+        for path, said in widened.items():
+            vault.post(f"/v1/{path}", json=said)
+        found = differences(rendered, target.vault, target.consul)
+        assert [one.name.rpartition("/")[2] for one in found] == [path.rpartition("/")[2] for path in widened]
+        writing.write(found, rendered, as_access, target.consul, _first)
+        assert differences(rendered, target.vault, target.consul) == ()
     vault.delete("/v1/sys/policies/acl/platform-access")
 
 
