@@ -122,7 +122,7 @@ def get_metadata(name: _Name, stack: _Stack = LOCAL, *, as_json: _Json = False) 
     with Target.of(platform, stacks.credentials_of(platform)) as target:
         found = one_entry(find(name, secrets, unknown=True), target)
     if not found.entries[0].history.current and not found.entries[0].secret.is_known:
-        find(name, secrets)
+        find(name, secrets, has_option=False)
     show.show_metadata(found, as_json=as_json)
 
 
@@ -163,7 +163,7 @@ def _refuse_two_sources(**given: bool) -> None:
 
 def _generated(secret: Known, field: str, length: int) -> Values:
     if secret.origin is not Origin.TOKEN and secret.is_known:
-        fix = "give it from stdin, or with --from-file"
+        fix = "give it with --from-file" if secret.origin is Origin.CERTIFICATE else "give it from stdin"
         raise ConfigError(f"secret {secret.name}", "has a value that somebody else gives, not a random one", fix)
     return values.generated(_one_field(secret, field), length)
 

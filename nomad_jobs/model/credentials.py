@@ -13,11 +13,11 @@ _LEAST_S = 5
 _LONGEST_CHAINED_S = _HOUR_S
 """AWS ends a role that another role assumed after an hour, and Vault's servers act with a role."""
 _SHORTEST_STS_S = 900
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 _USER = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.@-]{0,61}[A-Za-z0-9_])?")
-_USER_IS = "letters, digits and _ . @ -, at most 63"
-_NO_GRANT = re.compile(r'"berth-|;|\{\{|--|/\*')
-"""What ends the statement, or hides its end; and the roles to which Berth's services leave what they own."""
+_GRANT = re.compile(r"(?!GRANT\b)\w[^;]*", re.IGNORECASE)
+_NO_GRANT = re.compile(r'"berth-|\{\{|--|/\*')
+"""What hides the end of the statement; and the roles to which Berth's services leave what they own."""
 
 
 def role_name(service: str, name: str) -> str:
@@ -48,13 +48,13 @@ class Database:
     def faults(self) -> Iterator[str]:
         """Yield its faults, one line each."""
         yield from no_name("database", self.name)
-        yield from out_of_range(f"database {self.name}: port", self.port, 1, 65535)
+        where = f"database {self.name}"
+        yield from out_of_range(f"{where}: port", self.port, 1, 65535)
         if not _HOST.fullmatch(self.host):
-            yield f"database {self.name}: host {self.host!r} must be a host's name or its IPv4 address"
-        if not self.database or not self.database.isprintable():
-            yield f"database {self.name}: database {self.database!r} must be its printable name"
-        if not _USER.fullmatch(self.admin):
-            yield f"database {self.name}: admin {self.admin!r} must be {_USER_IS}"
+            yield f"{where}: host {self.host!r} must be a name or an address alone"
+        for what, name in (("database", self.database), ("admin", self.admin)):
+            if not name or not name.isprintable():
+                yield f"{where}: {what} {name!r} must be a name in PostgreSQL"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +96,7 @@ class DynamicDatabase:
         if not self.grants:
             yield f"{where} has no grants, so that its user could do nothing"
         for grant in self.grants:
-            if _NO_GRANT.search(grant) or not grant.isprintable():
+            if not _GRANT.fullmatch(grant) or _NO_GRANT.search(grant) or not grant.isprintable():
                 yield f"{where}: grant {grant!r} must be what stands between GRANT and TO, in one line"
 
 
@@ -129,7 +129,7 @@ class StaticDatabase:
         where = f"static database {self.name}"
         yield from out_of_range(f"{where}: rotation_s", self.rotation_s, 5, 365 * DAY_S)
         if not _USER.fullmatch(self.user):
-            yield f"{where}: user {self.user!r} must be {_USER_IS}"
+            yield f"{where}: user {self.user!r} must be letters, digits and _ . @ -, at most 63"
         elif self.user == self.database.admin:
             yield f"{where}: user {self.user!r} is Vault's own, who makes and removes all others"
 

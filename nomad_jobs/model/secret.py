@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 from typing import Protocol
 
-from nomad_jobs.errors import ConfigError
-from nomad_jobs.model.bounds import no_name
+from nomad_jobs.errors import ConfigError, raise_all
+from nomad_jobs.model.bounds import no_name, single_texts
 
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?")
 
@@ -39,6 +39,7 @@ class Secret:
 
     def __getitem__(self, field_name: str) -> "SecretRef":
         """Refer to one field: `secret["password"]`."""
+        raise_all(ConfigError(f"secret {self.name}", what) for what in single_texts(self))
         if field_name not in self.fields:
             raise ConfigError(f"secret {self.name}", f"has no field '{field_name}', only {', '.join(self.fields)}")
         return SecretRef(self, field_name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from nomad_jobs.errors import BerthError, ConfigError, raise_all, single_errors
-from nomad_jobs.model.bounds import no_name, out_of_range
+from nomad_jobs.model.bounds import no_name, out_of_range, single_texts
 from nomad_jobs.model.credentials import VAULT_VARIABLES, TransitKey
 from nomad_jobs.model.file import Env, File, Peers, place_faults, texts_of
 from nomad_jobs.model.interpolation import names_set, word_faults
@@ -150,11 +150,11 @@ def _faults(service: Service) -> Iterator[str]:
     routes = (service.route,) if service.route else ()
     asked = (*service.secrets, *service.credentials)
     for part in (*service.checks, *service.script_checks, *routes, *service.files, *service.env, *asked):
-        yield from part.faults()
+        yield from (*single_texts(part), *part.faults())
     yield from place_faults(service.files)
     yield from _word_faults(service)
     for part in (service.container, service.size, *((service.process,) if service.process else ())):
-        yield from part.faults()
+        yield from (*single_texts(part), *part.faults())
     yield from out_of_range("healthy_for_s", service.healthy_for_s, 0, 3600)
     if not service.summary.isprintable() or not service.summary:
         yield "summary must be one printable line"
@@ -167,6 +167,9 @@ def _name_faults(service: Service) -> Iterator[str]:
     named += [("transit key", key.name) for key in service.transit]
     for what, name in named:
         yield from no_name(what, name)
+    for variable, count in Counter(env.name for env in service.env).items():
+        if count > 1:
+            yield f"sets environment variable {variable} {count} times: leave one"
     for env in service.env if service.transit else ():
         if env.name in VAULT_VARIABLES:
             yield f"environment variable {env.name} is set by Berth for a service with transit keys"

@@ -93,10 +93,15 @@ def _faults(module: str) -> tuple[BerthError, ...]:
     except ManyErrors as errors:
         return errors.errors
     except BerthError as error:
-        return (error,)
+        return (error if error.where.startswith("service ") else _with_place(error, module),)
     except Exception as error:  # noqa: BLE001 - a user's file may fail in any way; it is named with its line
         return (ConfigError(_line(error, module), f"{type(error).__name__}: {error}"),)
     return ()
+
+
+def _with_place(error: BerthError, module: str) -> BerthError:
+    """Say where in the user's file it is: a secret or a text does not know who names it."""
+    return type(error)(f"{_line(error, module)}, {error.where}", error.what, error.fix)
 
 
 def _line(error: Exception, module: str) -> str:

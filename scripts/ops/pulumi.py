@@ -7,23 +7,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from nomad_jobs.errors import (
-    AuthError,
-    BerthError,
-    CancelledError,
-    ConfigError,
-    DeployError,
-    Exit,
-    NoSuchStackError,
-    PolicyError,
-)
+from nomad_jobs.errors import AuthError, BerthError, ConfigError, DeployError, Exit, PolicyError
 from nomad_jobs.render import ROOT
 from scripts.ops.cost import config_of
+from scripts.ops.pulumi_refusals import refusal
 from scripts.ops.toolchain.order import resolve
 
 PROGRAMS = ("pulumi", "pulumi-language-python")
@@ -37,12 +29,6 @@ _AUTH = re.compile(
     r"ExpiredToken|RequestExpired|InvalidClientTokenId|UnrecognizedClientException|AuthFailure|InvalidAccessKeyId"
     r"|SignatureDoesNotMatch|NoCredentialProviders|No valid credential sources|get credentials"
 )
-
-
-class ChangesError(BerthError):
-    """There are changes where none were expected."""
-
-    code = Exit.CHANGES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,38 +116,15 @@ def _events(log: Path) -> Iterator[Mapping[str, Any]]:
         yield json.loads(line)
 
 
-_SIGNS: Mapping[str, Callable[[str, str], BerthError]] = {
-    "no stack named": lambda where, stack: NoSuchStackError(
-        where, "the backend has no such stack", f"`pulumi stack init {stack}`, or `pulumi login` to another backend"
-    ),
-    "no changes were expected": lambda where, _: ChangesError(where, "there are changes where none were expected"),
-    "stack is currently locked": lambda where, stack: DeployError(
-        where, "another run holds the stack", f"wait for it; if it died, `pulumi cancel {stack}`"
-    ),
-    "passphrase must be set": lambda where, _: AuthError(
-        where, "the stack's secrets are locked", "export PULUMI_CONFIG_PASSPHRASE, or use an awskms:// secrets provider"
-    ),
-    "PULUMI_ACCESS_TOKEN must be set": lambda where, _: AuthError(
-        where, "no backend for the state is chosen", "`pulumi login s3://<bucket>`, or export PULUMI_BACKEND_URL"
-    ),
-    "update canceled": lambda where, _: CancelledError(where, "cancelled; the state holds what was done"),
-    "--yes or --skip-preview": lambda where, _: ConfigError(
-        where, "needs a confirmation, and there is no terminal", "add --yes"
-    ),
-}
-"""Our error for what Pulumi prints when it cannot begin or end; made from the command and the stack."""
-
-
 def _explained(verb: str, stack: str, failed: _Run) -> BerthError:
     where = f"pulumi {verb} {stack}"
     text = "\n".join([failed.said, *failed.errors])
     if failed.violations:
         return PolicyError(where, f"{len(failed.violations)} rule(s) broken, first: {failed.violations[0]}")
-    if refusal := _AUTH.search(text):
-        return AuthError(where, f"AWS refused the credentials ({refusal[0]}); the state holds what was done", _LOGIN)
-    for sign, error in _SIGNS.items():
-        if sign in text:
-            return error(where, stack)
+    if expired := _AUTH.search(text):
+        return AuthError(where, f"AWS refused the credentials ({expired[0]}); the state holds what was done", _LOGIN)
+    if refused := refusal(where, stack, text):
+        return refused
     first = next(iter(failed.errors), "") or _last_line(failed.said) or f"ended with code {failed.code}"
     kind = ConfigError if _REFUSED in text else DeployError if verb in CHANGING else BerthError
     line = _last_line(first) if _TRACEBACK in first else _first_line(first)

@@ -19,6 +19,18 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(one.name.split(".")[1] for one in ROOT.glob("Pulumi.*.yaml")))
 
 
+def require(stack: str) -> None:
+    """Refuse a stack that has no file.
+
+    Raises:
+        NoSuchStackError: there is no `Pulumi.<stack>.yaml`.
+
+    """
+    if stack not in names():
+        fix = f"name one of: {', '.join(names())}"
+        raise NoSuchStackError(f"stack {stack}", f"there is no Pulumi.{stack}.yaml", fix)
+
+
 def settings_of(stack: str) -> Mapping[str, Any]:
     """Read the settings of `stack`, by Pulumi's full keys.
 
@@ -27,12 +39,10 @@ def settings_of(stack: str) -> Mapping[str, Any]:
         ConfigError: it is no YAML, or has no settings.
 
     """
+    require(stack)
     path = ROOT / f"Pulumi.{stack}.yaml"
     try:
         read = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        fix = f"name one of: {', '.join(names())}"
-        raise NoSuchStackError(f"stack {stack}", f"there is no {path.name}", fix) from None
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise ConfigError(path.name, f"cannot be read: {' '.join(str(error).split())}") from None
     settings = read.get("config") if isinstance(read, dict) else None

@@ -8,13 +8,14 @@ from nomad_jobs.errors import AuthError, BerthError, NoSuchStackError
 from nomad_jobs.images import Pins
 from nomad_jobs.platform import LOCAL, Platform
 from nomad_jobs.render import ROOT
-from scripts.ops import images
+from scripts.ops import images, stack_files
 from scripts.ops.access.tokens import made_by_vault
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.authority import CERTIFICATE
 from scripts.ops.local.platform import local_platform
 from scripts.ops.local.settings import Settings
 from scripts.ops.local.state import State
+from scripts.ops.pulumi_refusals import refusal
 from scripts.ops.toolchain.order import resolve
 
 _PULUMI_S = 60
@@ -28,6 +29,7 @@ def platform_of(stack: str, record: Path | None = None) -> Platform:
 
     Raises:
         NoSuchStackError: there is no such stack, or it was not made yet.
+        AuthError: nobody is logged in to where Pulumi keeps its state.
         ConfigError: the record is of another version, or damaged.
 
     """
@@ -80,13 +82,17 @@ def authorities_of(platform: Platform) -> tuple[Path, ...]:
 
 
 def _pulumi_output(stack: str) -> str:
+    stack_files.require(stack)
     argv = [str(resolve("pulumi")), "stack", "output", "platform", "--stack", stack]
     try:
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=_PULUMI_S, check=False)
     except subprocess.TimeoutExpired:
         raise BerthError(f"stack {stack}", f"pulumi gave no answer within {_PULUMI_S} s") from None
     if done.returncode != 0:
+        where = f"stack {stack}"
+        if refused := refusal(where, stack, done.stderr):
+            raise refused
         said = " ".join(done.stderr.split())[:300]
         fix = f"`berth infra up {stack}` makes it; `--platform FILE` reads a record from a file"
-        raise NoSuchStackError(f"stack {stack}", f"Pulumi has no output 'platform' for it: {said}", fix)
+        raise NoSuchStackError(where, f"Pulumi has no output 'platform' for it: {said}", fix)
     return done.stdout

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nomad_jobs.errors import BerthError, ConfigError, Exit, NoSuchStackError, PolicyError
-from scripts.ops import pulumi
+from scripts.ops import pulumi, pulumi_refusals
 from tests.support.engine import ROOT, Engine
 from tests.support.moto_server import moto_server
 
@@ -102,7 +102,7 @@ def test_berth_infra_says_that_a_stack_is_not_there(here: Engine) -> None:
 
 def test_berth_infra_tells_changes_where_none_were_expected(here: Engine) -> None:
     (here.project / "infra" / "__main__.py").write_text("import pulumi\npulumi.export('a', 1)\n")
-    with pytest.raises(pulumi.ChangesError) as caught:
+    with pytest.raises(pulumi_refusals.ChangesError) as caught:
         pulumi.run("preview", "dev", ("--expect-no-changes",), root=here.project)
     assert caught.value.code is Exit.CHANGES
 

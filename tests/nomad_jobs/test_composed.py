@@ -23,6 +23,8 @@ from tests.nomad_jobs.test_model import build
 
 KEY = Secret(name="db", fields=("user", "password"))
 ORDERS = Database(name="orders", host="db.internal", database="the orders")
+DB_WITH_PORT = Database(name="orders", host="db.internal:5432", database="orders")
+UNNAMED = Database(name="orders", host="db.internal", database="")
 USER = DynamicDatabase(database=ORDERS, grants=("SELECT ON ALL TABLES IN SCHEMA public",))
 
 
@@ -64,11 +66,13 @@ def test_a_url_of_a_database_verifies_its_certificate_unless_it_is_on_loopback()
         (replace(USER, grants=("SELECT ON t TO x --",)), "must be what stands between GRANT and TO"),
         (replace(USER, grants=("SELECT ON t /*",)), "must be what stands between GRANT and TO"),
         (replace(USER, grants=('"berth-shop"',)), "must be what stands between GRANT and TO"),
-        (replace(USER, database=replace(ORDERS, host="{{password}}.evil.example")), "must be a host's name"),
-        (replace(USER, database=replace(ORDERS, host="a.example/x?")), "must be a host's name"),
-        (replace(USER, database=replace(ORDERS, host="")), "must be a host's name"),
-        (replace(USER, database=replace(ORDERS, admin="{{name}}")), "admin '{{name}}' must be letters"),
-        (replace(USER, database=replace(ORDERS, database="")), "must be its printable name"),
+        (
+            replace(USER, database=replace(ORDERS, host="{{password}}.evil.example")),
+            "must be a name or an address alone",
+        ),
+        (replace(USER, database=replace(ORDERS, host="a.example/x?")), "must be a name or an address alone"),
+        (replace(USER, database=replace(ORDERS, host="")), "must be a name or an address alone"),
+        (replace(USER, database=replace(ORDERS, database="")), "database '' must be a name in PostgreSQL"),
         (StaticDatabase(database=ORDERS, user='u"; --'), "must be letters, digits and"),
         (StaticDatabase(database=ORDERS, user="vault"), "is Vault's own, who makes and removes all others"),
     ],
@@ -111,6 +115,22 @@ def test_what_would_reach_another_place_of_the_database_is_refused(
         (
             {"env": (Env(name="A", value=DynamicDatabase(database=ORDERS, grants=())["username"]),)},
             "dynamic database orders has no grants, so that its user could do nothing",
+        ),
+        (
+            {
+                "env": (
+                    Env(name="A", value=DynamicDatabase(database=ORDERS, grants=("GRANT SELECT ON x",))["username"]),
+                )
+            },
+            "grant 'GRANT SELECT ON x' must be what stands between GRANT and TO, in one line",
+        ),
+        (
+            {"env": (Env(name="A", value=StaticDatabase(database=DB_WITH_PORT, user="app")["username"]),)},
+            "database orders: host 'db.internal:5432' must be a name or an address alone",
+        ),
+        (
+            {"env": (Env(name="A", value=StaticDatabase(database=UNNAMED, user="app")["username"]),)},
+            "database orders: database '' must be a name in PostgreSQL",
         ),
         (
             {"env": (Env(name="A", value=DynamicAws(buckets=("models",), ttl_s=7200)["access_key"]),)},

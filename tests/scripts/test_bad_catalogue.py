@@ -94,6 +94,16 @@ def test_mistakes_in_several_files_are_named_at_once(checkout: Path) -> None:
     assert not (checkout / "out").exists()
 
 
+def test_a_mistake_within_a_part_is_named_with_its_file_and_line(checkout: Path) -> None:
+    parts = "from nomad_jobs.model import Secret, composed\n_KEY = Secret(name='key')\n"
+    add(checkout, "typo", parts + 'TYPO = _KEY["vlaue"]\n', listed=False)
+    add(checkout, "text", parts + 'TEXT = composed("{usr}", user=_KEY["value"])\n', listed=False)
+    assert sorted(render(checkout).stderr.splitlines()) == [
+        "error nomad_jobs/services/text.py:3, composed '{usr}': names 'usr', but its fields are user",
+        "error nomad_jobs/services/typo.py:3, secret key: has no field 'vlaue', only value",
+    ]
+
+
 def test_every_stack_that_has_a_file_is_checked_whichever_is_rendered(checkout: Path) -> None:
     uses = 'files=(File(path="local/peers", parts=(Peers("base"),)),)'
     add(checkout, "base", service("base", more='overrides=(Override(stack="prod", absent=True),)'))

@@ -83,7 +83,7 @@ class Verification:
                 where=f"service '{self.service.name}'",
                 what=f"{sample.method} http{'s' * self.platform.tls_routes}://{host}{sample.path} through NGINX",
                 deadline_s=self.deadline_s,
-                fix="NGINX sends to its instances; read their logs with `nomad alloc logs`",
+                fix=f"compare the route's `sample`, and read `nomad alloc logs -job {self.service.name}`",
             )
 
     def _authorization(self, sample: Sample) -> dict[str, str]:

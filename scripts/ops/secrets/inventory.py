@@ -53,10 +53,12 @@ class Entry:
             yield "has no value"
 
     def _behind(self) -> Iterator[str]:
+        deployed = {one.name for one in self.secret.deployed}
         for one in self.instances or ():
             has = one.versions.get(self.secret.name)
             if has != self.wanted:
-                instead = f", not {self.wanted}" if has else ""
+                brings = ", which a deployment brings" if one.service in deployed else ""
+                instead = f", not {self.wanted}{brings}" if has else ""
                 yield f"instance {one.allocation[:8]} of {one.service} {one.has(self.secret.name)}{instead}"
 
     def has(self) -> str:

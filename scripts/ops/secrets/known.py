@@ -64,8 +64,10 @@ def known(services: Sequence[Service], platform: Platform) -> dict[str, Known]:
     return found
 
 
-def find(name: str, secrets: Mapping[str, Known], *, unknown: bool = False) -> Known:
+def find(name: str, secrets: Mapping[str, Known], *, unknown: bool = False, has_option: bool = True) -> Known:
     """Find a secret by the name that was given; with `unknown`, also one that the catalogue does not have.
+
+    The message offers `--unknown` unless the verb has no such option.
 
     Raises:
         ConfigError: the catalogue has none of this name, or it cannot be a name. `name=value` is not shown.
@@ -81,7 +83,8 @@ def find(name: str, secrets: Mapping[str, Known], *, unknown: bool = False) -> K
     if not unknown:
         near = difflib.get_close_matches(name, secrets, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(secrets) or 'none'}"
-        raise ConfigError(f"secret {name!r}", "is not in the catalogue", f"{hint} `--unknown` takes any name")
+        option = f"{'' if near else ';'} `--unknown` takes any name" if has_option else ""
+        raise ConfigError(f"secret {name!r}", "is not in the catalogue", f"{hint}{option}")
     return Known(name=name, is_known=False)
 
 

@@ -49,7 +49,7 @@ def _lines(done: Brought, to_deploy: Sequence[str], platform: Platform) -> Itera
         return
     yield f"{name} has version {version}" if not done.instances else f"version {version} is in use by all of them"
     if to_deploy:
-        yield f"{', '.join(to_deploy)} read it when they begin: `berth deploy {stack}` brings it to them"
+        yield f"instances of {', '.join(to_deploy)} read it when they begin: `berth deploy {stack}` brings it to them"
 
 
 def show_list(found: Inventory, *, as_json: bool) -> None:

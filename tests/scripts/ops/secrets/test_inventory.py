@@ -1,6 +1,7 @@
 """What is listed of a secret: which versions run, what is wrong with it, and how near its end is."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,13 @@ def test_what_is_as_it_should_be_has_no_problem() -> None:
 def test_each_problem_is_named(found: Entry, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "now", lambda: NOW)
     assert list(found.problems()) == [said]
+
+
+def test_an_old_version_that_only_a_deployment_replaces_says_so() -> None:
+    (reader,) = SECRET.readers
+    behind = replace(entry(metadata(), 2), secret=replace(SECRET, readers=(replace(reader, reads_once=True),)))
+    said = "instance 00000000 of llama-4-scout has version 2, not 3, which a deployment brings"
+    assert list(behind.problems()) == [said]
 
 
 def test_instances_are_counted_by_version_and_those_that_differ_are_marked() -> None:

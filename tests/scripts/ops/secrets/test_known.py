@@ -70,6 +70,13 @@ def test_another_name_is_refused(given: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_an_option_is_named_where_the_verb_has_it() -> None:
+    for has_option in (True, False):
+        with pytest.raises(ConfigError) as caught:
+            find("zzz/qqq", SECRETS, has_option=has_option)
+        assert ("; `--unknown` takes any name" in str(caught.value)) is has_option
+
+
 def test_any_name_is_taken_on_request_if_it_can_be_one() -> None:
     assert find("mine/own", SECRETS, unknown=True) == Known(name="mine/own", is_known=False)
     assert find("ingress/tls", SECRETS, unknown=True) is SECRETS["ingress/tls"]
