@@ -150,7 +150,7 @@ def _api(platform: Platform, credentials: Credentials) -> AbstractContextManager
 
 def _holders(platform: Platform) -> tuple[str, ...]:
     """Name the holders of a stack; a laptop has one person, and no pipelines and machines."""
-    return ("operator",) if platform.is_laptop else (*holders.PEOPLE, *holders.PIPELINES, *holders.MACHINES)
+    return ("operator",) if platform.is_laptop else holders.ALL
 
 
 def _asked() -> list[str]:
