@@ -1,5 +1,6 @@
 """The verb `secrets`: gives secrets their values, pins versions, and shows who has which and what expires."""
 
+import re
 import sys
 from typing import Annotated
 
@@ -30,6 +31,7 @@ _Name = Annotated[str, typer.Argument(help="Its owner and name, such as bot-dete
 _Stack = Annotated[str, typer.Argument()]
 _Unknown = Annotated[bool, typer.Option("--unknown", help="Also a name or a field that the catalogue does not have.")]
 _Deadline = Annotated[float, typer.Option(min=1, help="Seconds for running instances to take it up.")]
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -57,6 +59,7 @@ def set_(
     there = (LOCAL, *stack_files.names())
     if context.args or stack not in there:
         raise value_in_argument(name.partition("=")[0], there)
+    _refuse_two_sources(generate=generate, from_json=from_json, from_file=bool(from_file), field=bool(field))
     platform, services, secrets = _stack(stack)
     secret = find(name, secrets, unknown=unknown)
     with Target.of(platform, stacks.credentials_of(platform)) as target:
@@ -91,7 +94,7 @@ def pin(
 
     Deployments, and running instances that follow the secret, use it until there is a new value or `newest` is pinned.
     """
-    if version != "newest" and not (version.isdecimal() and int(version)):
+    if version != "newest" and not _VERSION.fullmatch(version):
         raise ConfigError(f"version {version!r}", "is no version", "give a number, or `newest`")
     platform, _, secrets = _stack(stack)
     secret = find(name, secrets, unknown=unknown)
@@ -149,6 +152,13 @@ def _stack(stack: str) -> tuple[Platform, tuple[Service, ...], dict[str, Known]]
     platform = stacks.platform_of(stack)
     services = catalogue.load_unchecked(platform).services
     return platform, services, known(services, platform)
+
+
+def _refuse_two_sources(**given: bool) -> None:
+    """Refuse what would be left unused: a value has one source, and only a pipe, a prompt and a token need a field."""
+    named = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
+    if len(named) > 1 and named != ["--generate", "--field"]:
+        raise ConfigError(" and ".join(named), "do not go together", "leave one of them out")
 
 
 def _generated(secret: Known, field: str, length: int) -> Values:

@@ -82,6 +82,9 @@ def _dynamic(source: DynamicDatabase, service: Service) -> Mapping[str, Any]:
         "revocation_statements": _statements("revocation.sql.j2", service, source),
         "default_ttl": source.ttl_s,
         "max_ttl": source.max_ttl_s,
+        # Vault keeps what a write does not name, so whatever could widen the rest is named here and below.
+        "renew_statements": [],
+        "rollback_statements": [],
     }
 
 
@@ -92,7 +95,12 @@ def _statements(template: str, service: Service, source: DynamicDatabase) -> lis
 
 
 def _static(source: StaticDatabase) -> Mapping[str, Any]:
-    return {"db_name": source.database.name, "username": source.user, "rotation_period": source.rotation_s}
+    return {
+        "db_name": source.database.name,
+        "username": source.user,
+        "rotation_period": source.rotation_s,
+        "rotation_statements": [],
+    }
 
 
 _TRANSIT: Mapping[str, Any] = {
@@ -110,6 +118,8 @@ def _aws(source: DynamicAws, platform: Platform) -> Mapping[str, Any]:
         "policy_document": json.dumps(_session_policy(source, platform), separators=(",", ":")),
         "default_sts_ttl": source.ttl_s,
         "max_sts_ttl": source.ttl_s,
+        "policy_arns": [],
+        "iam_groups": [],
     }
 
 

@@ -7,7 +7,7 @@ from nomad_jobs.model import Service, secret_path
 from nomad_jobs.mounts import KV_MOUNT
 from nomad_jobs.platform import Platform
 from nomad_jobs.text import render
-from vault_policies import engines
+from vault_policies import engines, holders
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -33,6 +33,7 @@ def role(service: Service, platform: Platform) -> dict[str, Any]:
         "role_type": "jwt",
         "bound_audiences": [AUDIENCE],
         "bound_claims": {"nomad_namespace": platform.namespace, "nomad_job_id": service.name},
+        **holders.EXACT_CLAIMS,
         "user_claim": "/extra_claims/unique_id",
         "user_claim_json_pointer": True,
         "claim_mappings": {

@@ -83,7 +83,7 @@ def by_oidc(issuer: str, client_id: str, claim: str, groups: Mapping[str, str], 
             # A provider never gives a `sub` to another person; a name or a mail address it may.
             "user_claim": "sub",
             "bound_audiences": [client_id],
-            "bound_claims_type": "string",
+            **holders.EXACT_CLAIMS,
             "bound_claims": {claim: [group]},
             "allowed_redirect_uris": [CALLBACK, f"{vault_url}/ui/vault/auth/{OIDC}/oidc/callback"],
             **_token(name, _PERSON),
@@ -111,7 +111,7 @@ def by_gitlab(audience: str, project_id: int, branch: str, environment: str) -> 
             "role_type": "jwt",
             "user_claim": "user_id",
             "bound_audiences": [audience],
-            "bound_claims_type": "string",
+            **holders.EXACT_CLAIMS,
             "bound_claims": claims,
             "claim_mappings": {claim: claim for claim in _TOLD},
             # What Vault makes ends with this token, so it lasts as long as a job may: GitLab's default is an hour.
@@ -137,7 +137,8 @@ def _holder(role: str) -> str:
 
 
 def _token(holder: str, lasts: Mapping[str, int]) -> dict[str, Any]:
-    return {"token_policies": [holders.policy_name(holder)], "token_no_default_policy": True, **lasts}
+    policies = {"token_policies": [holders.policy_name(holder)], "token_no_default_policy": True}
+    return {**policies, "token_period": 0, **lasts}
 
 
 def _method(mount: str, kind: str) -> Entry:

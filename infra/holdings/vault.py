@@ -9,7 +9,8 @@ from infra.holdings.entry import Entry
 from nomad_jobs.mounts import JOBS_MOUNT
 
 HEADER = "X-Vault-Token"
-_VERSIONS = {"cas_required": True, "max_versions": 10}
+KEPT_VERSIONS = 10
+_VERSIONS = {"cas_required": True, "max_versions": KEPT_VERSIONS}
 """A write names the version that it follows, and ten versions are kept."""
 
 

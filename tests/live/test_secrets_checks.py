@@ -39,6 +39,9 @@ def berth(served: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         ([TLS, "--generate"], "has a value that somebody else gives"),
         ([TLS, "--field", "certificate"], "a certificate and its key are set together"),
         ([KEY, "--from-json"], "cannot be read: line 1"),
+        ([KEY, "--generate", "--from-json"], "--generate and --from-json: do not go together"),
+        ([KEY, "--from-json", "--field", "value"], "--from-json and --field: do not go together"),
+        ([KEY, "--generate", "--from-file", "value=/dev/null"], "--generate and --from-file: do not go together"),
     ],
 )
 def test_what_cannot_be_right_is_refused_before_anything_is_written(
@@ -99,6 +102,31 @@ def test_expiry_lists_what_ends_and_fails_for_ci_when_it_is_near(berth: Command)
     answer = berth("expiry", "--fail-within", "366")
     assert answer.code == Exit.EXPIRES
     assert "certificate ingress/tls" in answer.err
+
+
+@pytest.mark.parametrize(("state", "said"), [("delete", "is deleted then"), ("destroy", "was destroyed")])
+def test_expiry_tells_a_certificate_that_is_gone_beside_all_else(
+    served: Laptop, berth: Command, state: str, said: str
+) -> None:
+    names = {one["name"] for one in json.loads(berth("expiry", "--json").out)}
+    path = f"default/{TLS}"
+    kept = served.target.vault.secret(path)
+    number = newest(served, TLS)
+    served.vault.put(f"/v1/secret/{state}/{path}", json={"versions": [number]})
+    try:
+        answer = berth("expiry", "--json")
+    finally:
+        served.target.vault.put_secret(path, kept, after_version=number)
+    assert answer.code == 0, answer.err
+    rows = json.loads(answer.out)
+    assert {one["name"] for one in rows} == names
+    assert [one["note"] for one in rows if one["name"] == TLS] == [f"version {number}, {said}"]
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "1.0", "1" * 5000, "\u0663", "latest"])
+def test_what_is_no_version_is_no_pin(berth: Command, version: str) -> None:
+    answer = berth("pin", KEY, "--", version)
+    assert (answer.code, "is no version" in answer.err) == (Exit.CONFIG, True), answer.err
 
 
 def test_a_name_that_somebody_else_chose_is_listed_as_it_is(served: Laptop, berth: Command) -> None:

@@ -35,10 +35,10 @@ class Postgres:
     servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     """The one that runs."""
 
-    def ask(self, sql: str, *, user: str = "", password: str = "") -> str:
+    def ask(self, sql: str, *, user: str = "", password: str = "", database: str = "postgres") -> str:
         """Run one statement, by default as the superuser; return its rows, or what psql says is wrong."""
         env = {"PGPASSWORD": password or self.password, "PATH": os.environ["PATH"]}
-        argv = [str(self.bin / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-d", "postgres", "-At"]
+        argv = [str(self.bin / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-d", database, "-At"]
         argv += ["-U", user or self.user, "-c", sql]
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=20)
         return (done.stdout or done.stderr).strip()

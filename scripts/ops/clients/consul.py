@@ -39,14 +39,18 @@ class Consul:
 
     def key(self, key: str) -> str | None:
         """Read one entry; None if there is none."""
+        return self.key_and_index(key)[0]
+
+    def key_and_index(self, key: str) -> tuple[str | None, int]:
+        """Read one entry, and the index of its last change, for `put_key`; None and 0 if there is none."""
         with self._translated(f"read {key}"):
             _, row = self._client.kv.get(key)
-        return None if row is None else (row["Value"] or b"").decode(errors="replace")
+        return (None, 0) if row is None else ((row["Value"] or b"").decode(errors="replace"), row["ModifyIndex"])
 
-    def put_key(self, key: str, text: str) -> None:
-        """Write an entry."""
+    def put_key(self, key: str, text: str, *, after: int | None = None) -> bool:
+        """Write an entry; with `after`, only if its last change is still that one. Give whether it was written."""
         with self._translated(f"write {key}"):
-            self._client.kv.put(key, text)
+            return bool(self._client.kv.put(key, text, cas=after))
 
     def delete_key(self, key: str) -> None:
         """Remove one entry."""

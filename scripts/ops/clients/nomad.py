@@ -14,6 +14,9 @@ from infra.holdings import nomad as holdings
 from nomad_jobs.errors import AuthError, BerthError, RefusedError
 from scripts.ops.clients.api import FIX, TIMEOUT_S, Answer, Api, session
 
+_LONGEST_BYTES = 1 << 20
+"""Of a file of an instance. A task may write what it likes, and may go on writing while it is read."""
+
 
 class Nomad:
     """One Nomad cluster, with one token in one namespace."""
@@ -146,10 +149,11 @@ class Nomad:
         )
 
     def file(self, alloc_id: str, path: str) -> str:
-        """Read a file of an allocation; empty when there is none.
+        """Read a file of an allocation, which its task may have written; empty when there is none.
 
         Raises:
             AuthError: the token may not read files.
+            RefusedError: it is longer than any of Berth's, or no file.
 
         """
         try:
@@ -159,7 +163,10 @@ class Nomad:
             if "no such file" in error.what:
                 return ""
             raise
-        return self._api.text(f"/v1/client/fs/cat/{_id(alloc_id)}", path=path) if found else ""
+        if found and (found["IsDir"] or found["Size"] > _LONGEST_BYTES):
+            raise RefusedError(self._api.where, f"{path} is no file of at most {_LONGEST_BYTES >> 10} KiB")
+        ask: dict[str, str | int] = {"path": path, "offset": 0, "limit": _LONGEST_BYTES}
+        return self._api.text(f"/v1/client/fs/readat/{_id(alloc_id)}", **ask) if found else ""
 
     def nodes(self) -> list[dict[str, Any]]:
         """Read all nodes, with their devices."""

@@ -183,6 +183,8 @@ class Vault:
             raise AuthError(self._api.where, f"{what}: {_words(error)}", fix) from None
         except hvac_errors.VaultDown:
             raise BerthError(self._api.where, f"{what}: Vault is sealed", "`berth up` unseals it") from None
+        except hvac_errors.InvalidPath:  # whose text is Vault's whole answer
+            raise RefusedError(self._api.where, f"{what}: is not there, or was deleted or destroyed") from None
         except hvac_errors.VaultError as error:
             raise RefusedError(self._api.where, f"{what}: {_words(error)}") from None
         except requests.RequestException as error:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from nomad_jobs.checks import deploy_order, mixed_up
 from nomad_jobs.errors import BerthError, DeployError, PolicyError, RefusedError, raise_all
 from nomad_jobs.images import Pins
-from nomad_jobs.keys import routes_prefix
+from nomad_jobs.keys import routes_prefix, versions_prefix
 from nomad_jobs.model import Kind, Service
 from nomad_jobs.platform import Platform
 from nomad_jobs.render import kill_timeout_s
@@ -24,6 +24,7 @@ from scripts.ops.front_door import front_doors
 from scripts.ops.local import shell
 from scripts.ops.progress import Progress
 from scripts.ops.rendering import Rendered, render
+from scripts.ops.secrets.moving import move
 
 _VERIFY_S = 30.0
 _SLACK_S = 45
@@ -133,7 +134,6 @@ class _Deployment:
         platform = self.target.platform
         limit = self.deadline_s or max(service.size.starts_within_s, kill_timeout_s(service, platform)) + _SLACK_S
         with self.progress.step(service.name, "reading the job") as step:
-            self._pin(service)
             rollout = Rollout(
                 service=service,
                 instances=expected_instances(service, platform),
@@ -144,6 +144,7 @@ class _Deployment:
                 deadline=start + limit,
             )
             try:
+                self._pin(service)
                 changed = rollout.run(self.rendered.jobs[service.name])
             except BaseException:
                 self.entries[service.name].put_back()
@@ -152,9 +153,15 @@ class _Deployment:
         return Done(service=service, changed=changed, seconds=time.monotonic() - start)
 
     def _pin(self, service: Service) -> None:
-        """Write the secret versions that a task follows, before it starts: it waits for them."""
-        for key, version in self.rendered.pins[service.name].items():
-            self.entries[service.name].put(key, version)
+        """Write the secret versions that a task follows, before it starts: it waits for them.
+
+        They may be others than when the deployment began, if somebody has set or pinned one since.
+        """
+        target = self.target
+        for key in self.rendered.pins[service.name]:
+            name = key.removeprefix(f"{versions_prefix(target.platform.stack)}/")
+            before, version = move(name, key, target.platform, target.vault, target.consul)
+            self.entries[service.name].note(key, before, str(version))
 
     def _route(self, service: Service) -> bool:
         """Write the service's route, whose instances are healthy now, or remove the route of a service without one."""

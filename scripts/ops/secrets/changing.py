@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from infra.holdings.vault import KEPT_VERSIONS
 from nomad_jobs.errors import BerthError, ConfigError
 from nomad_jobs.model import Service
 from scripts.ops.clients.target import Target
@@ -50,7 +51,7 @@ class Change:
         """Write `values` as a new version, end a pin, and bring the version to every instance that follows.
 
         Raises:
-            ChangedError: somebody wrote in between; nothing was changed.
+            ChangedError: somebody wrote in between; nothing was changed, or the message says what was.
             DeadlineError, PartialError: it is written; the message says what is not done, and how to go on or back.
 
         """
@@ -65,6 +66,7 @@ class Change:
     def hold(self, writer: Writer, values: Values) -> Brought:
         """Write `values` as a new version that nobody uses yet: what is in use is pinned first."""
         before = writer.before
+        self._refuse_to_push_out(before.pinned or before.version, before.version + 1)
         is_new = before.version > 0 and not before.pinned
         if is_new:
             self.target.vault.pin(self._path, before.version)
@@ -89,6 +91,14 @@ class Change:
         self.target.vault.pin(self._path, number)
         following = self._following(version, str(number) if number else "newest")
         return Brought(secret=self.secret, version=version, is_held=False, instances=following.bring())
+
+    def _refuse_to_push_out(self, in_use: int, new: int) -> None:
+        """Refuse to write a version for whose sake Vault would destroy the one that everybody uses."""
+        if 0 < in_use <= new - KEPT_VERSIONS:
+            what = f"version {in_use} is in use, and would be lost: Vault keeps {KEPT_VERSIONS}, and this is {new}"
+            stack = self.target.platform.stack
+            fix = f"`berth secrets pin {self.secret.name} NUMBER {stack}` has everybody use a later one first"
+            raise ConfigError(f"secret {self.secret.name}", what, fix)
 
     def _usable(self, number: int) -> int:
         where = f"secret {self.secret.name}"

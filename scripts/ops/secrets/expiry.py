@@ -77,13 +77,17 @@ def collect(
 
 def _secret(secret: Known, target: Target) -> Iterator[Expiry]:
     path = f"{target.platform.namespace}/{secret.name}"
-    in_use = history.read(target.vault, path).in_use
-    readers = tuple(one.service.name for one in secret.readers)
+    kept = history.read(target.vault, path)
+    in_use, readers = kept.in_use, tuple(one.service.name for one in secret.readers)
     if in_use is None:
+        if kept.pinned:
+            note = f"version {kept.pinned}, which is pinned, is not in Vault any more"
+            yield Expiry(kind="secret", name=secret.name, readers=readers, note=note)
         return
-    note = f"version {in_use.number}" + (", is deleted then" if in_use.deleted_at else "")
+    what = ", was destroyed" if in_use.is_destroyed else ", is deleted then" if in_use.deleted_at else ""
+    note = f"version {in_use.number}{what}"
     yield Expiry(kind="secret", name=secret.name, begun=in_use.at, ends=in_use.deleted_at, readers=readers, note=note)
-    if secret.origin is Origin.CERTIFICATE:
+    if secret.origin is Origin.CERTIFICATE and not in_use.is_gone(history.now()):
         yield _from_vault(secret, path, in_use.number, readers, target)
 
 

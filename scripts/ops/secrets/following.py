@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from nomad_jobs.errors import AuthError, BerthError, DeadlineError, PartialError
+from nomad_jobs.errors import AuthError, BerthError, ChangedError, DeadlineError, PartialError
 from scripts.ops.clients.target import Target
 from scripts.ops.front_door import front_doors
 from scripts.ops.progress import Progress
 from scripts.ops.secrets.known import Known
+from scripts.ops.secrets.moving import move
 from scripts.ops.secrets.running import Running, running
 from scripts.ops.waiting import wait_until
 
@@ -33,6 +34,7 @@ class Following:
         """Move the pin in Consul, and wait until every running instance says that it uses the version; give them.
 
         Raises:
+            ChangedError: somebody gave the secret another value or pin meanwhile, and that is in use.
             DeadlineError: some instance did not within the deadline; the message says which, and what it has.
             PartialError: Consul or Nomad refused or is away; the message says what is done, and how to go on.
 
@@ -40,9 +42,12 @@ class Following:
         if not self.secret.pin:
             return []
         with self.partly("its pin in Consul was not moved, so running instances keep what they have"):
-            before = self.target.consul.key(self.secret.pin)
-            if before != str(self.version):
-                self.target.consul.put_key(self.secret.pin, str(self.version))
+            target = self.target
+            before, in_use = move(self.secret.name, self.secret.pin, target.platform, target.vault, target.consul)
+        if in_use != self.version:
+            what = f"version {self.version} is in Vault, but somebody set or pinned version {in_use}, and that"
+            fix = f"look with `berth secrets get-metadata`; `{self.again}` goes on with yours"
+            raise ChangedError(f"secret {self.secret.name}", f"{what} is in use", fix)
         with self.progress.step(self.secret.name, "asking each instance") as step:
             return self._wait(step.says, before)
 
@@ -91,7 +96,5 @@ class Following:
 
 def _late(found: Sequence[Running], name: str, version: int) -> Iterator[str]:
     for one in found:
-        has = one.versions.get(name)
-        if has != version:
-            said = f"has version {has}" if has else "does not say which version it has"
-            yield f"instance {one.allocation[:8]} of {one.service} on {one.node} {said}"
+        if one.versions.get(name) != version:
+            yield f"instance {one.allocation[:8]} of {one.service} on {one.node} {one.has(name)}"

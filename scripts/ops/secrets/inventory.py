@@ -56,11 +56,10 @@ class Entry:
         deployed = {one.name for one in self.secret.deployed}
         for one in self.instances or ():
             has = one.versions.get(self.secret.name)
-            if has is None:
-                yield f"instance {one.allocation[:8]} of {one.service} does not say which version it has"
-            elif has != self.wanted:
+            if has != self.wanted:
                 brings = ", which a deployment brings" if one.service in deployed else ""
-                yield f"instance {one.allocation[:8]} of {one.service} has version {has}, not {self.wanted}{brings}"
+                instead = f", not {self.wanted}{brings}" if has else ""
+                yield f"instance {one.allocation[:8]} of {one.service} {one.has(self.secret.name)}{instead}"
 
     def has(self) -> str:
         """Count which versions the instances have, a line each: `2 of v3`, `1 of v2!`, where that is not wanted."""

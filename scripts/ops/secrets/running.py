@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from nomad_jobs.errors import DeadlineError, RefusedError
 from nomad_jobs.model import Service
 from nomad_jobs.model.file import TOLD_PINNED
 from scripts.ops.clients.nomad import Nomad
 
 _AT_ONCE = 8
+_LARGEST = 2**63 - 1
+"""Number that Vault can give a version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +26,14 @@ class Running:
     node: str
     versions: Mapping[str, int]
     """The version that it uses, by the secret's path below the namespace; without an entry, it does not say."""
+    fault: str = ""
+    """Why what it says cannot be read."""
+
+    def has(self, name: str) -> str:
+        """Say which version of a secret it has, in words that follow its name."""
+        if version := self.versions.get(name):
+            return f"has version {version}"
+        return f"does not say which version it has{f' ({self.fault})' if self.fault else ''}"
 
 
 def running(services: Sequence[Service], nomad: Nomad) -> list[Running]:
@@ -39,11 +50,15 @@ def _instances(service: Service, nomad: Nomad) -> list[Mapping[str, Any]]:
 
 
 def _read(service: Service, row: Mapping[str, Any], nomad: Nomad) -> Running:
-    told = [_parsed(nomad.file(row["ID"], f"{service.name}/{place}")) for place in _places(service)]
+    try:
+        told = [_parsed(nomad.file(row["ID"], f"{service.name}/{place}")) for place in _places(service)]
+        fault = ""
+    except (RefusedError, DeadlineError) as error:  # of this node or this task alone: the others still tell
+        told, fault = [], error.what
     paths = {path for one in told for path in one}
     # A task may read a secret twice, and take up one of them later: it goes on with the older one.
     versions = {path: min(one[path] for one in told if path in one) for path in sorted(paths)}
-    return Running(service=service.name, allocation=row["ID"], node=row["NodeName"], versions=versions)
+    return Running(service=service.name, allocation=row["ID"], node=row["NodeName"], versions=versions, fault=fault)
 
 
 def _places(service: Service) -> Iterator[str]:
@@ -57,7 +72,7 @@ def _parsed(text: str) -> dict[str, int]:
     """Read what a task wrote: it may be anything, and what is not a version does not count."""
     try:
         found = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     entries = found.items() if isinstance(found, dict) else ()
-    return {path: number for path, number in entries if isinstance(number, int) and not isinstance(number, bool)}
+    return {path: number for path, number in entries if type(number) is int and 0 < number <= _LARGEST}

@@ -50,6 +50,7 @@ def from_json(raw: bytes) -> Values:
         raise ConfigError("the JSON on stdin", "is no object of field names and texts", 'such as {"value": "…"}')
     names = [name for name, _ in found.pairs]
     for name, value in found.pairs:
+        _refuse_no_name(name)
         if not isinstance(value, str):
             raise ConfigError("the JSON on stdin", f"field {name} is no text", "put its value in quotes")
         if names.count(name) > 1:
@@ -65,7 +66,8 @@ def from_files(pairs: Iterable[str]) -> Values:
         if not separator or not path or name in found:
             raise ConfigError(f"--from-file {pair}", "is no field and file", "write field=path, each field once")
         try:
-            raw = Path(path).read_bytes()
+            with Path(path).open("rb") as file:
+                raw = file.read(LONGEST_BYTES + 1)  # a device has no end
         except OSError as error:
             raise ConfigError(f"--from-file {pair}", f"cannot be read ({error.strerror})") from None
         found[name] = _text(raw, path)
@@ -103,27 +105,45 @@ def _parsed(text: str) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
     except RecursionError:
         where = "too deep"
+    except ValueError:
+        where = "a number in it is too long"
     raise ConfigError("the JSON on stdin", f"cannot be read: {where}")  # outside: the cause would hold the text
 
 
 def _text(raw: bytes, where: str) -> str:
     """Decode a value, and take away the one line end that files and pipes add."""
-    if len(raw) > LONGEST_BYTES:
+    _refuse_too_long(len(raw), where)
+    text = raw.decode(errors="surrogateescape")
+    _refuse_no_text(text, where)
+    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+
+
+def _refuse_no_name(name: str) -> None:
+    if not name.isprintable() or not name:
+        raise ConfigError("the JSON on stdin", f"{name!a} is no name of a field", "use letters, digits and _ . -")
+
+
+def _refuse_too_long(length: int, where: str) -> None:
+    if length > LONGEST_BYTES:
         what = f"has more than {LONGEST_BYTES // 1024} KiB"
         raise ConfigError(where, what, "keep it in a bucket, and here the key that opens it")
-    if (at := raw.find(b"\0")) >= 0:
+
+
+def _refuse_no_text(text: str, where: str) -> None:
+    if (at := text.find("\0")) >= 0:
         fix = "is it UTF-16, or no text? Write text as UTF-8, and binary data as base64"
-        raise ConfigError(where, f"has a NUL at byte {at + 1}", fix)
-    text = raw.decode(errors="surrogateescape")
+        raise ConfigError(where, f"has a NUL at byte {len(text[:at].encode(errors='surrogateescape')) + 1}", fix)
     if (bad := next((at for at, one in enumerate(text) if "\ud800" <= one <= "\udfff"), None)) is not None:
         raise ConfigError(where, f"is no UTF-8 after {bad} characters", "write binary data as base64")
     if text.startswith("\ufeff"):
         raise ConfigError(where, "begins with a byte order mark", "save it without, as UTF-8")
-    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
 def _checked(found: dict[str, str]) -> Values:
+    """Check the values once more, since JSON may write in ASCII what is no text."""
     for name, value in found.items():
         if not value:
             raise ConfigError(f"field {name}", "is empty", "a secret has a value; check what fills the pipe or file")
+        _refuse_no_text(value, f"field {name}")
+    _refuse_too_long(sum(len(value.encode()) for value in found.values()), "all fields together")
     return Values(found)

@@ -7,7 +7,17 @@ from dataclasses import replace
 import pytest
 
 from nomad_jobs.errors import AuthError, Exit
-from nomad_jobs.model import Database, DynamicAws, DynamicDatabase, StaticDatabase, TransitKey, aws_file
+from nomad_jobs.model import (
+    Database,
+    DynamicAws,
+    DynamicDatabase,
+    File,
+    StaticDatabase,
+    TransitKey,
+    aws_file,
+    database_url,
+    json_file,
+)
 from scripts import cli
 from scripts.ops.access import writing
 from scripts.ops.access.differences import differences
@@ -18,6 +28,7 @@ from scripts.ops.rendering import render
 from tests.support.databases import ADMIN, deployed, given, next_user, orders, reader, restarts
 from tests.support.laptop import Laptop, quiet
 from tests.support.postgres import Postgres
+from tests.support.services import web
 from vault_policies import holders
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("databases")]
@@ -33,6 +44,20 @@ def test_an_instance_has_a_user_of_its_own_with_these_grants_and_no_others(platf
     assert running.ask("insert into orders values (1)", **as_user) == "INSERT 0 1"
     assert "permission denied for table salaries" in running.ask("select * from salaries", **as_user)
     assert "permission denied" in running.ask("delete from orders", **as_user)
+
+
+def test_all_that_a_task_reads_of_its_user_is_of_one_lease(platform: Laptop, running: Postgres, vault: Api) -> None:
+    user = orders(running)
+    files = (
+        json_file("secrets/db.json", {"url": database_url(user), "user": user["username"]}, is_reread=True),
+        File(path="secrets/password", parts=(user["password"].raw,), is_reread=True),
+    )
+    service = web("test-agrees", route=None, files=files)
+    deployed(platform, service)
+    assert len(vault.get(f"/v1/sys/leases/lookup/{user.path(service.name)}/", list="true")["data"]["keys"]) == 1
+    password = (platform.task_folder(service.name) / "secrets" / "password").read_text()
+    got = given(platform, service)
+    assert running.ask("select session_user", user=got["user"], password=password) == running.connected(got["url"])
 
 
 def test_nobody_knows_the_password_of_vaults_own_user(platform: Laptop, running: Postgres, vault: Api) -> None:
@@ -78,6 +103,24 @@ def test_what_a_user_created_outlives_it_and_its_connections_do_not(
     assert restarts(platform, service) == 0
 
 
+def test_a_user_that_created_something_in_another_database_may_nothing_more_once_it_is_revoked(
+    platform: Laptop, running: Postgres, vault: Api
+) -> None:
+    running.ask("create database elsewhere")
+    service = reader("test-orders", orders(running))
+    deployed(platform, service)
+    first = given(platform, service)
+    as_first = {"user": first["user"], "password": first["password"]}
+    assert running.ask("select lo_create(4711)", **as_first, database="elsewhere") == "4711"
+    vault.post("/v1/sys/leases/revoke-prefix/database/creds/berth-test-orders.orders", json={"sync": True})
+    assert "password authentication failed" in running.ask("select 1", **as_first)
+    assert first["user"] in running.ask("select rolname from pg_roles where not rolcanlogin")
+    assert first["user"] not in running.ask("select relacl from pg_class where relname = 'orders'")
+    assert first["user"] not in running.ask("select member::regrole from pg_auth_members")
+    vault.post("/v1/sys/leases/revoke-prefix/database/creds/berth-test-orders.orders", json={"sync": True})
+    running.ask("drop database elsewhere")
+
+
 def test_a_user_that_was_there_has_a_password_that_vault_changes(platform: Laptop, running: Postgres) -> None:
     running.ask("create role reports login password 'known'")
     running.ask(f"grant reports to {ADMIN}")
@@ -108,6 +151,20 @@ def test_who_holds_access_writes_it_all_and_reads_no_credentials(
         for path in ("database/creds/berth-test-all.second", "aws/sts/berth-test-all.s3", "database/config/../creds/x"):
             with pytest.raises(AuthError, match="permission denied"):
                 as_access.get(f"/v1/{path}")
+        widened = {
+            "auth/jwt-nomad/role/berth-test-all": {"role_type": "jwt", "expiration_leeway": 10**8},
+            "database/roles/berth-test-all.second": {
+                "db_name": "second",
+                "renew_statements": ["alter role x superuser"],
+            },
+            "aws/roles/berth-test-all.s3": {"policy_arns": ["arn:aws:iam::aws:policy/AdministratorAccess"]},
+        }
+        for path, said in widened.items():
+            vault.post(f"/v1/{path}", json=said)
+        found = differences(rendered, target.vault, target.consul)
+        assert [one.name.rpartition("/")[2] for one in found] == [path.rpartition("/")[2] for path in widened]
+        writing.write(found, rendered, as_access, target.consul, _first)
+        assert differences(rendered, target.vault, target.consul) == ()
     vault.delete("/v1/sys/policies/acl/platform-access")
 
 

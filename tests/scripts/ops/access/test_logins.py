@@ -137,6 +137,30 @@ def test_a_role_that_somebody_widened_is_shown_field_by_field(
     assert '+    "ref_protected": "true",' in list(found.lines())
 
 
+@pytest.mark.parametrize(
+    ("path", "widened"),
+    [
+        ("auth/oidc/role/operator", {"token_period": 3600}),
+        ("auth/aws/role/operator", {"token_period": 3600}),
+        (
+            "auth/jwt-gitlab/role/deploy",
+            {"role_type": "jwt", "expiration_leeway": 10**8},
+        ),
+        ("auth/oidc/role/developer", {"groups_claim": "groups_direct"}),
+    ],
+)
+def test_what_a_role_does_not_usually_say_is_shown_and_taken_back(
+    vault: Api, stack: Platform, people: Provider, gitlab: Issuer, path: str, widened: dict[str, object]
+) -> None:
+    keys = published(gitlab.url)
+    apply(vault, stack, keys, people.client_secret)
+    before = vault.get(f"/v1/{path}")["data"]
+    vault.post(f"/v1/{path}", json=widened)
+    assert titles(apply(vault, stack, keys, "")) == [f"Vault login {path} (changed)"]
+    after = vault.get(f"/v1/{path}")["data"]
+    assert {name: after[name] for name in widened} == {name: before[name] for name in widened}
+
+
 def test_gitlabs_new_key_is_shown_and_without_an_answer_the_old_one_stays(
     vault: Api, stack: Platform, people: Provider, gitlab: Issuer
 ) -> None:

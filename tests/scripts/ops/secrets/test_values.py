@@ -74,6 +74,13 @@ def test_what_is_no_value_is_refused_with_its_place_and_without_itself(raw: byte
         (f'{{"a": "{CANARY}", "a": "x"}}', "field a stands there twice"),
         ('{"a": ""}', "field a: is empty"),
         ("[" * 200_000, "cannot be read"),
+        (f'{{"a": "{CANARY}\\u0000"}}', "field a: has a NUL at byte 18"),
+        (f'{{"a": "{CANARY}\\ud800"}}', "field a: is no UTF-8 after 17 characters"),
+        (f'{{"a": "\\ufeff{CANARY}"}}', "field a: begins with a byte order mark"),
+        (f'{{"a": "{CANARY}", "b\\ud800": "x"}}', r"'b\ud800' is no name of a field"),
+        (f'{{"a": "{CANARY}", "b\\u001b[2J": "x"}}', r"'b\x1b[2J' is no name of a field"),
+        (f'{{"a": "{CANARY}", "": "x"}}', "'' is no name of a field"),
+        (f'{{"a": "{CANARY}", "b": {"1" * 5000}}}', "a number in it is too long"),
     ],
 )
 def test_a_wrong_object_is_refused_with_its_place_and_without_itself(text: str, said: str) -> None:
@@ -97,6 +104,19 @@ def test_files_give_fields(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"of\nb")
     found = values.from_files([f"certificate={tmp_path / 'a'}", f"private_key={tmp_path / 'b'}"])
     assert found == Values({"certificate": "of a", "private_key": "of\nb"})
+
+
+def test_all_fields_together_may_be_as_long_as_one(tmp_path: Path) -> None:
+    (tmp_path / "half").write_bytes(b"x" * (values.LONGEST_BYTES // 2))
+    half = tmp_path / "half"
+    assert len(values.from_files([f"a={half}", f"b={half}"]).by_field) == 2
+    with pytest.raises(ConfigError, match="all fields together: has more than 512 KiB"):
+        values.from_files([f"a={half}", f"b={half}", f"c={half}"])
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match="/dev/zero: has more than 512 KiB"):
+        values.from_files(["a=/dev/zero"])
 
 
 @pytest.mark.parametrize("pair", ["certificate", "=x", "a=", "a=/nonexistent/file", "a=/"])
