@@ -20,7 +20,7 @@ from scripts.ops.access import platform as own
 from scripts.ops.access.differences import Difference, differences
 from scripts.ops.access.logins import LoginChanges
 from scripts.ops.access.root import root
-from scripts.ops.clients.api import Api
+from scripts.ops.clients.api import FIX, Api
 from scripts.ops.clients.target import Target
 from scripts.ops.credentials import Credentials
 from scripts.ops.local.setup import engines
@@ -145,12 +145,12 @@ def _rendered(stack: str) -> tuple[Platform, Sequence[Service], Rendered]:
 
 def _api(platform: Platform, credentials: Credentials) -> AbstractContextManager[Api]:
     headers = {HEADER: credentials.vault}
-    return closing(Api("Vault", platform.vault_url, headers=headers, ca_file=platform.ca_file))
+    return closing(Api("Vault", platform.vault_url, headers=headers, ca_file=platform.ca_file, fix=FIX))
 
 
 def _holders(platform: Platform) -> tuple[str, ...]:
     """Name the holders of a stack; a laptop has one person, and no pipelines and machines."""
-    return ("operator",) if platform.is_laptop else (*holders.PEOPLE, *holders.PIPELINES, *holders.MACHINES)
+    return ("operator",) if platform.is_laptop else holders.ALL
 
 
 def _asked() -> list[str]:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from nomad_jobs.model import Database, DynamicAws, DynamicDatabase, Service, StaticDatabase
 from nomad_jobs.model.credentials import role_name
@@ -61,13 +60,11 @@ def engines(services: Sequence[Service]) -> frozenset[str]:
 
 
 def _connection(database: Database, roles: Sequence[str]) -> Mapping[str, Any]:
-    tls = "disable" if database.is_loopback else "verify-full"
-    where = f"{database.host}:{database.port}/{quote(database.database, safe='')}"
     authority = {"tls_ca": (_ROOT / database.ca_file).read_text()} if database.ca_file else {}
     return {
         "plugin_name": "postgresql-database-plugin",
         "connection_url": "postgresql://{{username}}:{{password}}"
-        f"@{where}?sslmode={tls}&connect_timeout={_CONNECT_S}",
+        f"@{database.address}?sslmode={database.sslmode}&connect_timeout={_CONNECT_S}",
         "username": database.admin,
         # Vault hashes a password before it sends it, so that PostgreSQL's own log has none.
         "password_authentication": "scram-sha-256",

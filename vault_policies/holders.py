@@ -9,7 +9,10 @@ import pkgutil
 
 PEOPLE = ("operator", "developer", "auditor", "access")
 PIPELINES = ("plan", "deploy", "rotate")
+ACTING = (*PEOPLE, *PIPELINES)
+"""Those that act for somebody, and not for a machine."""
 MACHINES = ("server", "node")
+ALL = (*ACTING, *MACHINES)
 EXACT_CLAIMS = {
     "bound_claims_type": "string",
     "groups_claim": "",

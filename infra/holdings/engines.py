@@ -8,13 +8,10 @@ from infra.holdings import vault
 from infra.holdings.entry import Entry
 from nomad_jobs.mounts import AWS_MOUNT, DATABASE_MOUNT, TRANSIT_MOUNT
 
-SERVICES = (DATABASE_MOUNT, AWS_MOUNT, TRANSIT_MOUNT)
-"""The mounts, in the order of writing."""
-
 
 def mounts() -> Iterator[Entry]:
     """Describe each of them."""
-    for name in SERVICES:
+    for name in (DATABASE_MOUNT, AWS_MOUNT, TRANSIT_MOUNT):
         yield vault.engine(name)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from infra.holdings import vault
 from infra.holdings.entry import Entry
 from vault_policies import holders
 
@@ -37,17 +38,17 @@ def by_iam(arns: Mapping[str, str], region: str, stack: str) -> Iterator[Entry]:
         "sts_region": region,
         "iam_server_id_header_value": f"berth-{stack}",
     }
-    yield _setting("auth/aws/config/client", client)
-    yield _setting("auth/aws/config/identity", {"iam_alias": "full_arn"})
+    yield vault.setting("auth/aws/config/client", client)
+    yield vault.setting("auth/aws/config/identity", {"iam_alias": "full_arn"})
     for name, bound in iam_roles(arns).items():
         body = {
             "auth_type": "iam",
             "bound_iam_principal_arn": bound,
             # Vault would ask IAM, which has no endpoint inside the network; the role's name is unique as it is.
             "resolve_aws_unique_ids": False,
-            **_token(_holder(name), _PERSON if name in (*holders.PEOPLE, *holders.PIPELINES) else _MACHINE),
+            **_token(_holder(name), _PERSON if name in holders.ACTING else _MACHINE),
         }
-        yield _setting(f"auth/aws/role/{name}", body)
+        yield vault.setting(f"auth/aws/role/{name}", body)
 
 
 def iam_roles(arns: Mapping[str, str]) -> dict[str, list[str]]:
@@ -75,7 +76,7 @@ def by_oidc(issuer: str, client_id: str, claim: str, groups: Mapping[str, str], 
         "jwt_supported_algs": _ALGORITHMS,
         "default_role": "",
     }
-    yield _setting(OIDC_CONFIG, config)
+    yield vault.setting(OIDC_CONFIG, config)
     for name, group in oidc_roles(groups).items():
         body = {
             "role_type": "oidc",
@@ -87,7 +88,7 @@ def by_oidc(issuer: str, client_id: str, claim: str, groups: Mapping[str, str], 
             "allowed_redirect_uris": [CALLBACK, f"{vault_url}/ui/vault/auth/{OIDC}/oidc/callback"],
             **_token(name, _PERSON),
         }
-        yield _setting(f"auth/{OIDC}/role/{name}", body)
+        yield vault.setting(f"auth/{OIDC}/role/{name}", body)
 
 
 def oidc_roles(groups: Mapping[str, str]) -> dict[str, str]:
@@ -116,7 +117,7 @@ def by_gitlab(audience: str, project_id: int, branch: str, environment: str) -> 
             # What Vault makes ends with this token, so it lasts as long as a job may: GitLab's default is an hour.
             **_token(name, {"token_ttl": _HOUR_S, "token_explicit_max_ttl": _HOUR_S}),
         }
-        yield _setting(f"auth/{GITLAB}/role/{name}", body)
+        yield vault.setting(f"auth/{GITLAB}/role/{name}", body)
 
 
 def gitlab_keys(issuer: str, keys: Sequence[str]) -> Entry:
@@ -127,12 +128,12 @@ def gitlab_keys(issuer: str, keys: Sequence[str]) -> Entry:
         "jwt_supported_algs": _ALGORITHMS,
         "default_role": "",
     }
-    return _setting(f"auth/{GITLAB}/config", config)
+    return vault.setting(f"auth/{GITLAB}/config", config)
 
 
 def _holder(role: str) -> str:
     """Name the holder of a Vault role of IAM; those of nodes are named after their kind."""
-    return role if role in (*holders.PEOPLE, *holders.PIPELINES, "server") else "node"
+    return role if role in (*holders.ACTING, "server") else "node"
 
 
 def _token(holder: str, lasts: Mapping[str, int]) -> dict[str, Any]:
@@ -144,7 +145,3 @@ def _method(mount: str, kind: str) -> Entry:
     body = {"type": kind, "description": MADE_BY}
     path = f"sys/auth/{mount}"
     return Entry(at="sys/auth", within=("data", f"{mount}/"), body=body, make=path, method="POST")
-
-
-def _setting(path: str, body: Mapping[str, Any]) -> Entry:
-    return Entry(at=path, within=("data",), body=body, make=path, method="POST")

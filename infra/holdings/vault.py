@@ -50,8 +50,7 @@ def kv(mount: str) -> tuple[Entry, Entry]:
         make=f"sys/mounts/{mount}",
         method="POST",
     )
-    settings = Entry(at=f"{mount}/config", within=("data",), body=_VERSIONS, make=f"{mount}/config", method="POST")
-    return engine, settings
+    return engine, setting(f"{mount}/config", _VERSIONS)
 
 
 def engine(kind: str) -> Entry:
@@ -61,7 +60,7 @@ def engine(kind: str) -> Entry:
 
 
 def setting(path: str, body: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> Entry:
-    """Describe one setting of an engine; `shown` is what Vault shows of it, where that is not the body."""
+    """Describe a setting of an engine or a login; `shown` is what Vault shows of it, where that is not the body."""
     return Entry(at=path, within=("data",), body=body, make=path, method="POST", compared=shown or {})
 
 
@@ -84,5 +83,4 @@ def jobs_login(jwks_url: str, issuer: str, ca: str = "") -> tuple[Entry, Entry]:
         "default_role": "",
         **({"jwks_ca_pem": ca} if ca else {}),
     }
-    path = f"auth/{JOBS_MOUNT}/config"
-    return method, Entry(at=path, within=("data",), body=config, make=path, method="POST")
+    return method, setting(f"auth/{JOBS_MOUNT}/config", config)

@@ -211,10 +211,7 @@ def _first_values() -> dict[str, dict[str, str]]:
 
 def _vault_policies(login: str) -> dict[str, str]:
     """Give Vault's policies; a node reads below its own name, which the AWS login gave it (accessor: `login`)."""
-    return {
-        holders.policy_name(name): holders.rules(name).replace("@login@", login)
-        for name in (*holders.PEOPLE, *holders.PIPELINES, *holders.MACHINES)
-    }
+    return {holders.policy_name(name): holders.rules(name).replace("@login@", login) for name in holders.ALL}
 
 
 def _config(program: str, name: str, content: dict[str, object]) -> None:

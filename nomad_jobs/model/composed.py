@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
 from nomad_jobs.errors import ConfigError
 from nomad_jobs.model.credentials import CredentialRef, DynamicDatabase, StaticDatabase
@@ -67,11 +66,10 @@ def database_url(user: DynamicDatabase | StaticDatabase, *, authority: str = "sy
     newer to trust those that the image knows.
     """
     database = user.database
-    tls = "sslmode=disable" if database.is_loopback else f"sslmode=verify-full&sslrootcert={authority}"
+    trusts = "" if database.is_loopback else f"&sslrootcert={authority}"
     named = "application_name=${NOMAD_JOB_ID}-${NOMAD_SHORT_ALLOC_ID}"
-    where = f"{database.host}:{database.port}/{quote(database.database, safe='')}"
-    pieces = ("postgresql://", user["username"], ":", user["password"], f"@{where}?{tls}&{named}")
-    return Composed(pieces)
+    where = f"@{database.address}?sslmode={database.sslmode}{trusts}&{named}"
+    return Composed(("postgresql://", user["username"], ":", user["password"], where))
 
 
 def _joined(pieces: Iterable[str | Field]) -> Iterator[str | Field]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from nomad_jobs.errors import ConfigError
 from nomad_jobs.model.bounds import DAY_S, no_name, out_of_range
@@ -44,6 +45,16 @@ class Database:
     def is_loopback(self) -> bool:
         """Whether it runs on the machine that asks it."""
         return self.host == "localhost" or self.host.startswith("127.")
+
+    @property
+    def address(self) -> str:
+        """Where it is, as a URL has it behind user and password."""
+        return f"{self.host}:{self.port}/{quote(self.database, safe='')}"
+
+    @property
+    def sslmode(self) -> str:
+        """What PostgreSQL's clients call how they trust it."""
+        return "disable" if self.is_loopback else "verify-full"
 
     def faults(self) -> Iterator[str]:
         """Yield its faults, one line each."""

@@ -1,11 +1,17 @@
 """Where a stack's Platform record cannot be had, the message says which step is missing: real Pulumi, no cloud."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from nomad_jobs.errors import AuthError, NoSuchStackError
+from scripts import cli
 from scripts.ops import stacks
+from scripts.ops.local.platform import local_platform
+from scripts.ops.local.settings import Settings
+from scripts.ops.local.state import State
+from tests.support.laptop import free_port
 
 pytestmark = pytest.mark.live
 
@@ -33,3 +39,20 @@ def test_a_backend_that_has_no_such_stack_is_named(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}/state")
     with pytest.raises(NoSuchStackError, match="stack dev: the backend has no such stack — `pulumi stack init dev`"):
         stacks.platform_of("dev")
+
+
+def test_a_platform_that_is_down_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = State(tmp_path / "state")
+    state.open()
+    with ExitStack() as held:
+        ports = {"vault_api": free_port(held), "consul_http": free_port(held)}
+    state.write(state.root / "platform.json", local_platform(Settings(ports=ports)).to_json())
+    for name in ("nomad-bootstrap", "consul-management", "vault-operator"):
+        state.ensure_key(name)
+    monkeypatch.setenv("BERTH_STATE_DIR", str(state.root))
+    for verb in (["vault", "plan"], ["secrets", "list"]):
+        cli.run(verb)
+        assert "does not answer" in (said := capsys.readouterr().err)
+        assert "is the platform up? `berth doctor` looks" in said

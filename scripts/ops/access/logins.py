@@ -14,9 +14,6 @@ from scripts.ops.access.differences import Difference, Kind
 from scripts.ops.clients.api import Api
 from vault_policies import holders
 
-_OURS = (*holders.PEOPLE, *holders.PIPELINES)
-"""Vault roles of the login by IAM role that may be Berth's: an account may have more of its own."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoginChanges:
@@ -86,8 +83,8 @@ def _stale(vault: Api, logins: Logins, wanted: set[str]) -> Iterator[str]:
             yield f"sys/auth/{mount}"
         elif is_ours:
             yield from _roles(vault, mount, wanted)
-    if logins.iam_roles:
-        yield from (path for path in _roles(vault, "aws", wanted) if path.rpartition("/")[2] in _OURS)
+    if logins.iam_roles:  # the account may have more roles of its own there
+        yield from (path for path in _roles(vault, "aws", wanted) if path.rpartition("/")[2] in holders.ACTING)
 
 
 def _roles(vault: Api, mount: str, wanted: set[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from vault_policies import holders
 pytestmark = pytest.mark.live
 
 PAGE = Path(__file__).parents[3] / "docs" / "access.md"
-HOLDERS = (*holders.PEOPLE, *holders.PIPELINES, *holders.MACHINES)
+HOLDERS = holders.ALL
 _LETTERS = {"read": "r", "create": "c", "update": "u", "patch": "p", "delete": "d", "list": "l", "sudo": "s"}
 NOTHING = "\N{EN DASH}"
 RULES = {"policy": 'path "*" { capabilities = ["read"] }'}

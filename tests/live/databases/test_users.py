@@ -172,7 +172,8 @@ def test_apply_takes_the_password_from_stdin_and_shows_it_nowhere(
     platform: Laptop, running: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running.ask("create role third createrole login password 'only-once'")
-    there = Database(name="third", host="127.0.0.1", port=running.port, database="postgres", admin="third")
+    running.ask('create database "the third?"')  # a name that is not a URL's as it stands
+    there = Database(name="third", host="127.0.0.1", port=running.port, database="the third?", admin="third")
     service = reader("test-third", DynamicDatabase(database=there, grants=("CONNECT ON DATABASE postgres",)))
     monkeypatch.setenv("BERTH_STATE_DIR", str(platform.state.root))
     monkeypatch.setattr("nomad_jobs.catalog.SERVICES", (service,))
