@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from infra.holdings.vault import VERSIONS_KEPT
 from nomad_jobs.errors import BerthError, ConfigError
 from nomad_jobs.model import Service
 from scripts.ops.clients.target import Target
@@ -63,8 +64,15 @@ class Change:
         return Brought(secret=self.secret, version=version, is_held=False, instances=following.bring())
 
     def hold(self, writer: Writer, values: Values) -> Brought:
-        """Write `values` as a new version that nobody uses yet: what is in use is pinned first."""
+        """Write `values` as a new version that nobody uses yet: what is in use is pinned first.
+
+        Raises:
+            ConfigError: Vault would keep the version in use no longer; nothing was changed.
+            ChangedError: somebody wrote in between; nothing was changed.
+
+        """
         before = writer.before
+        self._refuse_to_lose(before.pinned or before.version, newest=before.version + 1)
         is_new = before.version > 0 and not before.pinned
         if is_new:
             self.target.vault.pin(self._path, before.version)
@@ -89,6 +97,12 @@ class Change:
         self.target.vault.pin(self._path, number)
         following = self._following(version, str(number) if number else "newest")
         return Brought(secret=self.secret, version=version, is_held=False, instances=following.bring())
+
+    def _refuse_to_lose(self, in_use: int, *, newest: int) -> None:
+        if 0 < in_use <= newest - VERSIONS_KEPT:
+            what = f"version {in_use} is in use, and Vault, which keeps {VERSIONS_KEPT} versions, would lose it"
+            again = f"`berth secrets pin {self.secret.name} newest {self.target.platform.stack}`"
+            raise ConfigError(f"secret {self.secret.name}", what, f"{again} first, or set it without --hold")
 
     def _usable(self, number: int) -> int:
         where = f"secret {self.secret.name}"

@@ -58,7 +58,16 @@ class Entry:
             if has is None:
                 yield f"instance {one.allocation[:8]} of {one.service} does not say which version it has"
             elif has != self.wanted:
-                yield f"instance {one.allocation[:8]} of {one.service} has version {has}, not {self.wanted}"
+                said = f"instance {one.allocation[:8]} of {one.service} has version {has}, not {self.wanted}"
+                yield said + self._lost(one, has)
+
+    def _lost(self, instance: Running, has: int) -> str:
+        """Say that the instance's version is gone, where one that takes its place would wait for it for ever."""
+        kept = self.history.version(has)
+        if instance.service not in {one.name for one in self.secret.deployed}:
+            return ""
+        is_lost = kept is None or kept.is_gone(history.now())
+        return ", and Vault has that no more: none can take its place before `berth deploy`" if is_lost else ""
 
     def has(self) -> str:
         """Count which versions the instances have, a line each: `2 of v3`, `1 of v2!`, where that is not wanted."""
