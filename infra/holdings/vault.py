@@ -9,9 +9,10 @@ from infra.holdings.entry import Entry
 from nomad_jobs.mounts import JOBS_MOUNT
 
 HEADER = "X-Vault-Token"
-KEPT_VERSIONS = 10
-_VERSIONS = {"cas_required": True, "max_versions": KEPT_VERSIONS}
-"""A write names the version that it follows, and ten versions are kept."""
+VERSIONS_KEPT = 10
+"""How many versions of a secret Vault keeps."""
+_VERSIONS = {"cas_required": True, "max_versions": VERSIONS_KEPT}
+"""A write names the version that it follows."""
 
 
 def audit(file: str) -> tuple[Entry, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.holdings.vault import VERSIONS_KEPT
 from nomad_jobs.errors import ConfigError, Exit
 from nomad_jobs.services.bot_detector import BOT_DETECTOR
 from nomad_jobs.services.llama_4_scout import LLAMA_4_SCOUT
@@ -113,6 +114,33 @@ def test_a_held_value_reaches_nobody_before_somebody_pins_it(served: Laptop, ber
     assert (accepted(served, "in-use"), accepted(served, "held")) == ({200}, {401})
     assert berth("pin", KEY, "newest").code == 0
     assert (accepted(served, "in-use"), accepted(served, "held")) == ({401}, {200})
+
+
+def test_what_is_in_use_is_not_pushed_out_of_vault_by_what_is_held(served: Laptop, berth: Command) -> None:
+    assert berth("set", KEY, stdin="in-use").code == 0
+    used = newest(served, KEY)
+    while newest(served, KEY) < used + VERSIONS_KEPT - 1:
+        assert berth("set", KEY, "--hold", "--generate").code == 0
+    answer = berth("set", KEY, "--hold", "--generate")
+    assert answer.code == Exit.CONFIG
+    assert f"version {used} is in use, and Vault, which keeps 10 versions, would lose it" in answer.err
+    assert newest(served, KEY) == used + VERSIONS_KEPT - 1
+    served.deploy(DETECTOR)
+    assert accepted(served, "in-use") == {200}
+    assert berth("pin", KEY, "newest").code == 0
+
+
+def test_an_instance_whose_version_is_gone_is_told_before_it_is_replaced(served: Laptop, berth: Command) -> None:
+    served.deploy(ENGINE, deadline_s=90)
+    used = newest(served, HUB)
+    for _ in range(VERSIONS_KEPT):
+        assert berth("set", HUB, stdin="hf_next").code == 0
+    found = listed(berth, HUB)["problems"]
+    assert found
+    lost = f"has version {used}, not {used + VERSIONS_KEPT}, and Vault has that no more"
+    assert all(lost in one for one in found)
+    served.deploy(ENGINE, deadline_s=90)
+    assert listed(berth, HUB)["problems"] == []
 
 
 def test_what_could_not_be_held_leaves_no_pin(served: Laptop, berth: Command) -> None:

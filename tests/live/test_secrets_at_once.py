@@ -120,15 +120,3 @@ def test_what_others_wrote_meanwhile_is_not_put_back(served: Laptop) -> None:
     consul.put_key("test/theirs", "their own")
     entries.put_back()
     assert consul.keys("test/") == {"test/theirs": "their own", "test/ours": "before"}
-
-
-def test_what_is_in_use_is_never_pushed_out_by_what_is_held(served: Laptop, berth: Command) -> None:
-    in_use = newest(served, KEY)
-    codes = [berth("set", KEY, "--hold", stdin=f"held-{n}").code for n in range(9)]
-    assert codes == [0] * 9
-    one_more = berth("set", KEY, "--hold", stdin="one-more")
-    assert one_more.code == Exit.CONFIG
-    assert f"version {in_use} is in use, and would be lost: Vault keeps 10, and this is {in_use + 10}" in one_more.err
-    assert newest(served, KEY) == in_use + 9
-    assert served.target.vault.in_use(PATH).is_there
-    assert everywhere(served) == {in_use}

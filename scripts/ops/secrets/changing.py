@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from infra.holdings.vault import KEPT_VERSIONS
+from infra.holdings.vault import VERSIONS_KEPT
 from nomad_jobs.errors import BerthError, ConfigError
 from nomad_jobs.model import Service
 from scripts.ops.clients.target import Target
@@ -64,9 +64,15 @@ class Change:
         return Brought(secret=self.secret, version=version, is_held=False, instances=following.bring())
 
     def hold(self, writer: Writer, values: Values) -> Brought:
-        """Write `values` as a new version that nobody uses yet: what is in use is pinned first."""
+        """Write `values` as a new version that nobody uses yet: what is in use is pinned first.
+
+        Raises:
+            ConfigError: Vault would keep the version in use no longer; nothing was changed.
+            ChangedError: somebody wrote in between; nothing was changed.
+
+        """
         before = writer.before
-        self._refuse_to_push_out(before.pinned or before.version, before.version + 1)
+        self._refuse_to_lose(before.pinned or before.version, newest=before.version + 1)
         is_new = before.version > 0 and not before.pinned
         if is_new:
             self.target.vault.pin(self._path, before.version)
@@ -92,13 +98,11 @@ class Change:
         following = self._following(version, str(number) if number else "newest")
         return Brought(secret=self.secret, version=version, is_held=False, instances=following.bring())
 
-    def _refuse_to_push_out(self, in_use: int, new: int) -> None:
-        """Refuse to write a version for whose sake Vault would destroy the one that everybody uses."""
-        if 0 < in_use <= new - KEPT_VERSIONS:
-            what = f"version {in_use} is in use, and would be lost: Vault keeps {KEPT_VERSIONS}, and this is {new}"
-            stack = self.target.platform.stack
-            fix = f"`berth secrets pin {self.secret.name} NUMBER {stack}` has everybody use a later one first"
-            raise ConfigError(f"secret {self.secret.name}", what, fix)
+    def _refuse_to_lose(self, in_use: int, *, newest: int) -> None:
+        if 0 < in_use <= newest - VERSIONS_KEPT:
+            what = f"version {in_use} is in use, and Vault, which keeps {VERSIONS_KEPT} versions, would lose it"
+            again = f"`berth secrets pin {self.secret.name} newest {self.target.platform.stack}`"
+            raise ConfigError(f"secret {self.secret.name}", what, f"{again} first, or set it without --hold")
 
     def _usable(self, number: int) -> int:
         where = f"secret {self.secret.name}"

@@ -53,13 +53,20 @@ class Entry:
             yield "has no value"
 
     def _behind(self) -> Iterator[str]:
-        deployed = {one.name for one in self.secret.deployed}
         for one in self.instances or ():
             has = one.versions.get(self.secret.name)
             if has != self.wanted:
-                brings = ", which a deployment brings" if one.service in deployed else ""
-                instead = f", not {self.wanted}{brings}" if has else ""
-                yield f"instance {one.allocation[:8]} of {one.service} {one.has(self.secret.name)}{instead}"
+                how = self._brought(one, has) if has else ""
+                yield f"instance {one.allocation[:8]} of {one.service} {one.has(self.secret.name)}{how}"
+
+    def _brought(self, instance: Running, has: int) -> str:
+        """Say what is wanted instead, and that a new instance would wait for ever for a version that is gone."""
+        if instance.service not in {one.name for one in self.secret.deployed}:
+            return f", not {self.wanted}"
+        kept = self.history.version(has)
+        if kept is None or kept.is_gone(history.now()):
+            return f", not {self.wanted}, and Vault has that no more: none can take its place before `berth deploy`"
+        return f", not {self.wanted}, which a deployment brings"
 
     def has(self) -> str:
         """Count which versions the instances have, a line each: `2 of v3`, `1 of v2!`, where that is not wanted."""

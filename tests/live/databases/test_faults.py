@@ -1,13 +1,17 @@
 """Users of a database that end, a database that is away, and passwords that are wrong: what an instance then has."""
 
+import json
+from dataclasses import replace
 from urllib.parse import quote
 
+import psutil
 import pytest
 
 from nomad_jobs.errors import BerthError
 from nomad_jobs.model import Database, Env, database_url
 from scripts.ops.clients.api import Api
 from scripts.ops.local.setup.serve import give_access
+from scripts.ops.local.supervision import Supervisor
 from scripts.ops.waiting import wait_until
 from tests.support.databases import ADMIN, deployed, given, next_user, orders, reader, refused, restarts
 from tests.support.laptop import Laptop, quiet
@@ -47,6 +51,26 @@ def test_a_user_in_a_variable_restarts_the_instance_once_for_each_new_user(platf
         lambda: None if restarts(platform, service) else "none", where=service.name, what="a restart", deadline_s=10
     )
     assert restarts(platform, service) == 1
+
+
+def test_nomads_client_that_starts_anew_leaves_variable_and_file_with_one_user_that_works(
+    platform: Laptop, running: Postgres
+) -> None:
+    user = orders(running)
+    url = Env(name="DATABASE_URL", value=database_url(user))
+    service = replace(reader("test-orders", user), env=(url,), process=web("x", setup="env -0 > local/env").process)
+    deployed(platform, service)
+    folder, first = platform.task_folder(service.name), given(platform, service)["url"]
+    psutil.Process(Supervisor(platform.state).processes()["nomad-1"].pid).kill()
+
+    def different() -> str | None:
+        found = json.loads((folder / "secrets" / "db.json").read_text())["url"]
+        variables = (folder / "local" / "env").read_text().split("\0")
+        return None if found != first and f"{url.name}={found}" in variables else "the first one, or two"
+
+    wait_until(different, where=service.name, what="another user", deadline_s=90)
+    found = json.loads((folder / "secrets" / "db.json").read_text())["url"]
+    assert running.connected(found).startswith("berth-test-orders.orders-")
 
 
 def test_a_user_that_somebody_dropped_is_replaced_and_its_lease_ends(
