@@ -75,6 +75,7 @@ def test_a_good_chain_and_its_key_have_no_fault() -> None:
         (GOOD.pem, OTHER.key_pem(), "private_key: belongs to another certificate than that of CN=good"),
         (GOOD.pem + Made("stranger", []).pem, GOOD.key_pem(), "certificate: that of CN=good is not signed by the one"),
     ],
+    ids=["no certificate", "no key", "encrypted", "another's key", "stranger"],
 )
 def test_each_fault_is_named(certificate: str, key: str, wanted: str) -> None:
     (found,) = said(certificate, key)
