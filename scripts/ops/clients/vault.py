@@ -1,7 +1,7 @@
 """Vault, through hvac with its errors in the user's words; through httpx for the endpoints that hvac lacks."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -129,6 +129,21 @@ class Vault:
             return int(self._api.get("/v1/sys/leases/count", type="irrevocable")["data"]["lease_count"])
         except AuthError:
             return None
+
+    def leases(self, folder: str) -> Iterator[dict[str, Any]]:
+        """Read every lease below `folder`, which ends with `/`: its `id`, and when it was issued and will expire.
+
+        Raises:
+            AuthError: this token may not.
+
+        """
+        answer = self._api.get(f"/v1/sys/leases/lookup/{folder}", list="true")
+        for name in answer["data"]["keys"] if answer else ():
+            if name.endswith("/"):
+                yield from self.leases(folder + name)
+                continue
+            with suppress(RefusedError):  # it has ended meanwhile
+                yield self._api.put("/v1/sys/leases/lookup", json={"lease_id": folder + name})["data"]
 
     def secret(self, path: str) -> dict[str, Any]:
         """Read the newest version of a secret."""

@@ -1,9 +1,11 @@
-"""Collects what expires on a stack: secrets, certificates, authorities and tokens, with age, end and readers."""
+"""Collects what expires on a stack: secrets, certificates, authorities, tokens, leases; with age, end and readers."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 
@@ -18,6 +20,8 @@ from scripts.ops.secrets.known import Known
 WARN_DAYS = (1, 7, 30)
 _SHORT = dt.timedelta(days=90)
 """What lasts for less is renewed by itself again and again: its end is near only in the last third of its time."""
+_ENGINES = ("aws", "consul", "database", "nomad")
+"""Whose credentials have leases."""
 _BY_VAULT = "made by Vault for an hour; it ends with the Vault token"
 
 
@@ -35,6 +39,8 @@ class Expiry:
     note: str = ""
     lasts: dt.timedelta | None = None
     """From its last renewal to its end; None: it lasts from `begun` to `ends`."""
+    is_replaced: bool = False
+    """Whether its reader has the next one by then, so that its end is no warning."""
 
     def days_left(self, now: dt.datetime) -> float | None:
         """Days until it expires, negative afterwards; None: it has no end that can be seen."""
@@ -42,14 +48,14 @@ class Expiry:
 
     def warning(self, now: dt.datetime) -> str:
         """Say how near the end is: `expired`, or within one, seven or thirty days; empty: further away."""
-        if self.ends is not None and self.ends <= now:
+        if self.ends is not None and self.ends <= now and not self.is_replaced:
             return "expired"
         return next((f"within {days} d" for days in WARN_DAYS if self.is_near(days, now)), "")
 
     def is_near(self, days: float, now: dt.datetime) -> bool:
         """Whether it ends within so many days, and nothing that works as it should renews it before."""
         left = self.days_left(now)
-        if self.ends is None or left is None or left > days:
+        if self.is_replaced or self.ends is None or left is None or left > days:
             return False
         lasts = self.lasts or (self.ends - self.begun if self.begun else _SHORT)
         return lasts >= _SHORT or self.ends - now <= lasts / 3
@@ -150,12 +156,35 @@ def _tokens(target: Target) -> Iterator[Expiry]:
 
 
 def _leases(target: Target) -> Iterator[Expiry]:
-    """Vault lists leases to nobody but root; auditors may count those that it cannot end."""
+    """List what Vault's engines made, by role: its tasks and people have the next ones before these end."""
+    try:
+        found = [one for engine in _ENGINES for one in target.vault.leases(f"{engine}/")]
+    except AuthError:
+        yield Expiry(kind="leases", name="of other tokens", note="operators and auditors may see them")
+        return
+    for path, same in groupby(sorted(found, key=_role_path), key=_role_path):
+        yield _lease(path, list(same))
     stuck = target.vault.irrevocable_leases()
-    if stuck is None:
-        yield Expiry(kind="leases", name="of other tokens", note="Vault shows them to nobody")
-    else:
-        yield Expiry(kind="leases", name="that Vault cannot revoke", note=f"{stuck}")
+    yield Expiry(kind="leases", name="that Vault cannot revoke", note="not seen" if stuck is None else f"{stuck}")
+
+
+def _role_path(lease: Mapping[str, Any]) -> str:
+    return str(lease["id"]).rpartition("/")[0]
+
+
+def _lease(path: str, same: Sequence[Mapping[str, Any]]) -> Expiry:
+    begun = [when for one in same if (when := moment(one["issue_time"]))]
+    ends = [when for one in same if (when := moment(one["expire_time"] or ""))]
+    reader = path.rpartition("/")[2].removeprefix("berth-").partition(".")[0]
+    return Expiry(
+        kind="lease",
+        name=path,
+        begun=min(begun, default=None),
+        ends=min(ends, default=None),
+        readers=(reader,),
+        note=f"{len(same)} of them" if len(same) > 1 else "",
+        is_replaced=True,
+    )
 
 
 def _seen(name: str, found: x509.Certificate | str, readers: tuple[str, ...]) -> Expiry:

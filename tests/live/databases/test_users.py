@@ -1,5 +1,6 @@
 """Users of a real PostgreSQL that Vault makes for instances: what they may do, and who else has them."""
 
+import datetime as dt
 import io
 import json
 from dataclasses import replace
@@ -25,6 +26,7 @@ from scripts.ops.clients.api import Api
 from scripts.ops.local.sessions import session
 from scripts.ops.local.setup import engines
 from scripts.ops.rendering import render
+from scripts.ops.secrets.expiry import collect
 from tests.support.databases import ADMIN, deployed, given, next_user, orders, reader, restarts
 from tests.support.laptop import Laptop, quiet
 from tests.support.postgres import Postgres
@@ -66,6 +68,20 @@ def test_nobody_knows_the_password_of_vaults_own_user(platform: Laptop, running:
     shown = json.dumps(vault.get("/v1/database/config/orders"))
     assert "first" not in shown
     assert vault.get("/v1/database/config/orders")["data"]["allowed_roles"] == ["berth-test-orders.orders"]
+
+
+def test_the_lease_of_each_instance_is_among_what_ends_and_is_no_warning(platform: Laptop, running: Postgres) -> None:
+    service = reader("test-orders", orders(running, ttl_s=600))
+    deployed(platform, replace(service, size=replace(service.size, instances=2)))
+    now = dt.datetime.now(dt.UTC)
+    rows = collect({}, [], platform.target, [])
+    (row,) = [one for one in rows if one.name == "database/creds/berth-test-orders.orders"]
+    assert (row.kind, row.readers, row.note) == ("lease", ("test-orders",), "2 of them")
+    assert row.begun
+    assert row.ends
+    assert row.begun <= now < row.ends <= row.begun + dt.timedelta(seconds=660)
+    assert row.warning(now) == ""
+    assert row.warning(row.ends + dt.timedelta(days=1)) == "", "its task has the next one by then"
 
 
 def test_another_services_token_reads_neither_these_credentials_nor_the_connection(
