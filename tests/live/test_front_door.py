@@ -41,12 +41,15 @@ def get(target: Target, host: str = "test-door.localhost", path: str = "/said") 
 
 
 def until(what: str, target: Target, status: int) -> httpx.Response:
+    """Ask until an answer has `status`, and give that one: an old worker may still accept the next connection."""
+    answers: list[httpx.Response] = []
+
     def missing() -> str | None:
-        answer = get(target)
-        return None if answer.status_code == status else f"{answer.status_code}"
+        answers.append(get(target))
+        return None if answers[-1].status_code == status else f"{answers[-1].status_code}"
 
     wait_until(missing, where="NGINX", what=what, deadline_s=20)
-    return get(target)
+    return answers[-1]
 
 
 def test_without_a_healthy_instance_it_answers_503_and_when_to_come_back(
