@@ -51,7 +51,7 @@ class Door:
         folder = keys or self.task / "authority"
         folder.mkdir(exist_ok=True)
         certificate, key = make_certificate("a front door", ["app.localhost"], [], folder)
-        self.write_pem(f"berth version {version}\n{certificate}\n{key}\n")
+        self.write_pem(f'berth versions {{"ingress/tls": {version}}}\n{certificate}\n{key}\n')
 
     def write_pem(self, text: str) -> None:
         (self.task / "secrets" / "tls.pem").write_text(text)
