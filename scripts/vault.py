@@ -157,7 +157,7 @@ def _asked() -> list[str]:
     """Ask for recovery keys on the terminal, hidden, until an empty line; nobody's key is in an argument."""
     keys: list[str] = []
     while key := hidden(f"recovery key {len(keys) + 1}"):
-        keys.append(key)
+        keys.append(key.strip())
     return keys
 
 

@@ -57,6 +57,11 @@ def hold(server: Server, entry: Entry) -> bool:
     return True
 
 
+def lacks(server: Server, entry: Entry) -> bool:
+    """Whether `server` has not, or has otherwise, what the entry describes."""
+    return differs(entry.compared or entry.body, find(server, entry))
+
+
 def find(server: Server, entry: Entry) -> Mapping[str, Any] | None:
     """Give what the server holds of the entry; None if nothing."""
     found = server.read(entry.at)

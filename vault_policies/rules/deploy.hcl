@@ -1,7 +1,7 @@
-# Held by a pipeline on a protected branch, for one environment, and by an operator while he deploys. It learns of secrets their names, fields and versions, and
-# reads the keys with which it asks each service for a sample; no other value. It compares policies and roles with what
-# they should be, and writes none: deploying must not be a way to have more. Its tokens for Nomad and Consul are made for
-# each run, and end with it.
+# Held by a pipeline on a protected branch, for one environment, and by an operator while he deploys. It learns of secrets
+# their names, fields and versions, and reads the keys with which it asks each service for a sample; no other value. It
+# compares policies and roles with what they should be, and writes none: deploying must not be a way to have more. Its
+# tokens for Nomad and Consul are made for each run, and end with it.
 path "secret/data/+/+/sample-key" { capabilities = ["read"] }
 path "secret/metadata/*" { capabilities = ["read", "list"] }
 path "secret/subkeys/*" { capabilities = ["read"] }

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from infra.holdings import engines
 from infra.holdings import vault as holdings
-from infra.holdings.entry import Entry, differs, find, hold
+from infra.holdings.entry import Entry, hold, lacks
 from nomad_jobs.platform import Platform
 from scripts.ops.clients.api import Api
 from vault_policies import holders
@@ -14,7 +14,7 @@ def differing(vault: Api, platform: Platform, names: Sequence[str]) -> list[Entr
     """List the entries of these holders, and in the cloud the engines for services, that Vault has not as wanted."""
     cloud = () if platform.is_laptop else (*engines.mounts(), engines.cloud_aws(platform.aws.region))
     wanted = (*_entries(vault, names), *cloud)
-    return [entry for entry in wanted if differs(entry.body, find(vault, entry))]
+    return [entry for entry in wanted if lacks(vault, entry)]
 
 
 def write(as_root: Api, entries: Sequence[Entry]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from infra.holdings import engines as holdings
-from infra.holdings.entry import Entry, differs, find, hold
+from infra.holdings.entry import Entry, hold, lacks
 from nomad_jobs.model import DynamicAws, Service
 from nomad_jobs.mounts import AWS_MOUNT, DATABASE_MOUNT
 from nomad_jobs.platform import Platform
@@ -36,7 +36,7 @@ def provide(services: Sequence[Service], state: State, platform: Platform, progr
 
 def _hold(entries: Sequence[Entry], state: State, platform: Platform) -> None:
     with session("Vault", platform.vault_url, state.key("vault-operator")) as vault:
-        differing = [one for one in entries if differs(one.compared or one.body, find(vault, one))]
+        differing = [one for one in entries if lacks(vault, one)]
         if differing:
             with root(vault, unseal_keys(state)) as as_root:
                 for entry in differing:

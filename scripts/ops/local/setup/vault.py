@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from infra.holdings import vault as holdings
-from infra.holdings.entry import Entry, differs, find, hold
+from infra.holdings.entry import Entry, hold, lacks
 from nomad_jobs.errors import AuthError, RefusedError
 from nomad_jobs.mounts import KV_MOUNT
 from scripts.ops.access.root import root
@@ -27,7 +27,7 @@ def setup(vault: Api, state: State, jwks_url: str) -> None:
     entries = tuple(_entries(state, jwks_url))
     with session("Vault", vault.url, state.key(TOKEN)) as operator:
         is_valid = _is_valid(operator)
-        if is_valid and not any(differs(one.compared or one.body, find(operator, one)) for one in entries):
+        if is_valid and not any(lacks(operator, one) for one in entries):
             return
     with root(vault, unseal_keys(state)) as as_root:
         for entry in entries:

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from infra.holdings import vault as holdings
-from infra.holdings.entry import Entry, differs, find, hold
+from infra.holdings.entry import Entry, hold, lacks
 from nomad_jobs.errors import BerthError, raise_all
 from scripts.ops.access.root import root
 from scripts.ops.clients.api import Api
@@ -134,7 +134,7 @@ def _register(vault: Api, state: State, programs: Mapping[Engine, Path]) -> None
     """Place each plugin and register it by the digest of the program that was built, whatever lies there already."""
     _refuse_folder(state.vault_plugins)
     entries = [_entry(engine, program, state) for engine, program in programs.items()]
-    differing = [entry for entry in entries if differs(entry.body, find(vault, entry))]
+    differing = [entry for entry in entries if lacks(vault, entry)]
     if differing:
         with root(vault, vault_keys.unseal_keys(state)) as as_root:
             for entry in differing:
