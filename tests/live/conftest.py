@@ -17,6 +17,7 @@ from tests.support.engine_stacks import Built, built
 from tests.support.laptop import Laptop, laptop
 from tests.support.machines.namespaces import Namespace
 from tests.support.platforms import LAPTOP
+from tests.support.secrets_command import Command
 from tests.support.stacks import STACKS
 
 _BOTH = (Driver.RAW_EXEC, pytest.param(Driver.DOCKER, marks=pytest.mark.xdist_group("containers")))
@@ -103,3 +104,9 @@ def nomad(target: Target) -> Nomad:
 def engine_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     with built(tmp_path_factory.mktemp(f"engine-{request.param}"), request.param) as made:
         yield made
+
+
+@pytest.fixture
+def berth(served: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Give `berth secrets` on the laptop that the test's own file serves."""
+    return Command(served, monkeypatch, capsys)

@@ -30,11 +30,6 @@ def served() -> Iterator[Laptop]:
         yield booted
 
 
-@pytest.fixture
-def berth(served: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(served, monkeypatch, capsys)
-
-
 def listed(berth: Command, name: str) -> dict[str, Any]:
     answer = berth("list", "--json")
     assert answer.code == 0, answer.err

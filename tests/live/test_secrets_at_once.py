@@ -34,11 +34,6 @@ def served() -> Iterator[Laptop]:
         yield booted
 
 
-@pytest.fixture
-def berth(served: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(served, monkeypatch, capsys)
-
-
 def everywhere(served: Laptop) -> set[int]:
     """The version in Vault, in Consul and in the instances: one, where all is well."""
     (secret,) = (one for one in DETECTOR.followed_secrets if one.name == "api-key")

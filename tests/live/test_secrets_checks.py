@@ -25,11 +25,6 @@ def served() -> Iterator[Laptop]:
         yield booted
 
 
-@pytest.fixture
-def berth(served: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(served, monkeypatch, capsys)
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

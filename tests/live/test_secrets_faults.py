@@ -42,11 +42,6 @@ def served() -> Iterator[Laptop]:
 
 
 @pytest.fixture
-def berth(served: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(served, monkeypatch, capsys)
-
-
-@pytest.fixture
 def as_root(served: Laptop) -> Iterator[Api]:
     with session("Vault", served.platform.vault_url) as vault, root(vault, unseal_keys(served.state)) as made:
         yield made

@@ -36,11 +36,6 @@ def served() -> Iterator[Laptop]:
         yield booted
 
 
-@pytest.fixture
-def berth(served: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(served, monkeypatch, capsys)
-
-
 def forms(value: str) -> set[bytes]:
     """The value as it would stand in text, JSON, a URL, a dump, or base64 at any offset."""
     raw = value.encode()

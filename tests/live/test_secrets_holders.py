@@ -56,11 +56,6 @@ def rules(where: str, holder: str) -> str:
     return Path(folder, "policies", f"{where}-{holder}.hcl").read_text()
 
 
-@pytest.fixture
-def berth(served: Laptop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(served, monkeypatch, capsys)
-
-
 def act_as(monkeypatch: pytest.MonkeyPatch, credentials: Credentials) -> None:
     monkeypatch.setattr("scripts.ops.stacks.credentials_of", lambda _: credentials)
 
