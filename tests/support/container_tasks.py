@@ -27,6 +27,7 @@ IMAGE = "bot-detector"
 REPOSITORY = f"backend/{IMAGE}/main"
 _OF_A_SERVICE = ("env", "files", "ports", "checks", "route", "stop_signal")
 STAYS = "exec sleep 3600"
+_HAS_ENDED = {"exited", "dead", "removing"}
 
 
 def task(name: str, *argv: str, tag: str = "0.1.0", size: Size | None = None, **changes: Any) -> Service:
@@ -60,13 +61,18 @@ def running(laptop: Laptop, *services: Service) -> Iterator[None]:
 
 
 def _left(laptop: Laptop, job: str) -> str | None:
-    """Say what has not gone: Docker frees the port of a container that has ended a moment after Nomad does."""
+    """Say what has not ended: Docker frees the port of a container a moment after Nomad says that its task ended.
+
+    A container that has ended holds no port. Nomad asks Docker once to remove it, and no more where Docker cannot
+    at that moment (`DestroyTask` of its Docker driver), so whether one is left says nothing about the task.
+    """
     rows = laptop.nomad.get(f"/v1/job/{job}/allocations") or []
     live = [row["ID"] for row in rows if row["ClientStatus"] in {"pending", "running"}]
     assert laptop.settings.containers
     with connected(laptop.settings.containers.daemon) as client:
-        names = [name for one in client.api.containers(all=True) for name in one["Names"]]
-    return ", ".join([*live, *(name for name in names if name.startswith(f"/{job}-"))]) or None
+        theirs = [one for one in client.api.containers(all=True) if one["Names"][0].startswith(f"/{job}-")]
+    there = [f"{one['Names'][0]} ({one['State']})" for one in theirs if one["State"] not in _HAS_ENDED]
+    return ", ".join([*live, *there]) or None
 
 
 def allocations(laptop: Laptop, job: str) -> list[dict[str, Any]]:
