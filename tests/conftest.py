@@ -1,8 +1,12 @@
 """Options and fixtures that every test may use."""
 
+import signal
 from typing import Any
 
 import pytest
+
+# A shell has its background jobs ignore Ctrl-C, and whatever these tests start would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
