@@ -3,17 +3,14 @@
 import hashlib
 import json
 import ssl
-import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import httpx
-from docker import DockerClient
 
-from nomad_jobs.errors import DeadlineError
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Container, Port, Service, Size
 from nomad_jobs.registry import APPS_USER, apps_image
@@ -30,7 +27,6 @@ IMAGE = "bot-detector"
 REPOSITORY = f"backend/{IMAGE}/main"
 _OF_A_SERVICE = ("env", "files", "ports", "checks", "route", "stop_signal")
 STAYS = "exec sleep 3600"
-_HAS_ENDED = {"exited", "dead", "removing"}
 
 
 def task(name: str, *argv: str, tag: str = "0.1.0", size: Size | None = None, **changes: Any) -> Service:
@@ -60,45 +56,17 @@ def running(laptop: Laptop, *services: Service) -> Iterator[None]:
         for service in services:
             laptop.target.nomad.stop(service.name, purge=True)
         for service in services:
-            _await_end(laptop, service.name)
-
-
-def _await_end(laptop: Laptop, job: str) -> None:
-    """Wait until nothing of a job runs: Docker frees a container's port a moment after Nomad says that its task ended.
-
-    Nomad was seen twice, in some thousand ends, to say so of a task whose container ran on. Such a one is removed here
-    and told as a warning, so that the tests after this one do not fail for it.
-    """
-    try:
-        wait_until(partial(_left, laptop, job), where=job, what="end", deadline_s=40)
-    except DeadlineError as error:
-        if _live(laptop, job):
-            raise
-        warnings.warn(f"Nomad left a container: {error}", stacklevel=1)
-        with _docker(laptop) as client:
-            for one in _containers(client, job):
-                client.api.remove_container(one["Id"], force=True)
+            wait_until(partial(_left, laptop, service.name), where=service.name, what="end", deadline_s=40)
 
 
 def _left(laptop: Laptop, job: str) -> str | None:
-    """Say what has not ended. A container that has ended holds no port, whether or not Docker could remove it yet."""
-    with _docker(laptop) as client:
-        there = [one for one in _containers(client, job) if one["State"] not in _HAS_ENDED]
-        return ", ".join([*_live(laptop, job), *(f"{one['Names'][0]} ({one['State']})" for one in there)]) or None
-
-
-def _live(laptop: Laptop, job: str) -> list[str]:
+    """Say what has not gone: Docker frees the port of a container that has ended a moment after Nomad does."""
     rows = laptop.nomad.get(f"/v1/job/{job}/allocations") or []
-    return [row["ID"] for row in rows if row["ClientStatus"] in {"pending", "running"}]
-
-
-def _docker(laptop: Laptop) -> AbstractContextManager[DockerClient]:
+    live = [row["ID"] for row in rows if row["ClientStatus"] in {"pending", "running"}]
     assert laptop.settings.containers
-    return connected(laptop.settings.containers.daemon)
-
-
-def _containers(client: DockerClient, job: str) -> list[dict[str, Any]]:
-    return [one for one in client.api.containers(all=True) if one["Names"][0].startswith(f"/{job}-")]
+    with connected(laptop.settings.containers.daemon) as client:
+        theirs = [one for one in client.api.containers(all=True) if one["Names"][0].startswith(f"/{job}-")]
+    return ", ".join([*live, *(f"{one['Names'][0]} ({one['State']}, {one['Status']})" for one in theirs)]) or None
 
 
 def allocations(laptop: Laptop, job: str) -> list[dict[str, Any]]:
