@@ -57,6 +57,11 @@ def consul_names(settings: Settings) -> list[str]:
     return ["consul", *(f"consul-{node}" for node in range(2, settings.nodes + 1))]
 
 
+def consul_url(number: int, settings: Settings) -> str:
+    """Address of the API of a node's own Consul agent; not the first's, which is the server's."""
+    return f"http://{node_address(number)}:{settings.port('consul_http')}"
+
+
 def node_url(number: int, settings: Settings) -> str:
     """Address of the API of a node's own agent."""
     return f"http://{node_address(number)}:{settings.port('nomad_http')}"
@@ -119,7 +124,7 @@ def _configs(settings: Settings, state: State, keys: Mapping[str, str]) -> dict[
     for node in range(1, settings.nodes + 1):
         agent = _nomad(node_name(node), node_address(node), settings, state, client=_client(node, settings, state))
         if node > 1:
-            agent = replace(agent, consul_addr=f"{node_address(node)}:{settings.port('consul_http')}")
+            agent = replace(agent, consul_addr=consul_url(node, settings).removeprefix("http://"))
             texts[f"consul-{node}.hcl"] = render.consul(_node_consul(node, settings, state))
             texts["consul-node-secrets.hcl"] = render.consul_secrets(ConsulSecrets(agent_token=keys["consul-agent"]))
         texts[f"{node_name(node)}.hcl"] = render.nomad(agent)

@@ -145,7 +145,7 @@ class _Verification:
 
     def run(self) -> None:
         """Start the servers, then the nodes: a node that misses Consul or Vault at its start looks again only later."""
-        for name in ("aws", *boot_plan.consul_names(self.settings), "vault", boot_plan.SERVER):
+        for name in ("aws", "consul", "vault", boot_plan.SERVER):
             self.supervisor.begin(name)
         _side_by_side(self._consul, self._vault, self._nomad)
         for name in self.nodes:
@@ -155,9 +155,22 @@ class _Verification:
             self._registry(self.settings.containers)
 
     def _consul(self) -> None:
-        with self.progress.step("consul", "a leader"):
+        with self.progress.step("consul", "a leader") as step:
             consul_setup.await_leader(self.consul, AgentWait(self.supervisor, "consul"))
             consul_setup.agents(self.consul, self.state)
+            for number, name in enumerate(boot_plan.consul_names(self.settings)[1:], start=2):
+                step.says(f"{name} joins")
+                self._join(number, name)
+
+    def _join(self, number: int, name: str) -> None:
+        """Start a node's own Consul agent, and wait until it knows the server: Nomad sets up no task there before.
+
+        It starts when the server answers, for an agent that finds none looks again after half a minute.
+        """
+        self.supervisor.begin(name)
+        management = self.state.key("consul-management")
+        with session("Consul", boot_plan.consul_url(number, self.settings), management) as agent:
+            consul_setup.await_leader(agent, AgentWait(self.supervisor, name))
 
     def _vault(self) -> None:
         with self.progress.step("vault", "unsealing"):
