@@ -105,7 +105,8 @@ class _Job:
     @property
     def kill_signal(self) -> str:
         """Empty where Docker knows it, from the image; without one, Nomad would send a process SIGINT."""
-        return self.service.stop_signal or ("" if self.platform.runs_containers else "SIGTERM")
+        process = "" if self.platform.runs_containers or not self.service.process else self.service.process.stop_signal
+        return self.service.stop_signal or process
 
     @property
     def kill_timeout_s(self) -> int:

@@ -140,6 +140,8 @@ class Process:
 
     argv: tuple[str, ...]
     """The program first. Nomad fills in what it does in a container's."""
+    stop_signal: str = "SIGTERM"
+    """The signal at which it finishes its requests and ends; a container's image says its own."""
 
     def faults(self) -> Iterator[str]:
         """Yield its faults, one line each."""

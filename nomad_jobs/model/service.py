@@ -55,7 +55,10 @@ class Service(VaultNeeds):
     healthy_for_s: int = 1
     """How long checks must pass before the next instance is replaced."""
     stop_signal: str = ""
-    """The signal at which the process finishes its requests and ends. Empty: its image's STOPSIGNAL, or SIGTERM.
+    """The signal at which a program finishes its requests and ends, if its image's STOPSIGNAL is not the right one.
+
+    Leave it empty where the image can say it. Nomad sends this one by itself, and goes on for minutes to send it to a
+    container that ended with its Docker daemon; so long a stopped instance keeps its ports.
 
     A container's first process ignores a signal that it has no handler for, and a shell there passes none on. Such a
     program is killed after the longest request, so what it loses is time, and no request. An init process would end it

@@ -33,7 +33,7 @@ INGRESS = Service(
     kind=Kind.SYSTEM,
     pool=PoolKind.INGRESS,
     container=app_container("ingress", _START),
-    process=Process(argv=_START),
+    process=Process(argv=_START, stop_signal="SIGQUIT"),  # NGINX finishes its requests; SIGTERM would cut them
     size=Size(cpu_mhz=1000, memory_mb=512),
     overrides=(Override(stack="local", cpu_mhz=100, memory_mb=128),),
     ports=(
@@ -43,7 +43,6 @@ INGRESS = Service(
     ),
     checks=(Check(port="status", path="/healthz"),),
     route=Route(host="ingress", port="status", paths=("/healthz",), sample=Sample(path="/healthz", expect="ok")),
-    stop_signal="SIGQUIT",  # NGINX finishes its requests; SIGTERM would cut them
     files=(
         File(path="local/next/nginx.conf", parts=(Source("nginx/nginx.conf"),), is_template=True),
         File(path="local/start.sh", parts=(Source("nginx/start.sh"),)),

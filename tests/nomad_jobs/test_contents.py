@@ -119,8 +119,10 @@ def test_a_followed_secret_is_pinned_in_consul_and_not_in_the_job() -> None:
 
 
 def test_the_front_door_is_stopped_gently_and_as_late_as_any_request_may_end() -> None:
+    """In a container, its image's STOPSIGNAL says how."""
     text = render_job(FRONT_DOOR, LAPTOP, images=PINS)
     assert 'kill_signal  = "SIGQUIT"' in text
+    assert "kill_signal" not in render_job(FRONT_DOOR, CLOUD, images=PINS)
     assert f'kill_timeout = "{LAPTOP.max_kill_timeout_s}s"' in text
     longest = max(service.kill_timeout_s for service in SERVICES)
     assert longest <= LAPTOP.max_kill_timeout_s

@@ -4,6 +4,7 @@ of headers, and a WebSocket anywhere gives each message back. Standard library o
 import base64
 import hashlib
 import json
+import signal
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -54,4 +55,5 @@ class Echo(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a container's first process ends at no other signal
     ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Echo).serve_forever()

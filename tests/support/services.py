@@ -6,7 +6,12 @@ from typing import Any
 from nomad_jobs.model import Check, File, Port, Process, Route, Sample, Service, Size, Source
 from nomad_jobs.registry import app_container
 
-_SERVE = "python3 -m http.server --bind $BERTH_BIND --directory . $NOMAD_PORT_http"
+_PYTHON = (
+    "import runpy, signal; signal.signal(signal.SIGTERM, signal.default_int_handler);"
+    " runpy.run_module('http.server', run_name='__main__')"
+)
+"""As the first process of a container, Python ends at no signal that it has no handler for."""
+_SERVE = f'python3 -c "{_PYTHON}" --bind $BERTH_BIND --directory . $NOMAD_PORT_http'
 _IMAGE = "bot-detector"
 """An image of ours, for what is in it: a shell and Python."""
 
@@ -24,7 +29,6 @@ def web(name: str, *, says: str = "v1", setup: str = "true", **changes: Any) -> 
         "size": Size(starts_within_s=20),
         "ports": (Port(container=8000),),
         "checks": (Check(path="/said", interval_s=1),),
-        "stop_signal": "SIGINT",  # as the first process of a container, Python ends on no other
         "route": Route(host=name, longest_request_s=2, sample=Sample(path="/said", expect=says)),
     }
     return Service(**{**values, **changes})
@@ -47,7 +51,6 @@ def echo(name: str, **route: Any) -> Service:
         size=Size(starts_within_s=20),
         ports=(Port(container=8000),),
         checks=(Check(path="/said", interval_s=1),),
-        stop_signal="SIGINT",
         route=Route(host=name, **{"longest_request_s": 5, "sample": sample, **route}),
         files=(File(path="local/echo_server.py", parts=(Source("tests/support/echo_server.py"),)),),
     )

@@ -79,7 +79,6 @@ job "ingress" {
     task "ingress" {
       driver       = "docker"
       user         = "10001:10001"
-      kill_signal  = "SIGQUIT"
       kill_timeout = "600s"
 
       config {
