@@ -37,7 +37,8 @@ def test_it_is_seen_in_json_and_in_an_address(value: str, before: str, after: st
         assert is_found(value, text.encode(errors="surrogatepass"))
 
 
-@given(values, st.binary(max_size=200))
+@given(st.from_regex(r"[A-Za-z0-9]{16,60}", fullmatch=True), st.binary(max_size=200))
 def test_nothing_is_seen_where_it_is_not(value: str, raw: bytes) -> None:
+    """For words alone: sixteen spaces are sixteen `+` in an address, and those stand for themselves elsewhere."""
     assume(value.encode() not in raw)
     assert not is_found(value, raw)
