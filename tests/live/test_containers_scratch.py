@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from nomad_jobs.errors import DeployError
-from nomad_jobs.model import Env, Size
+from nomad_jobs.model import Check, Env, Size
 from tests.support.container_laptop import ContainerLaptop
 from tests.support.container_tasks import inside, running, shell, task
 
@@ -40,7 +40,8 @@ def test_tmp_holds_64_mb_and_says_so_when_it_is_full(with_containers: ContainerL
 def test_what_is_in_tmp_counts_as_memory(with_containers: ContainerLaptop) -> None:
     """A task of 24 MB ends when it has written 60 MB there, and whoever deployed it reads why."""
     fills = "head -c 60M /dev/zero > /tmp/x; exec sleep 3600"
-    greedy = task(GREEDY, "/bin/sh", "-c", fills, size=Size(memory_mb=24, cpu_mhz=20))
+    never_passes = (Check(path="/", interval_s=1),)  # so that it is not healthy before it has written all
+    greedy = task(GREEDY, "/bin/sh", "-c", fills, size=Size(memory_mb=24, cpu_mhz=20), checks=never_passes)
     with (
         pytest.raises(DeployError, match=r"it took more memory than memory_mb, 24 MB: .* — raise memory_mb; what is"),
         running(with_containers.laptop, greedy),
