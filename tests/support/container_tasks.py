@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
+from docker import DockerClient
+from docker.errors import NotFound
 
 from nomad_jobs.images import Pins
 from nomad_jobs.model import Container, Port, Service, Size
@@ -66,7 +69,27 @@ def _left(laptop: Laptop, job: str) -> str | None:
     assert laptop.settings.containers
     with connected(laptop.settings.containers.daemon) as client:
         theirs = [one for one in client.api.containers(all=True) if one["Names"][0].startswith(f"/{job}-")]
-    return ", ".join([*live, *(f"{one['Names'][0]} ({one['State']}, {one['Status']})" for one in theirs)]) or None
+        if not live and not theirs:
+            return None
+        return "; ".join([*map(_of_nomad, rows), *(_of_docker(client, one["Id"]) for one in theirs)])
+
+
+def _of_nomad(row: dict[str, Any]) -> str:
+    """Say what Nomad knows of an allocation, and its last three events."""
+    events = [event for one in (row["TaskStates"] or {}).values() for event in one["Events"]][-3:]
+    told = [f"{event['Type']} at {event['Time'] / 1e9:.0f}: {event['DisplayMessage'][:80]}" for event in events]
+    return f"allocation {row['ID'][:8]} is {row['ClientStatus']} and to {row['DesiredStatus']} ({', '.join(told)})"
+
+
+def _of_docker(client: DockerClient, container_id: str) -> str:
+    """Say what Docker knows of a container in its list and by itself, and whether its first process is there."""
+    try:
+        found = client.api.inspect_container(container_id)
+    except NotFound:
+        return f"container {container_id[:12]} is in the list alone"
+    state = found["State"]
+    is_there = Path(f"/proc/{state['Pid']}/stat").exists() if state["Pid"] else False
+    return f"container {found['Name']} is {state}; its process is {'there' if is_there else 'gone'}"
 
 
 def allocations(laptop: Laptop, job: str) -> list[dict[str, Any]]:
