@@ -125,7 +125,8 @@ def test_a_system_job_whose_first_deployment_failed_is_left_alone_once_it_runs(
     after = target.nomad.job("test-late")
     assert before
     assert after
-    assert deployment["Status"] == "failed"
+    # Every five minutes Nomad forgets deployments that failed: it notes no time for that, and takes them for old.
+    assert deployment is None or deployment["Status"] == "failed"
     assert (after["Version"], after["JobModifyIndex"]) == (before["Version"], before["JobModifyIndex"])
 
 

@@ -57,9 +57,12 @@ def running(laptop: Laptop, *services: Service) -> Iterator[None]:
         yield
     finally:
         for service in services:
-            laptop.target.nomad.stop(service.name, purge=True)
+            laptop.target.nomad.stop(service.name)
         for service in services:
             wait_until(partial(_left, laptop, service.name), where=service.name, what="end", deadline_s=40)
+        # Not before: a purge takes the allocations out of Nomad, whose client then ends their tasks two at a time.
+        for service in services:
+            laptop.target.nomad.stop(service.name, purge=True)
 
 
 def _left(laptop: Laptop, job: str) -> str | None:
