@@ -66,9 +66,12 @@ def running(laptop: Laptop, *services: Service) -> Iterator[None]:
 
 
 def _left(laptop: Laptop, job: str) -> str | None:
-    """Say what has not gone: Docker frees the port of a container that has ended a moment after Nomad does."""
+    """Say what has not gone: Docker frees the port of a container that has ended a moment after Nomad does.
+
+    What is still being pulled has no container, and Nomad cannot end that: it starts none of a job that is purged.
+    """
     rows = laptop.nomad.get(f"/v1/job/{job}/allocations") or []
-    live = [row["ID"] for row in rows if row["ClientStatus"] in {"pending", "running"}]
+    live = [row["ID"] for row in rows if row["ClientStatus"] == "running"]
     assert laptop.settings.containers
     with connected(laptop.settings.containers.daemon) as client:
         theirs = [one for one in client.api.containers(all=True) if one["Names"][0].startswith(f"/{job}-")]
