@@ -60,3 +60,4 @@ def test_nomad_keeps_ten_files_of_ten_megabytes(with_containers: ContainerLaptop
     files = [logs(with_containers) / name for name in nomads(with_containers)]
     assert 1 < len(files) <= 10
     assert mb(files) <= NOMADS_MB
+    assert FIRST not in [file.name for file in files], "the oldest is gone"
